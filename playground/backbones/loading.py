@@ -1,0 +1,190 @@
+"""Loading a backbone by id: the embedded one, a local folder or a Hub id."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.utils import logging
+
+from playground.backbones import embedded
+from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
+from playground.backbones.quantize import Int8Linear
+from playground.errors import BackboneError
+from playground.types import Family, Progress, Quantization
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+MODEL_CLASSES = {
+    "decoder": AutoModelForCausalLM,
+    "encoder": AutoModelForMaskedLM,
+    "encoder-decoder": AutoModelForSeq2SeqLM,
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Frozen pretrained weights with their tokenizer, and what they can do."""
+
+    id: str
+    title: str
+    checksum: str
+    family: Family
+    quantization: Quantization
+    source: str
+    """Folder or Hub id that ``from_pretrained`` takes."""
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def can_generate(self) -> bool:
+        return self.family == "decoder"
+
+    @property
+    def can_encode(self) -> bool:
+        return self.family in ("decoder", "encoder")
+
+    @property
+    def can_attend_both_ways(self) -> bool:
+        """Whether adapters of either attention mode run: a decoder that transformers can switch."""
+        return hasattr(self.model.config, "use_bidirectional_attention")
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self.tokenizer.chat_template is not None
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def max_positions(self) -> int:
+        return int(getattr(self.model.config, "max_position_embeddings", 512))
+
+
+def automatic_quantization() -> Quantization:
+    """4-bit on a GPU, 8-bit (the output projection) on the CPU."""
+    return "4-bit" if torch.cuda.is_available() else "8-bit"
+
+
+def load(backbone_id: str, quantization: Quantization, progress: Progress) -> Backbone:
+    """Loads the backbone called `backbone_id`, converting the embedded one first when that was not done yet.
+
+    Raises:
+        BackboneError: there is none of that id, or it can't be read.
+    """
+    source = locate(backbone_id, progress)
+    logging.disable_progress_bar()
+    progress(0.92, "Loading the tokenizer")
+    tokenizer = load_tokenizer(source)
+    progress(0.95, "Loading the weights")
+    config = read_config(source)
+    family = family_of(config)
+    model = MODEL_CLASSES[family].from_pretrained(source, **weight_options(quantization))
+    model.eval().requires_grad_(False)
+    if quantization == "8-bit" and family == "decoder" and model.device.type == "cpu":
+        model.lm_head = Int8Linear(model.get_output_embeddings())
+    known = CATALOGUE.get(backbone_id)
+    return Backbone(
+        id=backbone_id,
+        title=known.title if known else Path(backbone_id).name,
+        checksum=checksum(backbone_id, source, config),
+        family=family,
+        quantization=quantization,
+        source=source,
+        model=model,
+        tokenizer=tokenizer,
+    )
+
+
+def locate(backbone_id: str, progress: Progress) -> str:
+    """What ``from_pretrained`` takes for `backbone_id`: a folder or a Hub id."""
+    if backbone_id == EMBEDDED_ID:
+        return str(embedded.prepare(progress))
+    if (Path(backbone_id) / "config.json").is_file():
+        return str(Path(backbone_id).resolve())
+    if HUB_ID.fullmatch(backbone_id):
+        return backbone_id
+    raise BackboneError(
+        f"There is no backbone '{backbone_id}': give a folder with a config.json, a Hub id such as "
+        f"Qwen/Qwen3-0.6B, or '{EMBEDDED_ID}' for the embedded one."
+    )
+
+
+def read_config(source: str) -> PreTrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError) as err:
+        raise BackboneError(f"The backbone '{source}' can't be read: {str(err).splitlines()[0]}") from err
+
+
+def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def weight_options(quantization: Quantization) -> dict:
+    """Arguments of ``from_pretrained`` for safe loading in the given precision."""
+    options = {"use_safetensors": True, "trust_remote_code": False}
+    on_gpu = torch.cuda.is_available()
+    if quantization == "4-bit":
+        options["quantization_config"] = four_bit_config()
+    elif quantization == "8-bit" and on_gpu:
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    options["dtype"] = torch.bfloat16 if on_gpu else torch.float32
+    if on_gpu:
+        options["device_map"] = "cuda"
+    return options
+
+
+def four_bit_config() -> BitsAndBytesConfig:
+    """NF4 with double quantization, https://arxiv.org/abs/2305.14314; bfloat16 compute where it is fast."""
+    compute = torch.bfloat16 if fast_bfloat16() else torch.float32
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+    )
+
+
+def fast_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware."""
+    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def family_of(config: PreTrainedConfig) -> Family:
+    """Raises BackboneError for an architecture that is none of the three families."""
+    if config.is_encoder_decoder:
+        return "encoder-decoder"
+    kind = config.model_type
+    declared = " ".join(config.architectures or ())
+    if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and "CausalLM" not in declared:
+        return "encoder"
+    if kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return "decoder"
+    raise BackboneError(f"Backbones of the architecture '{kind}' are not supported: it is no language model.")
+
+
+def checksum(backbone_id: str, source: str, config: PreTrainedConfig) -> str:
+    """SHA-256 of the embedded GGUF or of a folder's weights; for a Hub id its commit."""
+    if backbone_id == EMBEDDED_ID:
+        return EMBEDDED_SHA256
+    digest = hashlib.sha256()
+    for path in sorted(Path(source).glob("*.safetensors")):
+        digest.update(bytes.fromhex(embedded.sha256(path)))
+    return digest.hexdigest() if Path(source).is_dir() else str(getattr(config, "_commit_hash", ""))

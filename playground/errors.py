@@ -1,0 +1,33 @@
+"""Errors whose message is shown to the person: what happened, the offending value, what to do."""
+
+
+class PlaygroundError(Exception):
+    """Base of all errors with a message meant for the page or the terminal."""
+
+
+class InputError(PlaygroundError, ValueError):
+    """What the person typed or chose can't be used as it is."""
+
+
+class DataError(InputError):
+    """An uploaded file or one of its rows can't be read or used."""
+
+
+class AdapterError(PlaygroundError):
+    """An adapter is missing, broken, tampered with, or made for another backbone."""
+
+
+class BackboneError(PlaygroundError):
+    """A backbone can't be found, converted, verified or can't do a task."""
+
+
+class NotReadyError(PlaygroundError):
+    """The backbone is still being prepared; the message says how far it is."""
+
+
+class BusyError(PlaygroundError):
+    """The waiting line is full; try again later."""
+
+
+class Cancelled(PlaygroundError):
+    """The work was stopped on request."""

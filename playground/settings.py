@@ -1,0 +1,56 @@
+"""Where things live and how much is allowed, read from the environment at call time."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SPACE_DISK = Path("/data")
+
+MAX_TEXT_CHARS = 1_000_000
+MAX_UPLOAD_BYTES = 50 * 1024 * 1024
+MAX_ROWS = 100_000
+MAX_WAITING_REQUESTS = 64
+MAX_LOADED_ADAPTERS = 16
+
+
+def home() -> Path:
+    """Folder of everything that people make: adapters, runs, converted backbones.
+
+    ``PLAYGROUND_HOME`` decides; on a Space with a disk it is that disk, elsewhere the user's data folder.
+    """
+    chosen = os.environ.get("PLAYGROUND_HOME")
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    if on_space() and os.access(SPACE_DISK, os.W_OK):
+        return SPACE_DISK / "playground"
+    return Path(platformdirs.user_data_dir("polyglot-playground"))
+
+
+def backbone_cache() -> Path:
+    """Converted backbones; may be shared between homes through ``PLAYGROUND_BACKBONES``."""
+    chosen = os.environ.get("PLAYGROUND_BACKBONES")
+    return Path(chosen).expanduser().resolve() if chosen else home() / "backbones"
+
+
+def shipped_adapters() -> Path:
+    return REPOSITORY / "adapters"
+
+
+def own_adapters() -> Path:
+    return home() / "adapters"
+
+
+def runs() -> Path:
+    """One folder a fine-tuning run."""
+    return home() / "runs"
+
+
+def on_space() -> bool:
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def backbone_id() -> str:
+    """Backbone to load: ``PLAYGROUND_BACKBONE`` or the embedded one."""
+    return os.environ.get("PLAYGROUND_BACKBONE", "gemma-3-270m-q4_k_m")

@@ -1,0 +1,121 @@
+"""Shape *generate*: prompts in, text out; long inputs go through several steps and nothing is cut off."""
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from playground.tasks.languages import english_name
+from playground.tasks.task import Task
+from playground.tasks.windows import special_ids, tokenize
+from playground.types import Row
+
+Steps = Generator[list[Row], list[str], str]
+"""Yields rows short enough for one prompt each, is sent their outputs, returns the whole output."""
+
+SENTENCE = re.compile(
+    r"""(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)        # no initial, no short title such as Dr.
+        (?<=[.!?…])["'”’»)\]]*\s+                # a stop and a blank,
+        (?=[^\W_a-z]|["'“‘«(\[¿¡])               # then no small Latin letter
+      | (?<=[。！？｡।؟۔])["'”’」』）]*\s*           # stops that need no blank behind them
+    """,
+    re.VERBOSE,
+)
+SENTENCE_TOKENS = 128
+
+
+def fill_prompt(template: str, row: Row) -> str:
+    """The prompt of `row`; a translation row's language codes also stand as English names."""
+    names = {
+        f"{side}_language": english_name(row[f"{side}_lang"])
+        for side in ("source", "target")
+        if row.get(f"{side}_lang")
+    }
+    return template.format_map({**row, **names})
+
+
+def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
+    before, _ = special_ids(tokenizer)
+    return [*before, *tokenize(tokenizer, prompt).ids]
+
+
+def target_ids(tokenizer: Any, text: str, max_tokens: int) -> list[int]:
+    """Completion tokens with the end token, which is kept even when the text is shortened to `max_tokens`."""
+    ids = tokenize(tokenizer, " " + text.strip()).ids
+    return [*ids[: max_tokens - 1], tokenizer.eos_token_id]
+
+
+def steps(task: Task, row: Row, tokenizer: Any, max_length: int) -> Steps:
+    """How `row` is worked off: summaries condense step by step, translations go sentence by sentence."""
+    if task.name == "summarize":
+        return condense(row, lambda text: len(tokenize(tokenizer, text).ids), max_length)
+    if task.name == "translate":
+        return by_sentence(row, lambda text: len(tokenize(tokenizer, text).ids))
+    return _at_once(row)
+
+
+def joiner(task: Task, rows: Sequence[Row]) -> Callable[[list[str]], str] | None:
+    """How the texts of one step read while they grow; None for a step whose texts are not the output yet."""
+    if task.name == "summarize" and len(rows) > 1:
+        return None
+    return lambda texts: " ".join(text for text in texts if text)
+
+
+def _at_once(row: Row) -> Steps:
+    (output,) = yield [row]
+    return output
+
+
+def condense(row: Row, count: Callable[[str], int], limit: int) -> Steps:
+    """Summaries of parts of at most `limit` tokens, then a summary of those, until one prompt holds all."""
+    text = row["document"]
+    while count(text) > limit:
+        parts = pack(text, count, limit)
+        text = "\n".join((yield [{**row, "document": part} for part in parts]))
+    (output,) = yield [{**row, "document": text}]
+    return output
+
+
+def by_sentence(row: Row, count: Callable[[str], int]) -> Steps:
+    """Each sentence by itself; blank space and line breaks between them stay as they were."""
+    pieces = sentences(row["source_text"], count)
+    outputs = yield [{**row, "source_text": text} for text, _ in pieces]
+    return "".join(output + gap for output, (_, gap) in zip(outputs, pieces, strict=True))
+
+
+def sentences(text: str, count: Callable[[str], int]) -> list[tuple[str, str]]:
+    """Sentences with the blank space behind each; a longer one is divided at blanks, else anywhere."""
+    found: list[tuple[str, str]] = []
+    for line in re.findall(r"[^\n]+\n*|\n+", text):
+        body = line.rstrip()
+        breaks = line[len(body) :]
+        pieces = [piece for part in SENTENCE.split(body) if part and part.strip() for piece in divide(part, count)]
+        gap = "" if re.search(r"[。！？]", body) else " "
+        found += [(piece.strip(), gap) for piece in pieces]
+        if found:
+            found[-1] = (found[-1][0], found[-1][1].rstrip(" ") + breaks if pieces else found[-1][1] + breaks)
+    return found
+
+
+def divide(text: str, count: Callable[[str], int], limit: int = SENTENCE_TOKENS) -> list[str]:
+    """`text` in halves of halves until each has at most `limit` tokens, cut at a blank where there is one."""
+    if count(text) <= limit or len(text) < 2:
+        return [text]
+    middle = len(text) // 2
+    blanks = [match.start() for match in re.finditer(r"[\s,;:，、；]", text[:-1])]
+    cut = min(blanks, key=lambda at: abs(at - middle), default=middle - 1) + 1
+    return divide(text[:cut], count, limit) + divide(text[cut:], count, limit)
+
+
+def pack(text: str, count: Callable[[str], int], limit: int) -> list[str]:
+    """Runs of whole sentences with at most `limit` tokens each."""
+    packed: list[str] = []
+    size = 0
+    for sentence, gap in sentences(text, count):
+        tokens = count(sentence) + 1
+        if packed and size + tokens <= limit:
+            packed[-1] += sentence + gap
+            size += tokens
+        else:
+            packed.append(sentence + gap)
+            size = tokens
+    return packed

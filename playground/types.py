@@ -1,0 +1,15 @@
+"""Names shared by all layers."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+Row = dict[str, Any]
+"""One JSON Lines row; the fields of each task are listed in its file under ``playground/tasks``."""
+
+Shape = Literal["classify", "tag", "span", "generate"]
+Attention = Literal["causal", "bidirectional"]
+Quantization = Literal["none", "8-bit", "4-bit"]
+Family = Literal["decoder", "encoder", "encoder-decoder"]
+
+Progress = Callable[[float, str], None]
+"""Called with a fraction from 0 to 1 and a short sentence saying what is going on."""
