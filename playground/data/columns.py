@@ -1,0 +1,255 @@
+"""Which task a table is for, and which of its columns holds which field."""
+
+from dataclasses import dataclass, field
+
+from playground.data.entities import has_inline_entities
+from playground.data.headers import language_of, normal_name
+from playground.data.profile import (
+    Column,
+    first_values,
+    holds_spans,
+    holds_tags,
+    is_label_like,
+    language_keys,
+    named,
+    text_column,
+)
+from playground.data.table import Table
+from playground.errors import InputError
+
+_FIELDS = {
+    "sentiment": (("text",), ("label",)),
+    "classify": (("text",), ("label",)),
+    "ner": (("text",), ("entities",)),
+    "qa": (("context", "question"), ("answers",)),
+    "summarize": (("document",), ("summary",)),
+    "translate": (("source_text",), ("target_text", "source_lang", "target_lang")),
+    "instruct": (("prompt",), ("completion",)),
+}
+_OPTIONAL = {
+    "ner": ("tokens", "tags"),
+    "qa": ("answer_start",),
+    "instruct": ("messages", "prompt_input"),
+}
+_STANDS_FOR = {"tokens": ("text",), "tags": ("entities",), "messages": ("prompt", "completion")}
+_POLARITY = frozenset(
+    "positive|negative|neutral|pos|neg|neu|positiv|negativ|neutre|positif|négatif|positivo|negativo|neutro"
+    "|positief|negatief|neutraal|pozytywny|negatywny|neutralny|положительный|отрицательный|нейтральный"
+    "|позитив|негатив|olumlu|olumsuz|nötr|إيجابي|سلبي|محايد|सकारात्मक|नकारात्मक|तटस्थ|正面|负面|中性|正面的|好评|差评"
+    "|ポジティブ|ネガティブ|ニュートラル|긍정|부정|중립|positif|negatif|netral|tích cực|tiêu cực|บวก|ลบ|กลาง".split("|")
+)
+_SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    task: str
+    columns: dict[str, str]
+    """Column by row field. A value that begins with "=" is no column but the same value for all rows: "=de"."""
+    reasons: list[str] = field(default_factory=list)
+    """Why, in sentences for the person."""
+
+
+def required_fields(task: str) -> tuple[str, ...]:
+    """The row fields without which `task` can't be trained.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    inputs, targets = _fields(task)
+    return inputs + targets
+
+
+def input_fields(task: str) -> tuple[str, ...]:
+    """The row fields that `task` needs for a prediction.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    return _fields(task)[0]
+
+
+def known_fields(task: str) -> tuple[str, ...]:
+    """All fields a column may be chosen for: the required ones and what can stand in for them.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    return required_fields(task) + _OPTIONAL.get(task, ())
+
+
+def missing_fields(task: str, columns: dict[str, str]) -> list[str]:
+    """The required fields that neither have a column in `columns` nor another field to stand in for them.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    covered = {field for name in columns if name in known_fields(task) for field in _STANDS_FOR.get(name, ())}
+    return [name for name in required_fields(task) if name not in columns and name not in covered]
+
+
+def propose(table: Table, task: str | None = None) -> ColumnMap:
+    """The likeliest task and columns, from the names in the header (in many languages) and from the values.
+
+    Args:
+        task: look for the columns of this task only; what isn't found is left out of the map.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    columns = [Column(name, first_values(table, name)) for name in table.columns]
+    if task is not None:
+        return ColumnMap(task, *_explained(_loosely(task, columns)))
+    for candidate in ("qa", "ner", "translate", "instruct", "summarize", "sentiment"):
+        found = _match(candidate, columns)
+        if _is_complete(candidate, found):
+            return ColumnMap(_polarity_or_class(candidate, found, columns), *_explained(found))
+    found = _loosely("sentiment", columns)
+    chosen, reasons = _explained(found)
+    if "label" not in found:
+        reasons.append("No column looks like a label; choose the task and the columns.")
+    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, reasons)
+
+
+def input_columns(table: Table, task: str) -> dict[str, str]:
+    """Column by input field of `task`; a lone column, or the longest texts, whatever it is called.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    columns = [Column(name, first_values(table, name)) for name in table.columns]
+    fields = input_fields(task)
+    found = _found(**{name: named(columns, name, 3) for name in fields})
+    for name in fields:
+        rest = [column for column in columns if column.name not in found.values()]
+        column = found.get(name) or named(rest, name) or text_column(rest)
+        if column:
+            found[name] = column
+    return found
+
+
+def _fields(task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if task not in _FIELDS:
+        raise InputError(f"There is no data format for the task '{task}'; there is one for {', '.join(_FIELDS)}.")
+    return _FIELDS[task]
+
+
+def _match(task: str, columns: list[Column]) -> dict[str, str]:
+    matchers = {"classify": _text_and_label, "sentiment": _text_and_label, "ner": _ner, "qa": _qa}
+    matchers |= {"translate": _translation, "instruct": _instruction, "summarize": _summary}
+    return matchers[task](columns)
+
+
+def _loosely(task: str, columns: list[Column]) -> dict[str, str]:
+    """Like `_match`, with the column of texts as first input where no name speaks for one."""
+    found = _match(task, columns)
+    first = input_fields(task)[0]
+    rest = (column for column in columns if column.is_text() and column.name not in found.values())
+    text = text_column(rest) if first in missing_fields(task, found) else None
+    return _found(**{first: text}) | found
+
+
+def _text_and_label(columns: list[Column]) -> dict[str, str]:
+    plain = [column for column in columns if not column.is_nested()]
+    texts = [column for column in plain if column.is_text() and not is_label_like(column)]
+    own_name = [column for column in plain if normal_name(column.name) == "text"]
+    text = text_column(own_name or texts or plain)
+    rest = [column for column in plain if column.name != text]
+    label = named((column for column in rest if column.mean_chars() <= 60), "label")
+    if label is None:
+        repeating = sorted(filter(is_label_like, rest), key=lambda c: (not c.is_text(), len(set(c.scalars()))))
+        label = repeating[0].name if repeating else None
+    return _found(text=text, label=label)
+
+
+def _ner(columns: list[Column]) -> dict[str, str]:
+    nested = [column for column in columns if column.is_nested() or not column.values]
+    plain = [column for column in columns if not column.is_nested()]
+    text = text_column(column for column in plain if column.is_text())
+    tokens, tags = named(nested, "tokens", 2), named(columns, "tags", 3)
+    if tokens and tags:
+        return {"tokens": tokens, "tags": tags}
+    entities = named(nested, "entities", 2) or named([c for c in nested if holds_spans(c)], "label", 2)
+    if text and entities:
+        return {"text": text, "entities": entities}
+    if text and tags and tags != text and holds_tags(columns, tags):
+        return {"text": text, "tags": tags}
+    inline = next((column.name for column in plain if any(map(has_inline_entities, column.scalars()))), None)
+    return _found(text=inline, entities=inline)
+
+
+def _qa(columns: list[Column]) -> dict[str, str]:
+    question = named(columns, "question")
+    rest = [column for column in columns if column.name != question]
+    answers = named(rest, "answers", 2)
+    rest = [column for column in rest if column.name != answers]
+    return _found(
+        context=named(rest, "context"), question=question, answers=answers, answer_start=named(rest, "answer_start", 3)
+    )
+
+
+def _translation(columns: list[Column]) -> dict[str, str]:
+    pairs = next((column for column in columns if language_keys(column)), None)
+    if pairs:
+        source, target = language_keys(pairs)
+        return {
+            "source_text": pairs.name,
+            "target_text": pairs.name,
+            "source_lang": f"={source}",
+            "target_lang": f"={target}",
+        }
+    source, target = named(columns, "source_text", 3), named(columns, "target_text", 2)
+    by_language = [(column.name, language_of(column.name)) for column in columns if language_of(column.name)]
+    if source and target:
+        langs = {"source_lang": named(columns, "source_lang", 3), "target_lang": named(columns, "target_lang", 3)}
+        return _found(source_text=source, target_text=target, **langs)
+    if len(by_language) >= 2:
+        (source, source_lang), (target, target_lang) = by_language[:2]
+        langs = {"source_lang": f"={source_lang}", "target_lang": f"={target_lang}"}
+        return _found(source_text=source, target_text=target, **langs)
+    return _found(source_text=source or named(columns, "text", 2), target_text=target)
+
+
+def _instruction(columns: list[Column]) -> dict[str, str]:
+    messages = named([column for column in columns if column.is_nested()], "messages", 2)
+    if messages:
+        return {"messages": messages}
+    prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
+    rest = [column for column in columns if column.name != prompt]
+    completion = named(rest, "completion", 3)
+    extra = named([column for column in rest if column.name != completion], "prompt_input", 3)
+    return _found(prompt=prompt, completion=completion, prompt_input=extra if prompt and completion else None)
+
+
+def _summary(columns: list[Column]) -> dict[str, str]:
+    summary = named(columns, "summary")
+    rest = [column for column in columns if column.name != summary and column.is_text()]
+    return _found(document=named(rest, "document") or text_column(rest), summary=summary)
+
+
+def _found(**columns: str | None) -> dict[str, str]:
+    return {name: column for name, column in columns.items() if column}
+
+
+def _is_complete(task: str, found: dict[str, str]) -> bool:
+    missing = missing_fields(task, found)
+    return not missing or (task == "translate" and missing == ["source_lang", "target_lang"])
+
+
+def _polarity_or_class(task: str, found: dict[str, str], columns: list[Column]) -> str:
+    if task != "sentiment" or "label" not in found:
+        return "classify" if task == "sentiment" else task
+    label = next(column for column in columns if column.name == found["label"])
+    if {value.casefold() for value in label.scalars()} <= _POLARITY or normal_name(label.name) in _SENTIMENT_NAMES:
+        return "sentiment"
+    return "classify"
+
+
+def _explained(found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    reasons = []
+    for name, column in found.items():
+        if column.startswith("="):
+            reasons.append(f"{name} is {column[1:]} for all rows, after the name of its column.")
+        else:
+            reasons.append(f"{name} comes from the column '{column}'.")
+    return found, reasons

@@ -1,0 +1,173 @@
+"""Named entities in every notation that people have them in, as character spans [start, end)."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from playground.data.literals import as_list, as_offset
+from playground.data.text import HAS_NO_SPACES, clean_text, excerpt, moved_offset
+from playground.errors import DataError
+from playground.types import Row
+
+_INLINE = re.compile(r"\[([^\[\]\n]+)\]\(([^\W\d_][\w-]{0,40})\)")
+_PREFIXED = re.compile(r"([BIESLU])[-_](.+)", re.IGNORECASE)
+_START_KEYS = ("start", "start_offset", "begin", "start_char", "from")
+_END_KEYS = ("end", "end_offset", "stop", "end_char", "to")
+_LABEL_KEYS = ("label", "entity", "type", "tag", "entity_group", "entity_type", "name", "class")
+_NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…。、，！？：；」』）")
+_NO_SPACE_AFTER = frozenset("([{«“‘「『（")
+
+
+def has_inline_entities(text: str) -> bool:
+    """Whether `text` has markup such as ``[Berlin](LOC)``."""
+    return _INLINE.search(text) is not None
+
+
+def ner_row(row: Row) -> tuple[Row, list[str]]:
+    """`row` as {"text", "entities"} with other fields kept, and notes about repairs.
+
+    It may have ``entities`` (objects or [start, end, label] lists, also as JSON text), ``tags`` for ``tokens`` or
+    for the words of ``text``, or inline markup.
+
+    Raises:
+        DataError: nothing of these fits; the message is the reason, without the place.
+    """
+    row = dict(row)
+    tags, tokens = row.pop("tags", None), row.pop("tokens", None)
+    if tags is not None and row.get("entities") is None:
+        words = tokens if tokens is not None else row.get("text")
+        row["text"], row["entities"] = from_tags(_words(words, "tokens"), _words(tags, "tags"))
+    elif row.get("entities") is None and isinstance(row.get("text"), str) and has_inline_entities(row["text"]):
+        row["text"], row["entities"] = from_inline(row["text"])
+    if "entities" not in row:
+        raise DataError("entities are missing; an empty list means that there are none")
+    original = row.get("text")
+    text = clean_text(original)
+    spans = [_checked_span(entity, i, original) for i, entity in enumerate(as_list(row["entities"], "entities"), 1)]
+    kept, notes = _without_overlaps(spans, original)
+    if text != original:
+        kept = [(moved_offset(original, start), moved_offset(original, end), label) for start, end, label in kept]
+    entities = [{"start": start, "end": end, "label": label} for start, end, label in kept]
+    return {**row, "text": text, "entities": entities}, notes
+
+
+def from_inline(text: str) -> tuple[str, list[Row]]:
+    """Plain text and entities of a text with markup such as ``[Berlin](LOC)``."""
+    parts: list[str] = []
+    entities: list[Row] = []
+    num_chars = position = 0
+    for match in _INLINE.finditer(text):
+        before, inner = text[position : match.start()], match.group(1)
+        start = num_chars + len(before)
+        entities.append({"start": start, "end": start + len(inner), "label": match.group(2)})
+        parts += [before, inner]
+        num_chars, position = start + len(inner), match.end()
+    return "".join(parts) + text[position:], entities
+
+
+def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row]]:
+    """Text and entities of tagged tokens; IOB1, IOB2, BIOES, BILOU, and plain types.
+
+    Tokens are joined as they are written in their script: no spaces in Chinese, Japanese or Thai, none before
+    closing punctuation.
+
+    Raises:
+        DataError: the numbers of tokens and tags differ.
+    """
+    if len(tokens) != len(tags):
+        raise DataError(f"has {len(tokens)} tokens but {len(tags)} tags")
+    text, entities, last = "", [], ("O", "")
+    for token, tag in zip(tokens, tags, strict=True):
+        if text and _needs_space(text[-1], token[:1]):
+            text += " "
+        start, text = len(text), text + token
+        prefix, label = _parsed_tag(tag)
+        if prefix == "I" and last[1] == label and last[0] not in "ES" and entities:
+            entities[-1]["end"] = len(text)
+        elif prefix != "O":
+            entities.append({"start": start, "end": len(text), "label": label})
+        last = (_original_prefix(tag), label)
+    return text, entities
+
+
+def _parsed_tag(tag: str) -> tuple[str, str]:
+    """B, I or O, and the type; E and L continue an entity, S and U are one."""
+    if tag in {"O", "o", "_", "", "0"}:
+        return "O", ""
+    match = _PREFIXED.fullmatch(tag)
+    if match is None:
+        return "I", tag
+    return {"B": "B", "S": "B", "U": "B"}.get(match.group(1).upper(), "I"), match.group(2)
+
+
+def _original_prefix(tag: str) -> str:
+    """E when an entity ends with this tag, whatever follows."""
+    match = _PREFIXED.fullmatch(tag)
+    return "E" if match and match.group(1).upper() in "ELSU" else "I"
+
+
+def _needs_space(left: str, right: str) -> bool:
+    if HAS_NO_SPACES.match(left) and HAS_NO_SPACES.match(right):
+        return False
+    return right not in _NO_SPACE_BEFORE and left not in _NO_SPACE_AFTER
+
+
+def _words(value: Any, what: str) -> list[str]:
+    words = as_list(value, what)
+    numbers = [word for word in words if not isinstance(word, str)]
+    if numbers:
+        hint = "; replace the numbers by names such as B-PER" if what == "tags" else ""
+        raise DataError(f"{what} must be texts, but there is {excerpt(numbers[0], 40)}{hint}")
+    if what == "tokens" and not all(word.strip() for word in words):
+        raise DataError("one of the tokens is empty")
+    return words
+
+
+def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
+    """Start, end and label of one entity of `text`, without white space at its ends."""
+    if isinstance(entity, list | tuple) and len(entity) == 3:
+        entity = dict(zip(("start", "end", "label"), entity, strict=True))
+    if not isinstance(entity, dict):
+        raise DataError(f"entity {number} must have start, end and label, but is {excerpt(entity, 60)}")
+    label = _first(entity, _LABEL_KEYS)
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    if not isinstance(label, str) or not label.strip():
+        raise DataError(f"entity {number} has no label")
+    what = f"entity {number} ({label.strip()})"
+    start, end = (
+        as_offset(_first(entity, _START_KEYS), what, "start"),
+        as_offset(_first(entity, _END_KEYS), what, "end"),
+    )
+    if start < 0 or end > len(text):
+        raise DataError(f"{what} spans {start} to {end}, but the text has {len(text)} characters")
+    if start >= end or not text[start:end].strip():
+        raise DataError(f"{what} spans {start} to {end}, where there is no text")
+    expected = entity.get("text")
+    if isinstance(expected, str) and expected.strip() and expected.strip() != text[start:end].strip():
+        raise DataError(
+            f"{what} is '{excerpt(expected, 40)}', but at {start} to {end} is '{excerpt(text[start:end], 40)}'"
+        )
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return start, start + len(piece.strip()), label.strip()
+
+
+def _first(entity: Row, keys: tuple[str, ...]) -> Any:
+    return next((entity[key] for key in keys if entity.get(key) is not None), None)
+
+
+def _without_overlaps(spans: list[tuple[int, int, str]], text: str) -> tuple[list[tuple[int, int, str]], list[str]]:
+    """`spans` in order, the longer of two that overlap, and a note on each one dropped."""
+    kept: list[tuple[int, int, str]] = []
+    dropped: list[tuple[int, int, str]] = []
+    for span in sorted(set(spans)):
+        if not kept or span[0] >= kept[-1][1]:
+            kept.append(span)
+        elif span[1] - span[0] > kept[-1][1] - kept[-1][0]:
+            dropped.append(kept.pop())
+            kept.append(span)
+        else:
+            dropped.append(span)
+    pieces = ((excerpt(text[start:end], 40), label) for start, end, label in dropped)
+    return kept, [f"the entity '{piece}' ({label}) overlaps another and was dropped" for piece, label in pieces]

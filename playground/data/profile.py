@@ -1,0 +1,92 @@
+"""What the name and the first values of a column say about it."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from playground.data.headers import language_of, normal_name, role_score
+from playground.data.table import Table
+from playground.data.text import HAS_NO_SPACES
+
+_NUM_LOOKED_AT = 300
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    values: list[Any]
+    """The first values that are not empty."""
+
+    def scalars(self) -> list[str]:
+        return [str(value).strip() for value in self.values if isinstance(value, str | int | float)]
+
+    def mean_chars(self) -> float:
+        texts = self.scalars()
+        return sum(map(len, texts)) / len(texts) if texts else 0.0
+
+    def is_text(self) -> bool:
+        return any(isinstance(value, str) for value in self.values) and not self.is_json()
+
+    def is_json(self) -> bool:
+        return bool(self.values) and all(isinstance(v, str) and v[:1] in "[{" and v[-1:] in "]}" for v in self.values)
+
+    def is_nested(self) -> bool:
+        return any(isinstance(value, list | dict) for value in self.values) or self.is_json()
+
+
+def first_values(table: Table, name: str) -> list[Any]:
+    values = (row.get(name) for row in table.rows[:_NUM_LOOKED_AT])
+    return [value for value in values if value is not None and value != "" and value != []]
+
+
+def named(columns: Iterable[Column], role: str, least: int = 1) -> str | None:
+    """The first column whose name speaks most for `role`, `least` by ``role_score``; the field's own name wins."""
+    best, best_score = None, least - 1
+    for column in columns:
+        is_own_name = normal_name(column.name) == role.replace("_", " ")
+        score = 4 if is_own_name else role_score(column.name, role)
+        if score > best_score:
+            best, best_score = column.name, score
+    return best
+
+
+def text_column(columns: Iterable[Column]) -> str | None:
+    """The column of texts: by name, where the longer wins of two such as "Kommentar" and "Bewertung", or by length."""
+    by_length = sorted((column for column in columns if column.scalars()), key=_readability, reverse=True)
+    return named(by_length, "text") or (by_length[0].name if by_length else None)
+
+
+def is_label_like(column: Column) -> bool:
+    """Whether its values are short and come back."""
+    values = column.scalars()
+    return bool(values) and column.mean_chars() <= 40 and len(set(values)) <= min(50, max(1, len(values) // 2))
+
+
+def holds_spans(column: Column) -> bool:
+    first = column.values[0] if column.values else None
+    if isinstance(first, str):
+        return re.match(r"\[\s*[\[{]", first) is not None
+    return isinstance(first, list) and bool(first) and isinstance(first[0], list | dict)
+
+
+def holds_tags(columns: list[Column], name: str) -> bool:
+    values = next(column.values for column in columns if column.name == name)
+    return bool(values) and re.search(r"\b[BIESLU]-\w", json.dumps(values[:50])) is not None
+
+
+def language_keys(column: Column) -> tuple[str, str] | None:
+    """The two languages of a column of objects such as {"en": ..., "de": ...}."""
+    first = column.values[0] if column.values else None
+    if not isinstance(first, dict) or len(first) != 2 or not all(map(language_of, first)):
+        return None
+    source, target = first
+    return source, target
+
+
+def _readability(column: Column) -> tuple[bool, float]:
+    """Texts before addresses, numbers and dates, the longer first."""
+    texts = column.scalars()
+    num_readable = sum(" " in text or HAS_NO_SPACES.search(text) is not None for text in texts)
+    return num_readable > 0.3 * len(texts), column.mean_chars()

@@ -1,0 +1,237 @@
+"""Rows in the shape that training and evaluation need, and the reasons why others are not."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playground.data.answers import qa_row
+from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
+from playground.data.entities import from_inline, ner_row
+from playground.data.headers import language_of
+from playground.data.literals import as_literal
+from playground.data.reading import read_table
+from playground.data.table import Rejected, Table
+from playground.data.text import clean_text, describe_type, excerpt
+from playground.errors import DataError, InputError
+from playground.types import Row
+
+_MAX_LABEL_CHARS = 200
+_NUM_NOTES = 20
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+
+_Checked = tuple[Row, list[str]]
+
+
+@dataclass(frozen=True)
+class LoadedRows:
+    rows: list[Row]
+    rejected: list[Rejected]
+    notes: list[str]
+    """Sentences about what was guessed or repaired, in the file and in single rows."""
+
+
+def load_training_rows(path: Path, task: str, columns: dict[str, str] | None = None) -> LoadedRows:
+    """Rows of `task` from a file of any supported format.
+
+    Args:
+        columns: column by row field, as in `ColumnMap.columns`; what it lacks is guessed.
+
+    Raises:
+        DataError: the file can't be read, a field has no column, or no row is left.
+        InputError: an unknown task.
+    """
+    table = read_table(path)
+    chosen = dict(columns or {})
+    if missing_fields(task, chosen):
+        chosen = {**propose(table, task).columns, **chosen}
+    mapping = ColumnMap(task, chosen)
+    rows, rejected, notes = _examined(task, _mapped(table, mapping))
+    rejected = sorted(table.rejected + rejected, key=lambda one: one.line)
+    if not rows:
+        reasons = "; ".join(f"line {one.line}: {one.reason}" for one in rejected[:3])
+        raise DataError(f"{table.name} has no row that can be used for {task}: {reasons}.")
+    return LoadedRows(rows, rejected, table.notes + notes)
+
+
+def to_rows(table: Table, mapping: ColumnMap) -> tuple[list[Row], list[Rejected]]:
+    """The rows of `table` in the shape of the task, and those that can't be used (without `table.rejected`).
+
+    Raises:
+        DataError: a required field has no column, or one that isn't there.
+        InputError: an unknown task.
+    """
+    rows, rejected, _ = _examined(mapping.task, _mapped(table, mapping))
+    return rows, rejected
+
+
+def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected]]:
+    """The usable ones of `rows`, cleaned, and the others; each comes with its line number.
+
+    Raises:
+        InputError: an unknown task.
+    """
+    good, rejected, _ = _examined(task, rows)
+    return good, rejected
+
+
+def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected], list[str]]:
+    required_fields(task)
+    good: list[Row] = []
+    rejected: list[Rejected] = []
+    notes: list[str] = []
+    for line, row in rows:
+        try:
+            if not isinstance(row, dict):
+                raise DataError(f"is {describe_type(row)}, not an object with fields")
+            checked, remarks = _CHECKS[task](row)
+        except InputError as err:
+            rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
+            continue
+        good.append(checked)
+        notes += [f"Line {line}: {remark}." for remark in remarks]
+    return good, rejected, _shortened(notes) + _id_notes(good)
+
+
+def _shortened(notes: list[str]) -> list[str]:
+    more = len(notes) - _NUM_NOTES
+    return [*notes[:_NUM_NOTES], f"There are {more} more remarks of this kind."] if more > 0 else notes
+
+
+def _id_notes(rows: list[Row]) -> list[str]:
+    ids = Counter(str(row["id"]) for row in rows if row.get("id") not in (None, ""))
+    repeated = [name for name, count in ids.items() if count > 1]
+    if not repeated:
+        return []
+    return [f"{len(repeated)} ids occur more than once, such as '{excerpt(repeated[0], 40)}'; all rows are kept."]
+
+
+def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
+    """Rows under the names of the fields; other columns are kept, out of the way of these names."""
+    _check_columns(table, mapping)
+    chosen = mapping.columns
+    used = set(chosen.values())
+    inline = chosen.get("entities") is not None and chosen.get("entities") == chosen.get("text")
+    mapped = []
+    for line, row in zip(table.lines, table.rows, strict=True):
+        fields = {field: _cell(row, column, field, chosen) for field, column in chosen.items()}
+        if inline:
+            fields["text"], fields["entities"] = from_inline(str(fields["text"] or ""))
+        extra = fields.pop("prompt_input", None)
+        if extra:
+            fields["prompt"] = f"{fields['prompt']}\n\n{extra}"
+        others = {_free_name(name, mapping.task): value for name, value in row.items() if name not in used}
+        mapped.append((line, {**fields, **others}))
+    return mapped
+
+
+def _check_columns(table: Table, mapping: ColumnMap) -> None:
+    for field, column in mapping.columns.items():
+        if not column.startswith("=") and column not in table.columns:
+            raise DataError(f"{table.name} has no column '{column}' for {field}; it has {', '.join(table.columns)}.")
+    missing = missing_fields(mapping.task, mapping.columns)
+    if missing:
+        hint = " or a language code such as '=en'" if missing[0].endswith("_lang") else ""
+        raise DataError(
+            f"{mapping.task} needs {' and '.join(missing)}; say which column of {table.name} that is{hint}. "
+            f"Its columns are {', '.join(table.columns)}."
+        )
+
+
+def _cell(row: Row, column: str, field: str, chosen: dict[str, str]) -> Any:
+    if column.startswith("="):
+        return column[1:]
+    value = row.get(column)
+    if isinstance(value, dict) and field in ("source_text", "target_text"):
+        return value.get(chosen[field.replace("_text", "_lang")][1:])
+    return value
+
+
+def _free_name(name: str, task: str) -> str:
+    return f"original_{name}" if name in known_fields(task) else name
+
+
+def _text(row: Row, field: str) -> str:
+    value = row.get(field)
+    if value is None:
+        raise DataError(f"{field} is missing")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    return clean_text(value, field)
+
+
+def _check_class(row: Row) -> _Checked:
+    text, label = _text(row, "text"), row.get("label")
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
+    if isinstance(label, list):
+        raise DataError(f"has {len(label)} labels; each row needs exactly one")
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    if label is None or not str(label).strip():
+        raise DataError("label is missing")
+    if isinstance(label, dict):
+        raise DataError(f"label must be a word, not {excerpt(label, 60)}")
+    name = " ".join(clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label").split())
+    if len(name) > _MAX_LABEL_CHARS:
+        raise DataError(f"label has {len(name)} characters, more than {_MAX_LABEL_CHARS}; is it the right column?")
+    return {**row, "text": text, "label": name}, []
+
+
+def _check_summary(row: Row) -> _Checked:
+    return {**row, "document": _text(row, "document"), "summary": _text(row, "summary")}, []
+
+
+def _check_translation(row: Row) -> _Checked:
+    texts = {field: _text(row, field) for field in ("source_text", "target_text")}
+    langs = {field: _language(row.get(field), field) for field in ("source_lang", "target_lang")}
+    if langs["source_lang"] == langs["target_lang"]:
+        raise DataError(f"source_lang and target_lang are both '{langs['source_lang']}'")
+    return {**row, **texts, **langs}, []
+
+
+def _language(value: Any, field: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{field} is missing; it is a language code such as en or pt-BR")
+    known = language_of(value)
+    if known is None and not _LANGUAGE.fullmatch(value.strip()):
+        raise DataError(f"{field} is '{excerpt(value, 40)}', which is no language code such as en or pt-BR")
+    return known or value.strip()
+
+
+def _check_instruction(row: Row) -> _Checked:
+    if row.get("messages") is None:
+        return {**row, "prompt": _text(row, "prompt"), "completion": _text(row, "completion")}, []
+    messages = as_literal(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
+    if not isinstance(messages, list) or not messages:
+        raise DataError("messages must be a list of objects with role and content")
+    cleaned = [_message(message, i) for i, message in enumerate(messages, 1)]
+    roles = [message["role"] for message in cleaned]
+    if "user" not in roles or roles[-1] != "assistant":
+        raise DataError(f"messages must hold a user's message and end with the assistant's, but are {', '.join(roles)}")
+    return {**row, "messages": cleaned}, []
+
+
+def _message(message: Any, number: int) -> dict[str, str]:
+    if not isinstance(message, dict):
+        raise DataError(f"message {number} must be an object with role and content")
+    role = str(message.get("role") or message.get("from") or "").strip().lower()
+    role = _ROLES.get(role, role)
+    if role not in ("system", "user", "assistant"):
+        raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
+    content = message.get("content") if message.get("content") is not None else message.get("value")
+    return {"role": role, "content": clean_text(content, f"content of message {number}")}
+
+
+_CHECKS: dict[str, Callable[[Row], _Checked]] = {
+    "sentiment": _check_class,
+    "classify": _check_class,
+    "ner": ner_row,
+    "qa": qa_row,
+    "summarize": _check_summary,
+    "translate": _check_translation,
+    "instruct": _check_instruction,
+}

@@ -1,0 +1,35 @@
+"""What every file format is read into."""
+
+from dataclasses import dataclass, field
+
+from playground.types import Row
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A line or record that was set aside."""
+
+    line: int
+    """Line of a text file, row of a sheet, or number of the record in Parquet and JSON lists; from 1."""
+    reason: str
+    raw: str = ""
+    """Its beginning, on one line."""
+
+
+@dataclass(frozen=True)
+class Table:
+    columns: list[str]
+    rows: list[Row]
+    rejected: list[Rejected]
+    notes: list[str]
+    """Sentences about what was guessed or repaired."""
+    format: str
+    """csv, tsv, jsonl, json, parquet, xlsx, txt or conll: what the content is, whatever the name says."""
+    lines: list[int] = field(default_factory=list)
+    """Place of each row, counted as in `Rejected.line`."""
+    name: str = "the file"
+
+
+def columns_of(rows: list[Row]) -> list[str]:
+    """The keys of all rows in the order in which they first appear."""
+    return list(dict.fromkeys(key for row in rows for key in row))

@@ -1,0 +1,79 @@
+"""Text that people type or upload, made safe for a tokenizer without moving more than it must."""
+
+import re
+import unicodedata
+
+from playground import settings
+from playground.errors import InputError
+
+# Scripts written without spaces between words: Han, Kana, Thai, Lao, Myanmar, Khmer.
+HAS_NO_SPACES = re.compile(
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
+)
+
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_ENDS = re.compile("\r\n?")
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
+
+
+def clean_text(value: object, what: str = "text") -> str:
+    """`value` without the characters that break tokenizers, files and JSON; `what` names it in messages.
+
+    There is no Unicode normalisation and no stripping, because entities and answers point into the text by
+    character offset; `moved_offset` translates offsets into the original text.
+
+    Raises:
+        InputError: not a string, nothing visible in it, or longer than ``settings.MAX_TEXT_CHARS`` characters.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"The {what} must be text, not {describe_type(value)}.")
+    text = scrub(value)
+    if not is_visible(text):
+        raise InputError(f"The {what} is empty; it needs at least one visible character.")
+    if len(text) > settings.MAX_TEXT_CHARS:
+        raise InputError(
+            f"The {what} has {len(text):,} characters; the limit is {settings.MAX_TEXT_CHARS:,}. Split it into parts."
+        )
+    return text
+
+
+def scrub(text: str) -> str:
+    r"""`text` with "\n" as the only line end, no control characters but "\t", and no lone surrogates."""
+    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", join_surrogates(text)))
+
+
+def join_surrogates(text: str) -> str:
+    """`text` with surrogate pairs joined to the character they stand for and lone ones as U+FFFD."""
+    return _SURROGATES.sub(_joined, text)
+
+
+def moved_offset(text: str, offset: int) -> int:
+    """Where the character at `offset` of `text` lies in ``scrub(text)``."""
+    return len(scrub(text[:offset]))
+
+
+def is_visible(text: str) -> bool:
+    """Whether `text` holds anything but white space, format characters such as U+200B, and controls."""
+    return any(not char.isspace() and unicodedata.category(char) not in {"Cf", "Cc"} for char in text)
+
+
+def describe_type(value: object) -> str:
+    """Words for the type of a JSON value, for messages."""
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    return {str: "text", list: "a list", dict: "an object"}.get(type(value), f"a {type(value).__name__}")
+
+
+def excerpt(value: object, num_chars: int = 120) -> str:
+    """The beginning of `value` on one line, for messages and previews."""
+    line = " ".join(scrub(str(value)).split())
+    return line if len(line) <= num_chars else line[: num_chars - 1] + "…"
+
+
+def _joined(match: re.Match[str]) -> str:
+    pair = match.group()
+    return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le") if len(pair) == 2 else "\ufffd"

@@ -1,0 +1,178 @@
+import pytest
+
+from playground.data.columns import ColumnMap, input_columns, propose, required_fields
+from playground.data.table import Table
+from playground.errors import InputError
+from playground.types import Row
+
+
+def table(rows: list[Row]) -> Table:
+    return Table(list(rows[0]), rows, [], [], "csv", list(range(2, len(rows) + 2)), "a.csv")
+
+
+REVIEWS = ["It broke after two days of use.", "I love how light it is!", "Does what it says, no more.", "Never again."]
+
+
+def labelled(text: str, label: str, labels: tuple[str, ...] = ("good", "bad", "good", "bad")) -> list[Row]:
+    return [{"nr": str(i), text: t, label: v} for i, (t, v) in enumerate(zip(REVIEWS, labels, strict=True))]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("text", "label"),
+        ("Review", "verdict"),
+        ("reviewText", "Stars"),
+        ("customer_review", "my_category"),
+        ("Kommentar", "Bewertung"),
+        ("Kundenbewertung", "Note"),
+        ("comentario", "etiqueta"),
+        ("Avis", "Catégorie"),
+        ("Текст отзыва", "Оценка"),
+        ("评论", "标签"),
+        ("レビュー", "評価"),
+        ("리뷰", "라벨"),
+        ("التعليق", "التصنيف"),
+        ("समीक्षा", "श्रेणी"),
+        ("yorum", "etiket"),
+        ("xyzzy", "plugh"),
+    ],
+)
+def test_text_and_label_are_found_under_names_of_many_languages(text: str, label: str) -> None:
+    found = propose(table(labelled(text, label)))
+    assert found.columns == {"text": text, "label": label}
+    assert found.task == "classify"
+    assert any(label in reason for reason in found.reasons)
+
+
+def test_a_column_called_bewertung_is_text_when_it_holds_texts() -> None:
+    rows = [{"Bewertung": text, "Kategorie": "x"} for text in REVIEWS]
+    assert propose(table(rows)).columns == {"text": "Bewertung", "label": "Kategorie"}
+
+
+@pytest.mark.parametrize(
+    ("header", "labels"),
+    [
+        ("verdict", ("Positive", "negative", "Positive", "neutral")),
+        ("标签", ("好评", "差评", "好评", "差评")),
+        ("sentiment", ("1", "0", "1", "0")),
+    ],
+)
+def test_polarity_labels_propose_the_sentiment_task(header: str, labels: tuple[str, ...]) -> None:
+    assert propose(table(labelled("text", header, labels))).task == "sentiment"
+
+
+def test_a_table_without_label_says_so() -> None:
+    found = propose(table([{"Review": text} for text in REVIEWS]))
+    assert found.columns == {"text": "Review"}
+    assert "No column looks like a label" in found.reasons[-1]
+
+
+SPANS = [{"start": 0, "end": 3, "label": "PER"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"text": "Ada wrote", "entities": SPANS}], ColumnMap("ner", {"text": "text", "entities": "entities"})),
+        ([{"text": "Ada wrote", "label": [[0, 3, "PER"]]}], ColumnMap("ner", {"text": "text", "entities": "label"})),
+        ([{"text": "Ada wrote", "spans": '[{"start": 0}]'}], ColumnMap("ner", {"text": "text", "entities": "spans"})),
+        ([{"tokens": ["Ada"], "ner_tags": ["B-PER"]}], ColumnMap("ner", {"tokens": "tokens", "tags": "ner_tags"})),
+        ([{"sentence": "Ada wrote", "tags": "B-PER O"}], ColumnMap("ner", {"text": "sentence", "tags": "tags"})),
+        ([{"s": "[Ada](PER) wrote it"}], ColumnMap("ner", {"text": "s", "entities": "s"})),
+        (
+            [{"context": "Ada wrote.", "question": "Who?", "answers": []}],
+            ColumnMap("qa", {"context": "context", "question": "question", "answers": "answers"}),
+        ),
+        (
+            [{"Frage": "Wer?", "Kontext": "Ada schrieb.", "Antwort": "Ada"}],
+            ColumnMap("qa", {"context": "Kontext", "question": "Frage", "answers": "Antwort"}),
+        ),
+        (
+            [{"article": "Long.", "highlights": "S."}],
+            ColumnMap("summarize", {"document": "article", "summary": "highlights"}),
+        ),
+        (
+            [{"en": "Hello", "de": "Hallo"}],
+            ColumnMap(
+                "translate", {"source_text": "en", "target_text": "de", "source_lang": "=en", "target_lang": "=de"}
+            ),
+        ),
+        (
+            [{"English": "Hello", "日本語": "こんにちは"}],
+            ColumnMap(
+                "translate",
+                {"source_text": "English", "target_text": "日本語", "source_lang": "=en", "target_lang": "=ja"},
+            ),
+        ),
+        (
+            [{"translation": {"en": "Hello", "fr": "Bonjour"}}],
+            ColumnMap(
+                "translate",
+                {
+                    "source_text": "translation",
+                    "target_text": "translation",
+                    "source_lang": "=en",
+                    "target_lang": "=fr",
+                },
+            ),
+        ),
+        (
+            [{"prompt": "Say", "completion": "Hi"}],
+            ColumnMap("instruct", {"prompt": "prompt", "completion": "completion"}),
+        ),
+        (
+            [{"instruction": "Say", "input": "x", "output": "Hi"}],
+            ColumnMap("instruct", {"prompt": "instruction", "completion": "output", "prompt_input": "input"}),
+        ),
+        ([{"question": "Why?", "answer": "So"}], ColumnMap("instruct", {"prompt": "question", "completion": "answer"})),
+        ([{"messages": [{"role": "user", "content": "Hi"}]}], ColumnMap("instruct", {"messages": "messages"})),
+    ],
+)
+def test_tasks_are_recognised_by_their_columns(rows: list[Row], expected: ColumnMap) -> None:
+    found = propose(table(rows))
+    assert (found.task, found.columns) == (expected.task, expected.columns)
+    assert found.reasons
+
+
+def test_a_given_task_is_kept_even_when_columns_are_missing() -> None:
+    found = propose(table([{"passage": "Ada wrote a note.", "frage": "Who?"}]), "qa")
+    assert (found.task, found.columns) == ("qa", {"context": "passage", "question": "frage"})
+
+
+@pytest.mark.parametrize(
+    "name", ["Review", "Bewertung", "comentario", "评论", "Отзывы", "text", "col1", "What did you think?"]
+)
+def test_a_lone_column_is_the_input_whatever_it_is_called(name: str) -> None:
+    rows = table([{name: text} for text in REVIEWS])
+    assert input_columns(rows, "sentiment") == {"text": name}
+    assert input_columns(rows, "summarize") == {"document": name}
+    assert input_columns(rows, "translate") == {"source_text": name}
+
+
+def test_the_input_is_the_column_of_texts_among_ids_addresses_and_dates() -> None:
+    rows: list[Row] = [
+        {
+            "uuid": "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "url": f"https://example.org/some/long/path/{i}",
+            "was": text,
+            "at": "2024-01-01",
+        }
+        for i, text in enumerate(REVIEWS)
+    ]
+    assert input_columns(table(rows), "classify") == {"text": "was"}
+
+
+def test_question_and_context_are_told_apart() -> None:
+    rows = table([{"pregunta": "¿Quién escribió la nota más larga de todas?", "contexto": "Ada."}])
+    assert input_columns(rows, "qa") == {"context": "contexto", "question": "pregunta"}
+    assert input_columns(table([{"frage": "Wer?", "artikel": "Ada schrieb."}]), "qa") == {
+        "context": "artikel",
+        "question": "frage",
+    }
+
+
+def test_unknown_tasks_are_refused_with_the_known_ones() -> None:
+    assert required_fields("sentiment") == ("text", "label")
+    with pytest.raises(InputError, match=r"'sentimnet'; there is one for sentiment"):
+        required_fields("sentimnet")
