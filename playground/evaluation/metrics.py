@@ -1,0 +1,110 @@
+"""Scores of any task's predictions against its gold rows."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from playground.errors import DataError, InputError
+from playground.evaluation.classification import score_labels
+from playground.evaluation.entities import Entity, score_entities
+from playground.evaluation.scores import Scores
+from playground.evaluation.squad import score_answers
+from playground.evaluation.text_overlap import score_texts
+from playground.evaluation.translation import score_translations
+from playground.tasks.task import Task
+from playground.types import Row
+
+__all__ = ["Scores", "by_language", "row_language", "score"]
+
+
+def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
+    """How well `predictions` fit the gold `rows`.
+
+    Args:
+        task: its shape and its metric say what is computed.
+        rows: gold rows.
+        predictions: one for each row, in the same order; without an output it counts as wrong.
+
+    Raises:
+        DataError: there are no rows, the numbers differ, or a row has no gold value.
+        InputError: the task's metric isn't one that its shape has.
+    """
+    if len(rows) != len(predictions):
+        raise DataError(f"{len(rows)} rows can't be compared with {len(predictions)} predictions; give one for each.")
+    if not rows:
+        raise DataError("There are no rows to measure on; give at least one.")
+    scores = _SHAPES[task.shape](task, rows, [prediction.get(task.output) for prediction in predictions])
+    if scores.main != task.metric:
+        known = ", ".join(scores.metrics)
+        raise InputError(f"The task '{task.name}' is decided by {scores.main}, not '{task.metric}' (it has {known}).")
+    return scores
+
+
+def by_language(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> dict[str, Scores]:
+    """Scores of each language, or of each direction (``en-fr``) in translation; rows that name none are left out."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        language = row_language(row)
+        if language:
+            groups[language].append(i)
+    return {
+        language: score(task, [rows[i] for i in members], [predictions[i] for i in members])
+        for language, members in sorted(groups.items())
+    }
+
+
+def row_language(row: Row) -> str | None:
+    """``lang`` of the row, or its two languages joined by a hyphen."""
+    if row.get("source_lang") and row.get("target_lang"):
+        return f"{row['source_lang']}-{row['target_lang']}"
+    return row.get("lang")
+
+
+def _score_classify(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+    predicted = [None if output is None else str(output) for output in outputs]
+    return score_labels([str(label) for label in _gold(task, rows)], predicted)
+
+
+def _score_tag(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+    return score_entities([_entities(spans) for spans in _gold(task, rows)], [_entities(spans) for spans in outputs])
+
+
+def _score_span(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+    gold = [[answer["text"] for answer in answers] for answers in _gold(task, rows)]
+    predicted = [output["text"] if output else "" for output in outputs]
+    return score_answers(gold, predicted, [row.get("lang") for row in rows])
+
+
+def _score_generate(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+    gold = _gold(task, rows)
+    predicted = [output or "" for output in outputs]
+    if task.metric == "chrf++":
+        return score_translations(gold, predicted, [row.get("target_lang") or "" for row in rows])
+    # A free prompt may ask for a name or a number, where being the same is what counts.
+    return score_texts(gold, predicted, with_exact_match=task.target == "completion")
+
+
+_SHAPES = {
+    "classify": _score_classify,
+    "tag": _score_tag,
+    "span": _score_span,
+    "generate": _score_generate,
+}
+
+
+def _gold(task: Task, rows: Sequence[Row]) -> list[Any]:
+    values = [row[task.target] if task.target in row else _last_reply(row) for row in rows]
+    for number, value in enumerate(values, start=1):
+        if value is None:
+            raise DataError(f"Row {number} has no '{task.target}', so nothing says what is right; add it to the row.")
+    return values
+
+
+def _last_reply(row: Row) -> str | None:
+    """What the assistant says last in a row of ``messages``."""
+    replies = [message["content"] for message in row.get("messages") or () if message["role"] == "assistant"]
+    return replies[-1] if replies else None
+
+
+def _entities(spans: list[Row] | None) -> set[Entity]:
+    return {(span["start"], span["end"], span["label"]) for span in spans or ()}
