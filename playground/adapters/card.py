@@ -1,0 +1,219 @@
+"""The README of an adapter: Hub front matter, what it does, how good it is, how to load it without this program."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Any
+
+from playground.adapters.record import AdapterRecord
+from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
+
+HUB_NAMES: Mapping[str, str] = {EMBEDDED_ID: "google/gemma-3-270m"}
+"""The Hub's names of backbones that go by another one here."""
+_PIPELINE_TAGS: Mapping[str, str] = {
+    "classify": "text-classification",
+    "tag": "token-classification",
+    "span": "question-answering",
+    "generate": "text-generation",
+}
+_PIPELINE_TAGS_OF_TASKS: Mapping[str, str] = {"summarize": "summarization", "translate": "translation"}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~!])")
+
+_GEMMA_LICENCE = """\
+This adapter is a derivative of Gemma. Gemma is provided under and subject to the Gemma Terms of Use found at
+<https://ai.google.dev/gemma/terms>. Whoever uses this adapter or passes it on accepts these terms, the
+[Prohibited Use Policy](https://ai.google.dev/gemma/prohibited_use_policy) included, and hands them on with it."""
+
+_LIMITS = """\
+- The figures hold for rows like those it was measured on. Other domains, languages and lengths can be much worse:
+  measure it on your own rows before you rely on it.
+- It can repeat prejudices of the backbone's texts and of its training rows. Let no decision about people rest on it
+  alone.
+- It works with the backbone named above only."""
+
+
+def card(record: AdapterRecord) -> str:
+    """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too."""
+    sections = (
+        ("What it is", _facts(record)),
+        ("How good it is", _quality(record.metrics)),
+        ("How good it is by language", _by_language(record.metrics)),
+        ("How it was trained", _training(record.training)),
+        ("Loading it with plain PEFT", _fenced(loading_code(record), "python")),
+        ("Limits", _LIMITS),
+        ("Licence", _licence(record)),
+    )
+    body = "".join(f"## {title}\n\n{text}\n\n" for title, text in sections if text)
+    description = f"{_plain(record.description)}\n\n" if record.description else ""
+    return f"{_front_matter(record)}\n# {record.name}\n\n{description}{body}".rstrip() + "\n"
+
+
+def loading_code(record: AdapterRecord) -> str:
+    """Python that runs the adapter with transformers and PEFT alone."""
+    is_generate = record.shape == "generate"
+    loader = "AutoModelForCausalLM" if is_generate else "AutoModelForSequenceClassification"
+    options = "" if is_generate else f", num_labels={len(record.labels)}"
+    if record.attention == "bidirectional":
+        options += ", use_bidirectional_attention=True"
+    lines = [
+        "import torch",
+        "from peft import PeftModel",
+        f"from transformers import {loader}, AutoTokenizer",
+        "",
+        f"backbone = {(base_model(record) or record.backbone['id'])!r}",
+        "tokenizer = AutoTokenizer.from_pretrained(backbone)",
+        f"model = {loader}.from_pretrained(backbone{options})",
+        f"model = PeftModel.from_pretrained(model, {record.name!r}).eval()  # this adapter's folder",
+        f"inputs = tokenizer({_example_input(record)}, return_tensors='pt')",
+        *_forward_code(record),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def base_model(record: AdapterRecord) -> str | None:
+    """Hub id of the backbone, None when it is a folder of somebody's machine."""
+    backbone_id = record.backbone["id"]
+    name = HUB_NAMES.get(backbone_id, backbone_id)
+    return name if _HUB_ID.fullmatch(name) else None
+
+
+def _example_input(record: AdapterRecord) -> str:
+    if record.prompt:
+        names = dict.fromkeys(name for _, name, _, _ in Formatter().parse(record.prompt) if name)
+        values = ", ".join(f"{name}={name.replace('_', ' ')!r}" for name in names)
+        return f"{record.prompt!r}.format({values})"
+    return "'The question?', 'The text with the answer.'" if record.shape == "span" else "'A text in any language.'"
+
+
+def _forward_code(record: AdapterRecord) -> list[str]:
+    if record.shape == "generate":
+        max_new_tokens = record.generation.get("max_new_tokens", 128)
+        return [
+            f"output = model.generate(**inputs, max_new_tokens={max_new_tokens}, do_sample=False)",
+            "print(tokenizer.decode(output[0, inputs['input_ids'].shape[1] :], skip_special_tokens=True))",
+        ]
+    labels = f"labels = {list(record.labels)!r}"
+    if record.shape == "classify":
+        return [
+            labels,
+            "with torch.no_grad():",
+            "    logits = model(**inputs).logits[0]",
+            "print(dict(zip(labels, logits.softmax(-1).tolist())))",
+        ]
+    lines = [
+        labels,
+        "with torch.no_grad():",
+        "    hidden = model.base_model.model.base_model(**inputs).last_hidden_state",
+        "    logits = model.base_model.model.score(hidden)[0]  # (tokens, labels)",
+    ]
+    if record.shape == "span":
+        return [*lines, "print(dict(zip(labels, logits.argmax(0).tolist())))  # the best token for each"]
+    return [*lines, "print([labels[i] for i in logits.argmax(-1).tolist()])  # one label a token"]
+
+
+def _front_matter(record: AdapterRecord) -> str:
+    tag = _PIPELINE_TAGS_OF_TASKS.get(record.task, _PIPELINE_TAGS[record.shape])
+    base = base_model(record)
+    # The Hub takes the plain language only: pt for pt-BR. Quoted, because YAML reads a bare `no` as false.
+    languages = sorted({language.split("-")[0] for language in record.training.get("languages", ())})
+    lines = [
+        "---",
+        *([f"base_model: {base}", "base_model_relation: adapter"] if base else []),
+        "library_name: peft",
+        f"pipeline_tag: {tag}",
+        f"tags: {json.dumps(['lora', 'polyglot-playground', record.task])}",
+        *([f"language: {json.dumps(languages)}"] if languages else []),
+        *(["license: gemma"] if _is_gemma(record) else []),
+        "---",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(record: AdapterRecord) -> str:
+    backbone = f"{record.backbone['id']} (checksum {record.backbone['checksum'] or 'unknown'})"
+    facts = {
+        "Task": record.task,
+        "Labels": ", ".join(record.labels),
+        "Backbone": backbone,
+        "Attention": record.attention,
+        "Tokens in one window": str(record.max_length),
+        "Made": record.created,
+    }
+    prompt = f"\n\nPrompt:\n\n{_fenced(record.prompt)}" if record.prompt else ""
+    return _table(("", ""), [(name, value) for name, value in facts.items() if value]) + prompt
+
+
+def _quality(metrics: Mapping[str, Any]) -> str:
+    adapter, base = metrics.get("adapter"), metrics.get("base")
+    if adapter is None:
+        return "It has not been measured."
+    rows = [(name, _value(adapter, name), _value(base, name)) for name in adapter["metrics"]]
+    header = ("Metric (0 to 100)", f"This adapter (n = {adapter['n']:,})", "The backbone without it")
+    header = header if base is None else (*header[:2], f"{header[2]} (n = {base['n']:,})")
+    data = metrics.get("data")
+    intro = f"Measured on: {_plain(data)}\n\n" if data else ""
+    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval."
+
+
+def _value(scores: Mapping[str, Any] | None, name: str) -> str:
+    if scores is None or name not in scores["metrics"]:
+        return "not measured"
+    value = f"{scores['metrics'][name]:.1f}"
+    if name != scores["main"]:
+        return value
+    low, high = scores["interval"]
+    return f"{value} ({low:.1f} to {high:.1f})"
+
+
+def _by_language(metrics: Mapping[str, Any]) -> str:
+    by_language: Mapping[str, Any] = metrics.get("by_language", {})
+    rows = [(lang, s["main"], _value(s, s["main"]), f"{s['n']:,}") for lang, s in sorted(by_language.items())]
+    return _table(("Language", "Metric", "This adapter", "n"), rows) if rows else ""
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    minutes = training["wall_time_s"] / 60 if "wall_time_s" in training else None
+    facts = {
+        "Data": training.get("data"),
+        "Licence of the data": training.get("licence"),
+        "Languages": ", ".join(training.get("languages", ())),
+        "Rows": f"{training['rows']:,}" if "rows" in training else None,
+        "Preset": training.get("preset"),
+        "Seed": training.get("seed"),
+        "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
+    }
+    rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+    command = training.get("command")
+    parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{_fenced(command, 'sh')}" if command else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _licence(record: AdapterRecord) -> str:
+    if _is_gemma(record):
+        return _GEMMA_LICENCE
+    known = CATALOGUE.get(record.backbone["id"])
+    licence = f" ({known.licence})" if known else ""
+    return f"The licence of the backbone {_plain(record.backbone['id'])}{licence} applies to what is made from it."
+
+
+def _is_gemma(record: AdapterRecord) -> bool:
+    return "gemma" in record.backbone["id"].lower()
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *(tuple(_plain(cell) for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """`text` on one line, with everything escaped that Markdown or HTML would read as its own."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _fenced(code: str, language: str = "") -> str:
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return f"{fence}{language}\n{code.rstrip()}\n{fence}"

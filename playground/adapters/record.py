@@ -1,0 +1,280 @@
+"""What is known about an adapter: the contents of its ``playground.json``."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from hashlib import sha256
+from pathlib import Path
+from string import Formatter
+from typing import Any, Literal, get_args
+
+from playground.adapters.untrusted import MAX_JSON_BYTES, is_kind, parse_object, read_limited, shown, take, take_texts
+from playground.errors import AdapterError
+from playground.types import Attention, Shape
+
+SCHEMA_VERSION = 1
+RECORD_FILE = "playground.json"
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+CARD_FILE = "README.md"
+HASHED_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
+
+RESERVED_NAMES = frozenset({"none"})  # the command line's word for the base without an adapter
+MAX_PROMPT_CHARS = 10_000
+MAX_LENGTH_TOKENS = 131_072
+MAX_LABELS = 10_000
+
+Origin = Literal["shipped", "own"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_TRAINING_KINDS: Mapping[str, type] = {
+    "data": str,
+    "licence": str,
+    "rows": int,
+    "seed": int,
+    "wall_time_s": float,
+    "command": str,
+    "preset": str,
+    "languages": list,
+}
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """An adapter and where it lies; all but ``path`` and ``origin`` is what ``playground.json`` says."""
+
+    name: str
+    task: str
+    shape: Shape
+    backbone: Mapping[str, str]
+    """``id`` and ``checksum`` of the backbone that it was trained on."""
+    labels: tuple[str, ...] = ()
+    """In the order of the head's rows."""
+    attention: Attention = "causal"
+    prompt: str = ""
+    """``str.format`` template over the row's fields, plain ``{field}`` only."""
+    max_length: int = 256
+    """Tokens in one window."""
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of decoding, such as ``max_new_tokens``."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """``adapter`` and ``base``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the same held-out
+    rows; ``by_language``: such an object a language; ``data``: what the rows are."""
+    created: str = ""
+    """ISO 8601 time."""
+    description: str = ""
+    decision: Mapping[str, float] = field(default_factory=dict)
+    """Numbers that turn scores into answers, such as ``no_answer_threshold`` or ``temperature``."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file that matters, by file name."""
+    path: Path = Path()
+    origin: Origin = "own"
+
+    @property
+    def key(self) -> str:
+        """Identity for caches: another one as soon as the weights are others, also under the same name."""
+        return f"{self.origin}/{self.task}/{self.name}@{self.files[WEIGHTS_FILE][:16]}"
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return f"Adapter '{self.task}/{self.name}'"
+
+
+def check_name(name: object, what: str = "adapter") -> str:
+    """`name` if it can be a folder under ``adapters/``.
+
+    Raises:
+        AdapterError: it can't; the message says what a name looks like.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in RESERVED_NAMES:
+        raise AdapterError(
+            f"{shown(name)} can't be the name of an {what}; use 1 to 64 of the characters a-z 0-9 . _ - "
+            "and begin with a letter or a digit, for example my-reviews"
+            + (f" (the word '{name}' is reserved)." if name in RESERVED_NAMES else ".")
+        )
+    return name
+
+
+def hash_files(folder: Path, names: Iterable[str] = (CONFIG_FILE, WEIGHTS_FILE)) -> dict[str, str]:
+    """SHA-256 of the named files in `folder`, for ``AdapterRecord.files`` of an adapter just made."""
+    return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
+
+
+def read_record(folder: Path, origin: Origin) -> AdapterRecord:
+    """What ``playground.json`` in `folder` says.
+
+    Raises:
+        AdapterError: it is missing or not a valid record; the message names folder, field and value.
+    """
+    data = read_limited(folder / RECORD_FILE, MAX_JSON_BYTES, f"Adapter folder {folder.name}")
+    return parse_record(data, f"{folder.name}/{RECORD_FILE}", folder, origin)
+
+
+def write_record(record: AdapterRecord, folder: Path) -> None:
+    """Writes ``playground.json`` whole or not at all.
+
+    Raises:
+        AdapterError: a field has a value that ``read_record`` would refuse.
+    """
+    payload: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    payload |= {f.name: getattr(record, f.name) for f in fields(record) if f.name not in ("path", "origin")}
+    try:
+        data = json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+    except (TypeError, ValueError) as err:
+        raise AdapterError(f"{record.title} has a value that JSON can't hold ({err}).") from err
+    parse_record(data, f"{record.name}/{RECORD_FILE}", folder, record.origin)
+    partial = folder / f".{RECORD_FILE}.partial"
+    try:
+        partial.write_bytes(data)
+        partial.replace(folder / RECORD_FILE)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def parse_record(data: bytes, where: str, path: Path, origin: Origin) -> AdapterRecord:
+    """The record in `data`, every field checked, unknown ones ignored.
+
+    Raises:
+        AdapterError: the message begins with `where` and names field and value.
+    """
+    payload = parse_object(data, where)
+    version = take(payload, "schema_version", int, where)
+    if version != SCHEMA_VERSION:
+        raise AdapterError(f"{where} has the schema version {version}, this program reads {SCHEMA_VERSION}; update it.")
+    shape = _choice(payload, "shape", Shape, where)
+    return AdapterRecord(
+        name=check_name(payload.get("name")),
+        task=check_name(payload.get("task"), "adapter's task"),
+        shape=shape,
+        backbone=_backbone(payload, where),
+        labels=_labels(payload, shape, where),
+        attention=_choice(payload, "attention", Attention, where),
+        prompt=_prompt(payload, where),
+        max_length=_bounded(payload, "max_length", MAX_LENGTH_TOKENS, where),
+        generation=_generation(payload, where),
+        training=_training(payload, where),
+        metrics=_metrics(payload, where),
+        created=take(payload, "created", str, where, ""),
+        description=take(payload, "description", str, where, ""),
+        decision=_numbers(payload, "decision", where),
+        files=_files(payload, where),
+        path=path,
+        origin=origin,
+    )
+
+
+def _choice(payload: dict[str, Any], key: str, choices: Any, where: str) -> Any:
+    value = take(payload, key, str, where)
+    if value not in get_args(choices):
+        raise AdapterError(f"{where}: '{key}' must be one of {', '.join(get_args(choices))}, not {shown(value)}.")
+    return value
+
+
+def _bounded(payload: dict[str, Any], key: str, most: int, where: str) -> int:
+    value = take(payload, key, int, where)
+    if not 1 <= value <= most:
+        raise AdapterError(f"{where}: '{key}' must be from 1 to {most:,}, not {shown(value)}.")
+    return value
+
+
+def _backbone(payload: dict[str, Any], where: str) -> dict[str, str]:
+    backbone = take(payload, "backbone", dict, where)
+    inside = f"{where}: 'backbone'"
+    return {"id": take(backbone, "id", str, inside), "checksum": take(backbone, "checksum", str, inside)}
+
+
+def _labels(payload: dict[str, Any], shape: Shape, where: str) -> tuple[str, ...]:
+    labels = take_texts(payload, "labels", where)
+    if len(set(labels)) < len(labels) or len(labels) > MAX_LABELS:
+        raise AdapterError(f"{where}: 'labels' must be at most {MAX_LABELS:,} different texts, not {shown(labels)}.")
+    if shape != "generate" and not labels:
+        raise AdapterError(
+            f"{where}: 'labels' is empty, but a '{shape}' adapter needs a name for each row of its head."
+        )
+    return labels
+
+
+def _prompt(payload: dict[str, Any], where: str) -> str:
+    """A template from elsewhere may only name fields: attributes, indices and widths would reach into the program."""
+    prompt = take(payload, "prompt", str, where, "")
+    if len(prompt) > MAX_PROMPT_CHARS:
+        raise AdapterError(f"{where}: 'prompt' has {len(prompt):,} characters; at most {MAX_PROMPT_CHARS:,} may be.")
+    try:
+        parts = list(Formatter().parse(prompt))
+    except ValueError as err:
+        raise AdapterError(f"{where}: 'prompt' is no valid template ({err}): {shown(prompt)}.") from err
+    for _, name, spec, conversion in parts:
+        if name is not None and (not name.isidentifier() or spec or conversion):
+            raise AdapterError(f"{where}: 'prompt' may hold plain {{field}} places only, not {shown(name)}.")
+    return prompt
+
+
+def _generation(payload: dict[str, Any], where: str) -> dict[str, Any]:
+    generation = take(payload, "generation", dict, where, {})
+    if "max_new_tokens" in generation:
+        _bounded(generation, "max_new_tokens", MAX_LENGTH_TOKENS, f"{where}: 'generation'")
+    for key, value in generation.items():
+        texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        if not texts and not isinstance(value, (str, int, float)):
+            raise AdapterError(f"{where}: 'generation' has {shown(value)} for '{key}'; use a text, number or texts.")
+    return generation
+
+
+def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
+    training = take(payload, "training", dict, where, {})
+    for key in _TRAINING_KINDS.keys() & training.keys():
+        take(training, key, _TRAINING_KINDS[key], f"{where}: 'training'")
+    for language in take_texts(training, "languages", f"{where}: 'training'"):
+        if not _LANGUAGE.fullmatch(language):
+            raise AdapterError(
+                f"{where}: 'training': 'languages' must hold codes such as en or pt-BR, not {shown(language)}."
+            )
+    return training
+
+
+def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
+    metrics = take(payload, "metrics", dict, where, {})
+    inside = f"{where}: 'metrics'"
+    take(metrics, "data", str, inside, "")
+    scores: dict[str, Any] = {key: metrics[key] for key in ("adapter", "base") if key in metrics}
+    scores |= take(metrics, "by_language", dict, inside, {})
+    for key in scores:
+        _check_scores(take(scores, key, dict, inside), f"{inside}: '{key}'")
+    return metrics
+
+
+def _check_scores(scores: dict[str, Any], where: str) -> None:
+    values = _numbers(scores, "metrics", where)
+    main = take(scores, "main", str, where)
+    if main not in values:
+        raise AdapterError(f"{where}: 'main' is {shown(main)}, which is none of {', '.join(values) or 'no metrics'}.")
+    take(scores, "n", int, where)
+    interval: list[Any] = take(scores, "interval", list, where)
+    if len(interval) != 2 or not all(is_kind(end, float) for end in interval):
+        raise AdapterError(f"{where}: 'interval' must be two numbers, not {shown(interval)}.")
+
+
+def _numbers(payload: dict[str, Any], key: str, where: str) -> dict[str, float]:
+    numbers = take(payload, key, dict, where, {})
+    for name in numbers:
+        take(numbers, name, float, f"{where}: '{key}'")
+    return numbers
+
+
+def _files(payload: dict[str, Any], where: str) -> dict[str, str]:
+    files = take(payload, "files", dict, where)
+    for name, digest in files.items():
+        if name not in HASHED_FILES or not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+            raise AdapterError(
+                f"{where}: 'files' must give the SHA-256 of {', '.join(HASHED_FILES)}, not {shown({name: digest})}."
+            )
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if name not in files:
+            raise AdapterError(f"{where}: 'files' lacks the SHA-256 of {name}.")
+    return files

@@ -1,0 +1,207 @@
+"""The adapters on disk: shipped ones in the repository, people's own ones under ``PLAYGROUND_HOME``."""
+
+import errno
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from safetensors import SafetensorError
+
+from playground import settings
+from playground.adapters.peft_format import MAX_ADAPTER_BYTES, read_layout
+from playground.adapters.record import WEIGHTS_FILE, AdapterRecord, Origin, check_name, read_record
+from playground.adapters.untrusted import MAX_JSON_BYTES, read_limited
+from playground.errors import AdapterError
+
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+PARTIAL_SUFFIX = ".partial"
+STALE_AFTER_S = 24 * 3600
+
+
+def list_adapters(task: str | None = None) -> list[AdapterRecord]:
+    """Usable adapters, of one task or all: shipped ones by name, then own ones, the newest first."""
+    shipped = [found for _, found in _scan("shipped") if isinstance(found, AdapterRecord)]
+    own = [found for _, found in _scan("own") if isinstance(found, AdapterRecord)]
+    own.sort(key=lambda record: record.created, reverse=True)
+    return [record for record in shipped + own if task in (None, record.task)]
+
+
+def list_broken() -> list[tuple[Path, str]]:
+    """Folders among the adapters that can't be used, each with the reason."""
+    found = [*_scan("shipped"), *_scan("own")]
+    return [(folder, reason) for folder, reason in found if isinstance(reason, str)]
+
+
+def find(task: str, name: str) -> AdapterRecord:
+    """The adapter called `name`; a shipped one hides an own one of the same name.
+
+    Raises:
+        AdapterError: there is none, or its folder is broken; the message gives the reason or near names.
+    """
+    adapters = list_adapters(task)
+    for record in adapters:
+        if record.name == name:
+            return record
+    for folder, reason in list_broken():
+        if (folder.parent.name, folder.name) == (task, name):
+            raise AdapterError(reason)
+    names = [record.name for record in adapters]
+    near = get_close_matches(str(name), names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none yet'}."
+    raise AdapterError(f"There is no adapter '{name}' for the task '{task}'; {hint}")
+
+
+def default_adapter(task: str) -> AdapterRecord | None:
+    """The one chosen when nobody chose: the first shipped one, else the newest own one."""
+    return next(iter(list_adapters(task)), None)
+
+
+def verify(record: AdapterRecord) -> None:
+    """Checks that the files are those that were recorded and hold nothing but plain LoRA with the right head.
+
+    Raises:
+        AdapterError: a file is changed, missing, too large, a link or a pickle; the weights are not plain LoRA or lack
+            the head. The message names adapter and file.
+    """
+    _refuse_dangerous_files(record)
+    for name in record.files:
+        read_verified(record, name)
+    read_layout(record)
+
+
+def read_verified(record: AdapterRecord, name: str) -> bytes:
+    """Content of one of the recorded files.
+
+    Raises:
+        AdapterError: it is missing, too large or not the one that was recorded.
+    """
+    limit_bytes = MAX_ADAPTER_BYTES if name == WEIGHTS_FILE else MAX_JSON_BYTES
+    data = read_limited(record.path / name, limit_bytes, record.title)
+    if sha256(data).hexdigest() != record.files[name]:
+        raise AdapterError(
+            f"{record.title}: {name} was changed or damaged since it was saved (its SHA-256 is another one); "
+            "import or train the adapter again."
+        )
+    return data
+
+
+def remove(record: AdapterRecord) -> None:
+    """Deletes one of the person's own adapters.
+
+    Raises:
+        AdapterError: it is a shipped one, or already gone.
+    """
+    if record.origin != "own" or record.path.parent.parent != settings.own_adapters():
+        raise AdapterError(f"{record.title} belongs to the program and can't be removed.")
+    # Renamed first, so that no reader ever sees half an adapter.
+    doomed = _partial_path(record.path)
+    try:
+        record.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as err:
+        raise AdapterError(f"{record.title} can't be removed from {record.path} ({err.strerror}).") from err
+
+
+@contextmanager
+def new_folder(task: str, name: str) -> Iterator[Path]:
+    """An empty folder to fill, which becomes the person's own adapter `name` when the block ends.
+
+    By then it must hold the complete adapter, ``playground.json`` included; it is verified and appears under its name
+    in one step. When anything fails, a full disk for example, nothing is left behind.
+
+    Raises:
+        AdapterError: name or task is no valid name, the name is taken, the disk is full, or what was written is no
+            sound adapter.
+    """
+    check_name(task, "adapter's task")
+    check_name(name)
+    final = settings.own_adapters() / task / name
+    _refuse_taken(task, name)
+    partial = _partial_path(final)
+    try:
+        partial.mkdir(parents=True)
+        _sweep(final.parent)
+        yield partial
+        verify(_read_filed(partial, "own", task, name))
+        _refuse_taken(task, name)
+        partial.rename(final)
+    except (OSError, SafetensorError) as err:
+        raise _cannot_save(task, name, final, err) from err
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _root(origin: Origin) -> Path:
+    return settings.shipped_adapters() if origin == "shipped" else settings.own_adapters()
+
+
+def _scan(origin: Origin) -> Iterator[tuple[Path, AdapterRecord | str]]:
+    """Each adapter folder with its record, or with the reason why it has none."""
+    for folder in sorted(_root(origin).glob("[!.]*/[!.]*")):
+        task, name = folder.parent.name, folder.name
+        if not folder.is_dir():
+            continue
+        try:
+            yield folder, _read_filed(folder, origin, task, name)
+        except AdapterError as err:
+            yield folder, str(err)
+
+
+def _read_filed(folder: Path, origin: Origin, task: str, name: str) -> AdapterRecord:
+    record = read_record(folder, origin)
+    if (record.task, record.name) != (task, name):
+        raise AdapterError(
+            f"The folder {task}/{name} holds the adapter '{record.task}/{record.name}'; rename the folder to that."
+        )
+    for file_name in record.files:
+        if not (folder / file_name).is_file():
+            raise AdapterError(f"{record.title} has no file {file_name}; import the adapter again.")
+    return record
+
+
+def _refuse_dangerous_files(record: AdapterRecord) -> None:
+    for path in sorted(record.path.rglob("*")):
+        name = path.relative_to(record.path).as_posix()
+        if path.is_symlink():
+            raise AdapterError(f"{record.title}: {name} is a link; adapters may only hold plain files.")
+        if path.suffix.lower() in PICKLE_SUFFIXES:
+            raise AdapterError(
+                f"{record.title}: {name} may be in pickle format, which can run programs when opened; "
+                "only safetensors files can be used. Remove it or convert it."
+            )
+
+
+def _refuse_taken(task: str, name: str) -> None:
+    if any((_root(origin) / task / name).exists() for origin in ("shipped", "own")):
+        raise _taken(task, name)
+
+
+def _taken(task: str, name: str) -> AdapterError:
+    return AdapterError(f"There is already an adapter '{task}/{name}'; choose another name or remove it first.")
+
+
+def _partial_path(final: Path) -> Path:
+    return final.parent / f".{final.name}-{uuid4().hex}{PARTIAL_SUFFIX}"
+
+
+def _sweep(folder: Path) -> None:
+    """Deletes what killed processes left half-written long ago."""
+    for leftover in folder.glob(f".*{PARTIAL_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another process may finish its own at this moment
+            if time.time() - leftover.stat().st_mtime > STALE_AFTER_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _cannot_save(task: str, name: str, final: Path, err: OSError | SafetensorError) -> AdapterError:
+    if isinstance(err, OSError) and err.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        return _taken(task, name)
+    reason = err.strerror if isinstance(err, OSError) else str(err)
+    return AdapterError(
+        f"Adapter '{task}/{name}' can't be saved in {final.parent} ({reason}); "
+        "check that this folder may be written and its disk has space."
+    )

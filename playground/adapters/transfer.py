@@ -1,0 +1,149 @@
+"""Adapters as one zip file: out to other machines and in from them."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from playground.adapters.peft_format import MAX_ADAPTER_BYTES
+from playground.adapters.record import (
+    CARD_FILE,
+    CONFIG_FILE,
+    RECORD_FILE,
+    WEIGHTS_FILE,
+    AdapterRecord,
+    check_name,
+    parse_record,
+    write_record,
+)
+from playground.adapters.store import PICKLE_SUFFIXES, find, new_folder, verify
+from playground.adapters.untrusted import MAX_JSON_BYTES
+from playground.errors import AdapterError
+
+MAX_ENTRIES = 64
+BLOCK_BYTES = 1 << 20
+_EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LIMITS_BYTES = {
+    CONFIG_FILE: MAX_JSON_BYTES,
+    WEIGHTS_FILE: MAX_ADAPTER_BYTES,
+    RECORD_FILE: MAX_JSON_BYTES,
+    CARD_FILE: MAX_JSON_BYTES,
+}
+
+
+def export_zip(record: AdapterRecord, destination: Path) -> Path:
+    """Writes the verified adapter to `destination`, a ``.zip`` path or a folder, and says where it is.
+
+    The same adapter always gives the same bytes. A file of that name is replaced.
+
+    Raises:
+        AdapterError: the adapter is not sound, the path is no ``.zip``, or the disk is full.
+    """
+    verify(record)
+    target = destination / f"{record.task}-{record.name}.zip" if destination.is_dir() else destination
+    if target.suffix.lower() != ".zip":
+        raise AdapterError(f"An adapter is exported as a .zip file, not as '{target.name}'; choose a name in .zip.")
+    partial = target.with_name(f".{target.name}-{uuid4().hex}.partial")
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in _LIMITS_BYTES:
+                if (record.path / name).is_file():
+                    _add(archive, record.path / name, f"{record.name}/{name}")
+        partial.replace(target)
+    except OSError as err:
+        raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def import_zip(path: Path, *, name: str | None = None) -> AdapterRecord:
+    """Adds the adapter in the zip file at `path` to the person's own ones, under `name` if one is given.
+
+    Nothing is written unless the whole archive is acceptable. The backbone is not looked at: the record says which one
+    the adapter is for.
+
+    Raises:
+        AdapterError: no zip, no adapter, too large, unsafe paths, links, pickles, changed files, or the name is taken.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _install(archive, path.name, name)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as err:
+        raise AdapterError(f"'{path.name}' is no zip file or is damaged ({err}); export it again.") from err
+    except OSError as err:
+        raise AdapterError(f"'{path.name}' can't be read ({err.strerror}).") from err
+
+
+def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterRecord:
+    entries = _select(archive.infolist(), where)
+    record = parse_record(archive.read(entries[RECORD_FILE]), f"'{where}': {RECORD_FILE}", Path(), "own")
+    missing = (record.files.keys()) - entries.keys()
+    if missing:
+        raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
+    filed_as = check_name(name) if name is not None else record.name
+    with new_folder(record.task, filed_as) as folder:
+        for file_name, entry in entries.items():
+            with archive.open(entry) as source, (folder / file_name).open("wb") as target:
+                shutil.copyfileobj(source, target, BLOCK_BYTES)
+        if filed_as != record.name:
+            write_record(replace(record, name=filed_as), folder)
+    return find(record.task, filed_as)
+
+
+def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.ZipInfo]:
+    """The adapter's files by name, from the folder that holds ``playground.json``."""
+    if len(entries) > MAX_ENTRIES:
+        raise AdapterError(f"'{where}' holds {len(entries):,} files; an adapter has at most {MAX_ENTRIES}.")
+    for entry in entries:
+        _refuse_unsafe(entry, where)
+    roots = {PurePosixPath(e.filename).parent for e in entries if PurePosixPath(e.filename).name == RECORD_FILE}
+    if len(roots) != 1:
+        found = "several adapters" if roots else f"no {RECORD_FILE}, so it is no adapter of this program"
+        raise AdapterError(f"'{where}' holds {found}; choose a file made by exporting one adapter.")
+    root = roots.pop()
+    chosen: dict[str, zipfile.ZipInfo] = {}
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        if path.parent != root or path.name not in _LIMITS_BYTES or entry.is_dir():
+            continue
+        if path.name in chosen:
+            raise AdapterError(f"'{where}' holds {path.name} twice; export the adapter again.")
+        if entry.file_size > _LIMITS_BYTES[path.name]:
+            raise AdapterError(
+                f"'{where}': {path.name} would have {entry.file_size:,} bytes; "
+                f"at most {_LIMITS_BYTES[path.name]:,} are allowed."
+            )
+        chosen[path.name] = entry
+    return chosen
+
+
+def _refuse_unsafe(entry: zipfile.ZipInfo, where: str) -> None:
+    path = PurePosixPath(entry.filename)
+    mode = entry.external_attr >> 16
+    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
+        raise AdapterError(
+            f"'{where}' holds the path '{entry.filename}', which leads out of its folder; it is refused."
+        )
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise AdapterError(f"'{where}': '{entry.filename}' is a link or device; adapters may only hold plain files.")
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise AdapterError(
+            f"'{where}': '{entry.filename}' may be in pickle format, which can run programs when opened; "
+            "only adapters in safetensors format can be imported."
+        )
+    if entry.flag_bits & 1 or entry.compress_type not in _METHODS:
+        raise AdapterError(f"'{where}': '{entry.filename}' is encrypted or packed in a rare way; zip it plainly.")
+
+
+def _add(archive: zipfile.ZipFile, source: Path, name: str) -> None:
+    """Adds a file with a fixed time and fixed rights."""
+    entry = zipfile.ZipInfo(name, _EARLIEST_ZIP_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    with source.open("rb") as stream, archive.open(entry, "w") as target:
+        shutil.copyfileobj(stream, target, BLOCK_BYTES)

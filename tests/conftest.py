@@ -1,0 +1,148 @@
+"""Fixtures for all tests: a home of their own, and a tiny seeded random backbone with real PEFT adapters on it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground import settings
+from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
+from playground.adapters.store import new_folder
+
+TINY_SIZES = {
+    "vocab_size": 128,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "max_position_embeddings": 256,
+    "sliding_window": 32,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "bos_token_id": 2,
+}
+TINY_BACKBONE = {"id": "tiny", "checksum": "0" * 64}
+SHAPES = {"sentiment": "classify", "classify": "classify", "ner": "tag", "qa": "span"}
+LABELS = {
+    "classify": ("negative", "neutral", "positive"),
+    "tag": ("O", "B-PER", "I-PER"),
+    "span": ("start", "end"),
+    "generate": (),
+}
+
+
+@pytest.fixture(autouse=True)
+def playground_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test touches the person's own folder; the converted backbone, which takes a minute to make, is shared."""
+    backbones = settings.backbone_cache()
+    home = tmp_path / "home"
+    monkeypatch.setenv("PLAYGROUND_BACKBONES", str(backbones))
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def no_shipped_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of shipped adapters, empty."""
+    folder = tmp_path / "repository" / "adapters"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(settings, "REPOSITORY", folder.parent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_causal() -> Callable[..., Any]:
+    """``tiny_causal(seed=0, **config)``: a Gemma 3 language model of 2 layers, hidden size 32 and 128 tokens."""
+
+    def build(seed: int = 0, **config: Any) -> Any:
+        import torch
+        from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+        torch.manual_seed(seed)
+        return Gemma3ForCausalLM(Gemma3TextConfig(**TINY_SIZES | config)).eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier() -> Callable[..., Any]:
+    """``tiny_classifier(num_labels=3, seed=0, **config)``: the same backbone with a linear head."""
+
+    def build(num_labels: int = 3, seed: int = 0, **config: Any) -> Any:
+        import torch
+        from transformers import Gemma3TextConfig, Gemma3TextForSequenceClassification
+
+        torch.manual_seed(seed)
+        sizes = TINY_SIZES | config
+        return Gemma3TextForSequenceClassification(Gemma3TextConfig(**sizes, num_labels=num_labels)).eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_peft(tiny_causal: Callable[..., Any], tiny_classifier: Callable[..., Any]) -> Callable[..., Any]:
+    """``tiny_peft(shape="classify", num_labels=3, seed=0, attention="causal", **lora)``: a PEFT model whose LoRA
+    already changes the output.
+    """
+
+    def build(
+        shape: str = "classify", num_labels: int = 3, seed: int = 0, attention: str = "causal", **lora: Any
+    ) -> Any:
+        import peft
+        import torch
+
+        config = {"use_bidirectional_attention": attention == "bidirectional"}
+        if shape == "generate":
+            model, task_type = tiny_causal(**config), "CAUSAL_LM"
+        else:
+            model, task_type = tiny_classifier(num_labels, **config), "SEQ_CLS"
+        torch.manual_seed(seed + 1)
+        options = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | lora
+        adapted = peft.get_peft_model(model, peft.LoraConfig(task_type=task_type, **options))
+        with torch.no_grad():
+            for name, parameter in adapted.named_parameters():
+                if "lora_B" in name or "modules_to_save" in name:
+                    parameter.normal_(0, 0.1)
+        return adapted.eval()
+
+    return build
+
+
+@pytest.fixture
+def save_tiny_adapter(tiny_peft: Callable[..., Any]) -> Callable[..., AdapterRecord]:
+    """``save_tiny_adapter(task="sentiment", name="tiny", seed=0, lora={}, folder=None, **record_fields)``.
+
+    Saves an adapter as PEFT does, installed among the person's own ones, or in `folder` without any check.
+    """
+
+    def save(
+        task: str = "sentiment",
+        name: str = "tiny",
+        *,
+        seed: int = 0,
+        lora: dict[str, Any] | None = None,
+        folder: Path | None = None,
+        **record_fields: Any,
+    ) -> AdapterRecord:
+        shape = SHAPES.get(task, "generate")
+        known = {"name": name, "task": task, "shape": shape, "backbone": TINY_BACKBONE, "labels": LABELS[shape]}
+        record = AdapterRecord(**known | record_fields)
+        adapted = tiny_peft(shape, len(LABELS[shape]) or 3, seed, record.attention, **lora or {})
+        if folder is not None:
+            return _write_adapter(adapted, record, folder)
+        with new_folder(task, name) as fresh:
+            _write_adapter(adapted, record, fresh)
+        return read_record(settings.own_adapters() / task / name, "own")
+
+    return save
+
+
+def _write_adapter(adapted: Any, record: AdapterRecord, folder: Path) -> AdapterRecord:
+    from dataclasses import replace
+
+    adapted.save_pretrained(folder)
+    write_record(replace(record, files=hash_files(folder)), folder)
+    return read_record(folder, "own")
