@@ -1,0 +1,78 @@
+"""Single passes: hidden states of a batch through each row's head, without the output projection.
+
+Shapes: B rows, T tokens of the longest row, H hidden size, L outputs of a head.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from playground.backbones.loading import Backbone
+from playground.engine.lora import LoadedAdapter, Routes
+from playground.types import Attention
+
+LENGTH_STEP = 8
+
+
+@dataclass(frozen=True)
+class EncodeRow:
+    """One window: its tokens, its adapter, and whether one state or every state goes through the head."""
+
+    input_ids: Sequence[int]
+    adapter: LoadedAdapter
+    attention: Attention
+    pooled: bool
+
+
+def encode(backbone: Backbone, routes: Routes, rows: Sequence[EncodeRow]) -> list[NDArray[np.float32]]:
+    """Logits of each row: (L,) when pooled, else (T, L) without padding.
+
+    All rows must share one attention mode; their adapters may differ.
+    """
+    width = max(len(row.input_ids) for row in rows)
+    pad = backbone.tokenizer.pad_token_id
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    kept = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.input_ids)] = torch.tensor(row.input_ids)
+        kept[index, : len(row.input_ids)] = 1
+    device = backbone.device
+    with torch.inference_mode(), routes.use([row.adapter for row in rows]):
+        states = run_blocks(backbone.model, ids.to(device), kept.to(device), rows[0].attention)
+        return [
+            _through_head(row, states[index], encoder=backbone.family == "encoder") for index, row in enumerate(rows)
+        ]
+
+
+def _through_head(row: EncodeRow, states: Tensor, *, encoder: bool) -> NDArray[np.float32]:
+    last = len(row.input_ids)
+    # A decoder has seen the whole text only at its last token; an encoder's first token is made for pooling.
+    picked = (states[0] if encoder else states[last - 1]) if row.pooled else states[:last]
+    return row.adapter.through_head(picked.float()).cpu().numpy()
+
+
+def run_blocks(model: PreTrainedModel, ids: Tensor, kept: Tensor, attention: Attention) -> Tensor:
+    """Last hidden states (B, T, H) for ids and mask (B, T)."""
+    mask: Tensor | dict[str, Tensor] = kept
+    if attention == "bidirectional" and hasattr(model.config, "use_bidirectional_attention"):
+        mask = both_ways(kept, model.config.sliding_window)
+    return model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+
+def both_ways(kept: Tensor, sliding_window: int) -> dict[str, Tensor]:
+    """Masks (B, 1, T, T) as ``use_bidirectional_attention=True`` gives them in transformers' Gemma 3.
+
+    There the configuration halves the sliding window, which then reaches to both sides:
+    https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma3/configuration_gemma3.py
+    """
+    full = kept.bool()[:, None, None, :].expand(-1, 1, kept.shape[1], -1)
+    place = torch.arange(kept.shape[1], device=kept.device)
+    near = (place[:, None] - place[None, :]).abs() < sliding_window // 2 + 1
+    # A padded query must see something, else its softmax is undefined; its output is never read.
+    itself = torch.eye(kept.shape[1], dtype=torch.bool, device=kept.device)
+    return {"full_attention": full | itself, "sliding_attention": (full & near) | itself}

@@ -1,0 +1,119 @@
+"""LoRA chosen per row: every linear layer of the backbone adds each row's own low-rank update.
+
+y = W x + scale * B A x (https://arxiv.org/abs/2106.09685), with A, B and scale of the row's adapter.
+Shapes: B rows, T tokens, H in, O out, r rank.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from playground.errors import AdapterError
+
+
+@dataclass(frozen=True)
+class Delta:
+    """One layer's update: `down` is A, (r, H); `up` is scale * B, (O, r)."""
+
+    down: Tensor
+    up: Tensor
+
+
+@dataclass(frozen=True)
+class LoadedAdapter:
+    """An adapter's tensors on the engine's device."""
+
+    name: str
+    deltas: Mapping[str, Delta]
+    head: Tensor | None
+    """(L, H) weights of the head, or None for generate adapters."""
+    head_bias: Tensor | None = None
+
+    def through_head(self, states: Tensor) -> Tensor:
+        """Maps (..., H) to (..., L).
+
+        Raises:
+            AdapterError: the adapter has no head, because it was made for a generate task.
+        """
+        if self.head is None:
+            raise AdapterError(f"Adapter '{self.name}' has no head; it writes text and can't classify or tag.")
+        return nn.functional.linear(states, self.head, self.head_bias)
+
+
+class Routes:
+    """Which rows of the present pass use which adapter. Only the engine's own thread runs passes."""
+
+    def __init__(self) -> None:
+        self._groups: list[tuple[Tensor | None, LoadedAdapter]] = []
+
+    @contextmanager
+    def use(self, adapters: Sequence[LoadedAdapter | None]) -> Iterator[None]:
+        """Routes row i of the passes inside to ``adapters[i]``; None leaves the row to the bare backbone."""
+        self._groups = _group(adapters)
+        try:
+            yield
+        finally:
+            self._groups = []
+
+    def add(self, layer: str, states: Tensor, output: Tensor) -> Tensor:
+        """`output` (B, T, O) plus the updates of this pass for `states` (B, T, H)."""
+        for rows, adapter in self._groups:
+            delta = adapter.deltas.get(layer)
+            if delta is None:
+                continue
+            if rows is None:
+                output = output + _update(states, delta).to(output.dtype)
+            else:
+                output = output.index_add(0, rows, _update(states[rows], delta).to(output.dtype))
+        return output
+
+
+def _update(states: Tensor, delta: Delta) -> Tensor:
+    return (states.to(delta.down.dtype) @ delta.down.T) @ delta.up.T
+
+
+def _group(adapters: Sequence[LoadedAdapter | None]) -> list[tuple[Tensor | None, LoadedAdapter]]:
+    distinct = {id(adapter): adapter for adapter in adapters if adapter is not None}
+    if len(distinct) == 1 and None not in adapters:
+        return [(None, next(iter(distinct.values())))]
+    return [
+        (torch.tensor([row for row, used in enumerate(adapters) if used is adapter]), adapter)
+        for adapter in distinct.values()
+    ]
+
+
+class RoutedLinear(nn.Module):
+    """A frozen layer of the backbone that asks `routes` for the updates of its rows."""
+
+    def __init__(self, layer: str, frozen: nn.Module, routes: Routes) -> None:
+        super().__init__()
+        self.layer = layer
+        self.frozen = frozen
+        self.routes = routes
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.routes.add(self.layer, states, self.frozen(states))
+
+
+def install(model: PreTrainedModel) -> Routes:
+    """Wraps every linear layer below the output projection of `model`, in place."""
+    routes = Routes()
+    for layer in linear_layers(model):
+        model.set_submodule(layer, RoutedLinear(layer, model.get_submodule(layer), routes))
+    return routes
+
+
+def linear_layers(model: PreTrainedModel) -> list[str]:
+    """Paths of the linear layers inside the backbone's blocks, the same that PEFT calls ``all-linear``."""
+    blocks = model.base_model
+    prefix = f"{model.base_model_prefix}." if blocks is not model else ""
+    return [
+        prefix + name
+        for name, module in blocks.named_modules()
+        if isinstance(module, (nn.Linear, Conv1D)) and "embed" not in name
+    ]
