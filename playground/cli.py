@@ -1,0 +1,357 @@
+"""The command line: ``python -m playground predict|evaluate|train|adapters|serve``.
+
+A person's mistake prints one line on stderr and exits with 2.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playground import settings
+from playground.adapters import store
+from playground.adapters.record import AdapterRecord, check_name
+from playground.adapters.transfer import export_zip, import_zip
+from playground.data.batch import read_inputs
+from playground.errors import InputError, PlaygroundError
+from playground.evaluation.metrics import by_language, score
+from playground.tasks import Task, get_task, list_tasks
+from playground.types import Row
+
+if TYPE_CHECKING:
+    from playground.engine.engine import Engine
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PlaygroundError as err:
+        print(" ".join(str(err).split()), file=sys.stderr)
+        return USER_ERROR
+    except FileNotFoundError as err:
+        print(f"There is no file '{err.filename}'.", file=sys.stderr)
+        return USER_ERROR
+    except OSError as err:
+        print(f"'{err.filename}' can't be used: {err.strerror}.", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m playground", description="One backbone, many small adapters.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_predict(commands)
+    _add_evaluate(commands)
+    _add_train(commands)
+    _add_adapters(commands)
+    serve = commands.add_parser("serve", help="open the page; the same as python app.py")
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--adapter", help="adapter name, or 'none' for the bare base (default: the shipped one)")
+    parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
+    parser.add_argument("--quantization", choices=("auto", "none", "8-bit", "4-bit"), default="auto")
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help=", ".join(task.name for task in list_tasks()))
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser("predict", help="add a task's output to rows")
+    _add_task(parser)
+    parser.add_argument("--input", required=True, help="rows to read; '-' for JSON Lines on stdin")
+    parser.add_argument("--output", required=True, help="JSON Lines to write; '-' for stdout")
+    _add_engine_options(parser)
+    parser.set_defaults(run=_predict)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="measure an adapter on rows with known answers")
+    _add_task(parser)
+    parser.add_argument("--data", required=True, type=Path, help="file, or folder of JSON Lines files")
+    parser.add_argument("--max-rows", type=int, default=settings.MAX_ROWS, help="a balanced sample of that many rows")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_engine_options(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="make an adapter from rows")
+    _add_task(parser)
+    parser.add_argument("--data", required=True, type=Path, help="file, folder of JSON Lines files, or * pattern")
+    parser.add_argument("--validation", type=Path, help="rows to measure on (default: some of --data)")
+    parser.add_argument("--name", required=True, help="name of the new adapter")
+    parser.add_argument("--preset", default="balanced", help="quick, balanced or best (default: %(default)s)")
+    parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
+    parser.add_argument("--quantization", choices=("auto", "none", "4-bit"), default="auto")
+    parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
+    for name, kind, meaning in (
+        ("rank", int, "rank r of the LoRA matrices"),
+        ("alpha", int, "LoRA scale is alpha / rank"),
+        ("dropout", float, "dropout before the LoRA matrices"),
+        ("learning-rate", float, "highest learning rate"),
+        ("batch-size", int, "rows in one step"),
+        ("epochs", float, "rounds over the rows"),
+        ("max-rows", int, "rows to learn from"),
+        ("max-length", int, "tokens in one window"),
+        ("evaluation-rows", int, "held-out rows to measure on"),
+        ("time-limit-s", float, "seconds after which the schedule ends"),
+        ("seed", int, "seed of everything random"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, help=meaning)
+    parser.add_argument("--attention", choices=("causal", "bidirectional"))
+    parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
+    parser.add_argument("--description", help="a sentence for the card")
+    parser.add_argument("--licence", help="licence of the rows, for the card")
+    parser.add_argument("--data-description", help="what the rows are, for the card")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.set_defaults(run=_train)
+
+
+def _add_adapters(commands: Any) -> None:
+    parser = commands.add_parser("adapters", help="list, show, verify, import, export or remove adapters")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="all adapters")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_list_adapters)
+    for name, run, meaning in (
+        ("show", _show_adapter, "the card of an adapter"),
+        ("verify", _verify_adapter, "check its files"),
+        ("remove", _remove_adapter, "delete an adapter of yours"),
+    ):
+        action = actions.add_parser(name, help=meaning)
+        action.add_argument("adapter", metavar="TASK/NAME")
+        action.set_defaults(run=run)
+    exporting = actions.add_parser("export", help="write an adapter as zip")
+    exporting.add_argument("adapter", metavar="TASK/NAME")
+    exporting.add_argument("--output", type=Path, default=Path(), help="zip file or folder (default: here)")
+    exporting.set_defaults(run=_export_adapter)
+    importing = actions.add_parser("import", help="add an adapter from a zip")
+    importing.add_argument("zip", type=Path)
+    importing.set_defaults(run=_import_adapter)
+
+
+@contextlib.contextmanager
+def _engine(options: argparse.Namespace) -> Iterator["Engine"]:
+    # torch and transformers take seconds to import, which `adapters list` need not wait for.
+    from playground.backbones.loading import automatic_quantization, load
+    from playground.engine.engine import Engine
+
+    precision = automatic_quantization() if options.quantization == "auto" else options.quantization
+    engine = Engine(load(options.backbone, precision, _say_progress))
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _say_progress(fraction: float, message: str) -> None:
+    print(f"{fraction:4.0%}  {message}", file=sys.stderr)
+
+
+def choose_adapter(task: Task, name: str | None) -> AdapterRecord | None:
+    """The adapter called `name`; None as name is the task's default, ``none`` the bare base.
+
+    Raises:
+        AdapterError: there is none of that name.
+    """
+    if name == "none":
+        return None
+    if name is None:
+        return store.default_adapter(task.name)
+    for holder in task.also_adapters_of:
+        if any(record.name == name for record in store.list_adapters(holder)):
+            return store.find(holder, name)
+    return store.find(task.name, name)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from playground.engine.predict import predict_many
+
+    task = get_task(options.task)
+    adapter = choose_adapter(task, options.adapter)
+    rows = _input_rows(options.input, task)
+    failed = 0
+    with _engine(options) as engine, _output(options.output) as out:
+        for index, prediction in predict_many(engine, task, rows, adapter):
+            row = prediction.row
+            if prediction.error:
+                failed += 1
+                print(f"row {index + 1}: {prediction.error}", file=sys.stderr)
+                row = {**row, "error": prediction.error}
+            print(json.dumps(row, ensure_ascii=False), file=out, flush=True)
+    if failed:
+        print(f"{failed} of {len(rows)} rows could not be used; they have an 'error' field.", file=sys.stderr)
+
+
+def _input_rows(source: str, task: Task) -> list[Row]:
+    if source != "-":
+        return read_inputs(Path(source), task.name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.jsonl"
+        path.write_bytes(sys.stdin.buffer.read())
+        return read_inputs(path, task.name)
+
+
+@contextlib.contextmanager
+def _output(target: str) -> Iterator[Any]:
+    if target == "-":
+        yield sys.stdout
+        return
+    with Path(target).open("w", encoding="utf-8") as stream:
+        yield stream
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from playground.engine.predict import predict_many
+    from playground.training.corpus import load_corpus
+
+    task = get_task(options.task)
+    adapter = choose_adapter(task, options.adapter)
+    rows = load_corpus(options.data, task.name, {}, options.max_rows, seed=0).rows
+    inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
+    with _engine(options) as engine:
+        predictions = [found.row for _, found in predict_many(engine, task, inputs, adapter, batch_rows=32)]
+    scores = score(task, rows, predictions)
+    result = {
+        "task": task.name,
+        "adapter": adapter.name if adapter else None,
+        "backbone": options.backbone,
+        **scores.as_dict(),
+        "by_language": {lang: part.as_dict() for lang, part in by_language(task, rows, predictions).items()},
+    }
+    if options.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    low, high = scores.interval
+    print(f"{task.name}, {result['adapter'] or 'no adapter'}, {scores.n} rows")
+    for name, value in scores.metrics.items():
+        interval = f"  (95 % interval {low:.2f} to {high:.2f})" if name == scores.main else ""
+        print(f"  {name:12} {value:6.2f}{interval}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from playground.backbones.loading import automatic_quantization
+    from playground.training.config import make_config
+    from playground.training.finetune import finetune
+
+    check_name(options.name)
+    chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
+    config = make_config(
+        options.task,
+        options.data,
+        options.name,
+        options.preset,
+        options.backbone,
+        validation=str(options.validation) if options.validation else None,
+        columns=_columns(options.column),
+        quantization="4-bit" if chosen == "4-bit" else "none",
+        **{
+            name: getattr(options, name)
+            for name in (
+                *("rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
+                *("evaluation_rows", "time_limit_s", "seed", "attention", "compile"),
+                *("description", "licence", "data_description"),
+            )
+        },
+    )
+    record = finetune(config, _say_event, lambda: "")
+    if options.json:
+        print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
+    else:
+        print(f"Saved {record.task}/{record.name} in {record.path}")
+
+
+def _columns(pairs: Sequence[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--column wants FIELD=COLUMN, such as text=Review, not '{pair}'.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _say_event(event: dict[str, Any]) -> None:
+    kind = event["event"]
+    if kind == "phase":
+        print(event["message"], file=sys.stderr)
+    elif kind == "material":
+        print(
+            f"{event['training_rows']} rows to learn from, {event['held_out_rows']} held out, "
+            f"{event['num_rejected']} set aside",
+            file=sys.stderr,
+        )
+    elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"]):
+        print(
+            f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}  {event['tokens_per_s']:.0f} tokens/s  "
+            f"{event['eta_s']:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _named(options: argparse.Namespace) -> AdapterRecord:
+    task, _, name = options.adapter.partition("/")
+    if not name:
+        raise InputError(f"Name the adapter as TASK/NAME, such as sentiment/multilingual, not '{options.adapter}'.")
+    return store.find(task, name)
+
+
+def _list_adapters(options: argparse.Namespace) -> None:
+    records = store.list_adapters()
+    if options.json:
+        listed = [
+            {"task": r.task, "name": r.name, "origin": r.origin, "backbone": r.backbone["id"], "created": r.created}
+            for r in records
+        ]
+        print(json.dumps({"adapters": listed}))
+        return
+    for record in records:
+        print(f"{record.task}/{record.name:24} {record.origin:8} {record.backbone['id']}")
+    for folder, reason in store.list_broken():
+        print(f"{folder}: {reason}", file=sys.stderr)
+
+
+def _show_adapter(options: argparse.Namespace) -> None:
+    print((_named(options).path / "README.md").read_text(encoding="utf-8"))
+
+
+def _verify_adapter(options: argparse.Namespace) -> None:
+    record = _named(options)
+    store.verify(record)
+    print(f"{record.task}/{record.name} is whole.")
+
+
+def _remove_adapter(options: argparse.Namespace) -> None:
+    record = _named(options)
+    store.remove(record)
+    print(f"Removed {record.task}/{record.name}.")
+
+
+def _export_adapter(options: argparse.Namespace) -> None:
+    print(export_zip(_named(options), options.output))
+
+
+def _import_adapter(options: argparse.Namespace) -> None:
+    record = import_zip(options.zip)
+    print(f"Imported {record.task}/{record.name}.")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from playground.ui.serving import serve
+
+    serve(host=options.host, port=options.port)

@@ -1,0 +1,98 @@
+"""What one fine-tuning is asked to do, and the presets behind plain words."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from playground.errors import InputError
+from playground.tasks import Task, get_task
+from playground.types import Attention, Quantization, Shape
+
+Preset = Literal["quick", "balanced", "best"]
+PRESETS: Mapping[Preset, str] = {
+    "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
+    "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
+    "best": "Four rounds over everything, with a larger adapter; take a break.",
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One fine-tuning run; serialised as ``config.json`` in its folder."""
+
+    task: str
+    data: str
+    """File, or folder of JSON Lines files, to learn from."""
+    name: str
+    """Name of the adapter to make."""
+    backbone: str
+    validation: str | None = None
+    """Rows to measure on; None holds some of `data` out."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Row field to column name; empty: recognised from the file."""
+    preset: Preset = "balanced"
+    quantization: Quantization = "none"
+    """Precision of the frozen weights during training."""
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    learning_rate: float = 5e-4
+    batch_size: int = 16
+    """Rows in one step."""
+    epochs: float = 3.0
+    max_rows: int = 5000
+    """Rows to learn from; a larger file gives a sample that favours no language."""
+    max_length: int = 256
+    """Tokens in one window."""
+    attention: Attention = "causal"
+    time_limit_s: float = 0.0
+    """The schedule ends by then; 0: no limit."""
+    evaluation_rows: int = 200
+    compile: bool = False
+    """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
+    seed: int = 0
+    description: str = ""
+    licence: str = "Not stated"
+    data_description: str = ""
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def load_config(path: Path) -> RunConfig:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    known = {f.name for f in fields(RunConfig)}
+    return RunConfig(**{key: value for key, value in values.items() if key in known})
+
+
+ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
+PRESET_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100},
+    "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
+    "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
+}
+
+
+def make_config(task: str, data: Path | str, name: str, preset: str, backbone: str, **overrides: Any) -> RunConfig:
+    """A run with the settings of `preset` for `task`; `overrides` that are None count as not given.
+
+    Raises:
+        InputError: there is no such task or preset.
+    """
+    if preset not in get_args(Preset):
+        raise InputError(f"There is no preset '{preset}'; use one of {', '.join(PRESETS)}.")
+    found: Task = get_task(task)
+    config = RunConfig(
+        task=found.name,
+        data=str(data),
+        name=name,
+        backbone=backbone,
+        preset=preset,
+        batch_size=ROWS_A_STEP[found.shape],
+        max_length=found.max_length,
+        attention=found.attention,
+        **PRESET_SETTINGS[preset],
+    )
+    return replace(config, **{key: value for key, value in overrides.items() if value is not None})

@@ -1,0 +1,37 @@
+"""Rows to learn from: one file of any readable kind, or a folder (or ``*`` pattern) of JSON Lines files."""
+
+import random
+from pathlib import Path
+
+from playground.data.rows import LoadedRows, load_training_rows
+from playground.errors import DataError
+from playground.types import Row
+
+
+def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, seed: int) -> LoadedRows:
+    """At most `max_rows` usable rows of `path`; of several files, each gives as equal a part as it can.
+
+    Raises:
+        DataError: there is no such file or no usable row.
+    """
+    if path.is_file():
+        loaded = load_training_rows(path, task, columns or None)
+        return LoadedRows(sample(loaded.rows, max_rows, seed), loaded.rejected, loaded.notes)
+    files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
+    if not files:
+        raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")
+    loaded = [load_training_rows(file, task, None) for file in files]
+    rows: list[Row] = []
+    # Smallest files first: what they can't fill is shared out among the larger ones.
+    for index, part in enumerate(sorted(loaded, key=lambda part: len(part.rows))):
+        rows += sample(part.rows, (max_rows - len(rows)) // (len(loaded) - index), seed)
+    rejected = [row for part in loaded for row in part.rejected]
+    return LoadedRows(rows, rejected, [note for part in loaded for note in part.notes])
+
+
+def sample(rows: list[Row], size: int, seed: int) -> list[Row]:
+    """`size` of `rows` in their order, or all when there are fewer."""
+    if len(rows) <= size:
+        return rows
+    chosen = random.Random(seed).sample(range(len(rows)), size)
+    return [rows[index] for index in sorted(chosen)]

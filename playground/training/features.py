@@ -1,0 +1,117 @@
+"""Rows as token ids with what is to be learnt from them."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from playground.errors import DataError
+from playground.tasks import Task, shape_classify, shape_generate, shape_span, shape_tag
+from playground.tasks.windows import tokenize
+from playground.types import Row
+
+IGNORED = shape_tag.IGNORED
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One training example.
+
+    `labels` holds a class index (classify), one tag a position (tag), first and last answer position (span), or
+    the next-token targets a position (generate).
+    """
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class Features:
+    features: list[Feature]
+    num_truncated: int
+    """Rows of which only the beginning fits into training."""
+
+
+def head_labels(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Names for the outputs of the head: labels, BIO labels, start and end, or none for generate tasks.
+
+    Raises:
+        DataError: fewer than two labels, or no entity at all, so that nothing can be learnt.
+    """
+    if task.shape == "classify":
+        found = sorted({row["label"] for row in rows})
+        if len(found) < 2:
+            raise DataError(f"All {len(rows)} rows have the label '{found[0]}'; at least two labels are needed.")
+        return tuple(found)
+    if task.shape == "tag":
+        types = sorted({entity["label"] for row in rows for entity in row["entities"]})
+        if not types:
+            raise DataError(f"None of the {len(rows)} rows marks an entity; mark some to learn from.")
+        return tuple(shape_tag.bio_labels(types))
+    return shape_span.LABELS if task.shape == "span" else ()
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What all rows of a run have in common."""
+
+    task: Task
+    tokenizer: Any
+    labels: Sequence[str]
+    max_length: int
+    chance: random.Random
+
+
+def build_features(
+    task: Task, rows: Sequence[Row], tokenizer: Any, labels: Sequence[str], max_length: int, seed: int
+) -> Features:
+    """Training examples of `rows`; long rows of tag and span tasks give several."""
+    recipe = _Recipe(task, tokenizer, labels, max_length, random.Random(seed))
+    features: list[Feature] = []
+    truncated = 0
+    for row in rows:
+        made, whole = _BUILDERS[task.shape](recipe, row)
+        features += made
+        truncated += not whole
+    return Features(features, truncated)
+
+
+def _classify(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
+    windows = shape_classify.windows(recipe.tokenizer, row, recipe.max_length)
+    return [Feature(windows[0].input_ids, [shape_classify.target(row, recipe.labels)])], len(windows) == 1
+
+
+def _tag(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
+    tokens, windows = shape_tag.windows(recipe.tokenizer, row, recipe.max_length)
+    made = [
+        Feature(window.input_ids, shape_tag.target(tokens, window, row["entities"], recipe.labels))
+        for window in windows
+    ]
+    return made, True
+
+
+def _span(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
+    context, windows = shape_span.windows(recipe.tokenizer, row, recipe.max_length)
+    targets = [shape_span.target(context, window, row["answers"]) for window in windows]
+    holding = [i for i, found in enumerate(targets) if found != (0, 0)]
+    empty = [i for i, found in enumerate(targets) if found == (0, 0)]
+    # One window without the answer teaches "not here" as well as all of them would.
+    kept = holding + recipe.chance.sample(empty, min(1, len(empty)))
+    return [Feature(windows[i].input_ids, list(targets[i])) for i in kept], True
+
+
+def _generate(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
+    task, tokenizer = recipe.task, recipe.tokenizer
+    target = shape_generate.target_ids(tokenizer, row[task.target], task.max_new_tokens * 2)
+    text_field = task.inputs[0].name
+    prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, row))
+    surplus = len(prompt) + len(target) - recipe.max_length - task.max_new_tokens
+    if surplus > 0:
+        offsets = tokenize(tokenizer, row[text_field]).offsets
+        kept = max(len(offsets) - surplus, 1)
+        shorter = {**row, text_field: row[text_field][: offsets[kept - 1][1]]}
+        prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, shorter))
+    return [Feature(prompt + target, [IGNORED] * len(prompt) + target)], surplus <= 0
+
+
+_BUILDERS = {"classify": _classify, "tag": _tag, "span": _span, "generate": _generate}

@@ -1,0 +1,251 @@
+"""One fine-tuning from rows to a measured adapter, in the process that calls it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from playground.adapters import store
+from playground.adapters.card import card
+from playground.adapters.record import CARD_FILE, AdapterRecord, hash_files, write_record
+from playground.backbones.loading import (
+    automatic_quantization,
+    checksum,
+    load,
+    load_tokenizer,
+    locate,
+    read_config,
+)
+from playground.data.rows import LoadedRows
+from playground.data.splits import split
+from playground.engine.engine import Engine
+from playground.engine.predict import predict_many
+from playground.errors import Cancelled, DataError
+from playground.evaluation.metrics import by_language
+from playground.evaluation.report import compare
+from playground.tasks import Task, get_task
+from playground.training.config import RunConfig
+from playground.training.corpus import load_corpus, sample
+from playground.training.features import build_features, head_labels
+from playground.training.loop import Step, train
+from playground.training.trainee import Trainee, build_trainee
+from playground.types import Row
+
+Emit = Callable[[dict[str, Any]], None]
+"""Receives events: ``{"event": name, ...}``, JSON-able."""
+StopWish = Literal["", "keep", "discard"]
+MIN_LANGUAGE_ROWS = 20
+"""A language with fewer held-out rows gets no line of its own in the card."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Rows of a run, split into those to learn from and those to measure on."""
+
+    training: list[Row]
+    held_out: list[Row]
+    loaded: LoadedRows
+
+
+def finetune(config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish]) -> AdapterRecord:
+    """Trains, saves and measures the adapter that `config` asks for.
+
+    The adapter is saved, and can be used, before it is measured; its record then gets the metrics.
+
+    Raises:
+        PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
+    """
+    task = get_task(config.task)
+    emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
+    material = read_material(config, task)
+    labels = head_labels(task, material.training)
+    emit(_material_event(material, labels))
+
+    def progress(fraction: float, message: str) -> None:
+        emit({"event": "phase", "phase": "loading", "message": message, "fraction": fraction})
+
+    source = locate(config.backbone, progress)
+    tokenizer = load_tokenizer(source)
+    built = build_features(task, material.training, tokenizer, labels, config.max_length, config.seed)
+    emit({"event": "features", "features": len(built.features), "truncated_rows": built.num_truncated})
+    trainee = build_trainee(config, task.shape, source, len(labels))
+    emit({"event": "phase", "phase": "training", "message": "Training"})
+    began = time.monotonic()
+    steps = train(
+        trainee,
+        built.features,
+        config,
+        tokenizer.pad_token_id,
+        on_step=lambda step: emit(_step_event(step)),
+        should_stop=lambda: bool(stop_wish()),
+    )
+    if stop_wish() == "discard" or steps == 0:
+        raise Cancelled("The run was stopped and nothing was kept.")
+    emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
+    record = _record(config, task, labels, source, material, time.monotonic() - began, steps)
+    record = save(trainee, record)
+    del trainee
+    emit({"event": "saved", "adapter": record.name, "task": record.task})
+    return measure(record, material.held_out, config, emit, stop_wish)
+
+
+def read_material(config: RunConfig, task: Task) -> Material:
+    """Rows of the run.
+
+    Raises:
+        DataError: no usable row, or too few to hold some out.
+    """
+    path = Path(config.data)
+    loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
+    if config.validation:
+        held = load_corpus(Path(config.validation), task.name, {}, config.evaluation_rows, config.seed).rows
+        return Material(loaded.rows, held, loaded)
+    if len(loaded.rows) < 4:
+        raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
+    training, held_out = split(loaded.rows, task.name, seed=config.seed)
+    return Material(training, sample(held_out, config.evaluation_rows, config.seed), loaded)
+
+
+def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
+    """Writes the adapter as PEFT does, in half precision, with its record and card."""
+    trainee.model.half()
+    with store.new_folder(record.task, record.name) as folder:
+        trainee.model.save_pretrained(folder, save_embedding_layers=False)
+        record = replace(record, files=hash_files(folder))
+        write_record(record, folder)
+        (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+    return store.find(record.task, record.name)
+
+
+def measure(
+    record: AdapterRecord, held_out: Sequence[Row], config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> AdapterRecord:
+    """Compares base and adapter on the same held-out rows and writes the figures into record and card."""
+    task = get_task(record.task)
+    emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
+    engine = Engine(load(config.backbone, automatic_quantization(), lambda *_: None))
+    try:
+        inputs = [_without_target(task, row) for row in held_out]
+        tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
+        has_base = task.shape != "classify" or set(record.labels) <= set(task.labels)
+        base = _predictions(engine, task, inputs, None, emit, stop_wish) if has_base else None
+    finally:
+        engine.close()
+    report = compare(task, list(held_out), base, tuned)
+    emit({"event": "report", "report": report})
+    languages = by_language(task, list(held_out), tuned)
+    metrics = {key: report[key] for key in ("base", "adapter") if report[key] is not None} | {
+        "by_language": {lang: scores.as_dict() for lang, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS},
+        "data": f"{len(held_out)} held-out rows of {record.training['data']}",
+    }
+    measured = replace(record, metrics=metrics)
+    write_record(measured, record.path)
+    (record.path / CARD_FILE).write_text(card(measured), encoding="utf-8")
+    return measured
+
+
+def _predictions(
+    engine: Engine,
+    task: Task,
+    rows: Sequence[Row],
+    adapter: AdapterRecord | None,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+) -> list[Row]:
+    found: list[Row] = []
+    for index, prediction in predict_many(engine, task, rows, adapter, batch_rows=16):
+        found.append(prediction.row)
+        if index % 16 == 0:
+            emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
+        if stop_wish() == "discard":
+            raise Cancelled("The run was stopped while it was measured; the adapter is saved without figures.")
+    return found
+
+
+def _without_target(task: Task, row: Row) -> Row:
+    return {key: value for key, value in row.items() if key != task.target}
+
+
+def _material_event(material: Material, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "event": "material",
+        "training_rows": len(material.training),
+        "held_out_rows": len(material.held_out),
+        "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
+        "num_rejected": len(material.loaded.rejected),
+        "notes": material.loaded.notes[:20],
+        "labels": list(labels),
+    }
+
+
+def _step_event(step: Step) -> dict[str, Any]:
+    return {"event": "step", **{key: round(value, 6) for key, value in asdict(step).items()}}
+
+
+def _record(
+    config: RunConfig,
+    task: Task,
+    labels: Sequence[str],
+    source: str,
+    material: Material,
+    wall_time_s: float,
+    steps: int,
+) -> AdapterRecord:
+    languages = sorted({code for row in material.training for code in _languages(row)})
+    return AdapterRecord(
+        name=config.name,
+        task=task.name,
+        shape=task.shape,
+        labels=tuple(labels),
+        backbone={
+            "id": config.backbone,
+            "checksum": checksum(config.backbone, source, read_config(source)),
+        },
+        attention=config.attention,
+        prompt=task.prompt,
+        max_length=config.max_length,
+        generation={"max_new_tokens": task.max_new_tokens, "repetition_penalty": 1.05}
+        if task.shape == "generate"
+        else {},
+        training={
+            "data": config.data_description or Path(config.data).name,
+            "licence": config.licence,
+            "rows": len(material.training),
+            "seed": config.seed,
+            "wall_time_s": round(wall_time_s, 1),
+            "command": command_line(config),
+            "preset": config.preset,
+            "languages": languages,
+            "steps": steps,
+            "quantization": config.quantization,
+        },
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        description=config.description,
+    )
+
+
+def _languages(row: Row) -> list[str]:
+    return [str(row[key]) for key in ("lang", "source_lang", "target_lang") if row.get(key)]
+
+
+def command_line(config: RunConfig) -> str:
+    """The command that makes this adapter again."""
+    default = RunConfig(task="", data="", name="", backbone="")
+    words = ["python -m playground train", config.task, "--data", _quoted(config.data), "--name", config.name]
+    if config.validation:
+        words += ["--validation", _quoted(config.validation)]
+    words += ["--preset", config.preset]
+    for option in ("rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length", "attention"):
+        words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
+    for option in ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout"):
+        if getattr(config, option) != getattr(default, option):
+            words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
+    if config.compile:
+        words.append("--compile")
+    return " ".join(words)
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if " " in path else path

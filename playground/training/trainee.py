@@ -1,0 +1,138 @@
+"""The model that learns: frozen backbone, LoRA weights, head, and the loss of each shape.
+
+Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N positions with a target.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+
+from playground.backbones.loading import family_of, fast_bfloat16, weight_options
+from playground.engine.lora import linear_layers
+from playground.errors import BackboneError
+from playground.training.config import RunConfig
+from playground.training.features import IGNORED, Feature
+from playground.types import Family, Shape
+
+LOGIT_ROWS = 256
+"""Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
+WIDTH_STEP = 16
+HEADS = {"decoder": "score", "encoder": "classifier"}
+BLOCKS = {"decoder": "layers", "encoder": "encoder.layer"}
+
+
+class Trainee(nn.Module):
+    """Maps a batch to its mean loss."""
+
+    def __init__(self, model: PeftModel, shape: Shape, family: Family) -> None:
+        super().__init__()
+        self.model = model
+        self.shape = shape
+        self.family = family
+
+    def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
+        """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
+        inner = self.model.get_base_model()
+        states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
+        if self.shape == "generate":
+            return next_token_loss(states, labels, inner.get_output_embeddings())
+        head = getattr(inner, HEADS[self.family])
+        if self.shape == "classify":
+            pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
+            logits = head(states[torch.arange(len(states)), pool])
+            return cross_entropy(logits.float(), labels[:, 0])
+        logits = head(states).float()
+        if self.shape == "tag":
+            return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        logits = logits.masked_fill(kept[:, :, None] == 0, -1e4)
+        return (cross_entropy(logits[:, :, 0], labels[:, 0]) + cross_entropy(logits[:, :, 1], labels[:, 1])) / 2
+
+
+def next_token_loss(states: Tensor, labels: Tensor, projection: nn.Module) -> Tensor:
+    """Mean cross-entropy of the next token, with logits only at positions that have a target, a few at a time.
+
+    Args:
+        states: (B, T, H). labels: (B, T), IGNORED where there is nothing to learn. projection: H to V.
+    """
+    wanted = labels[:, 1:] != IGNORED
+    picked, targets = states[:, :-1][wanted], labels[:, 1:][wanted]
+
+    def chunk_loss(part: Tensor, goal: Tensor) -> Tensor:
+        return cross_entropy(projection(part).float(), goal, reduction="sum")
+
+    total = states.new_zeros((), dtype=torch.float32)
+    for part, goal in zip(picked.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
+        total = total + checkpoint(chunk_loss, part, goal, use_reentrant=False)
+    return total / max(len(targets), 1)
+
+
+def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:
+    """The backbone in `source` with fresh LoRA weights (B is zero, so it starts as the base) and a fresh head.
+
+    Raises:
+        BackboneError: its architecture can't be trained for `shape`.
+    """
+    settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    family = family_of(settings)
+    if family == "encoder-decoder" or (shape == "generate" and family == "encoder"):
+        raise BackboneError(f"The backbone '{config.backbone}' ({family}) can't be trained for {shape} tasks.")
+    options = weight_options(config.quantization)
+    if config.quantization == "4-bit":
+        options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
+    if config.attention == "bidirectional" and hasattr(settings, "use_bidirectional_attention"):
+        options["use_bidirectional_attention"] = True
+    if fast_bfloat16():
+        options["dtype"] = torch.bfloat16
+    if shape == "generate":
+        model = AutoModelForCausalLM.from_pretrained(source, **options)
+    else:
+        chosen = AutoModelForSequenceClassification if family == "decoder" else AutoModelForTokenClassification
+        model = chosen.from_pretrained(source, num_labels=num_labels, **options)
+    model.config.use_cache = False
+    if config.quantization == "4-bit":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
+    peft_model = get_peft_model(model, lora_config(config, shape, family, model))
+    for parameter in peft_model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if config.compile:
+        for block in model.base_model.get_submodule(BLOCKS[family]):
+            block.compile(dynamic=True)
+    return Trainee(peft_model, shape, family)
+
+
+def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Module) -> LoraConfig:
+    kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
+    return LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)}),
+        modules_to_save=None if shape == "generate" else [HEADS[family]],
+        task_type=kind,
+    )
+
+
+def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
+    """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
+    longest = max(len(f.input_ids) for f in features)
+    # Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second.
+    width = math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+    a_position = len(features[0].labels) == len(features[0].input_ids)
+    label_width = width if a_position else len(features[0].labels)
+    return {
+        "input_ids": torch.tensor([f.input_ids + [pad_id] * (width - len(f.input_ids)) for f in features]),
+        "kept": torch.tensor([[1] * len(f.input_ids) + [0] * (width - len(f.input_ids)) for f in features]),
+        "labels": torch.tensor([f.labels + [IGNORED] * (label_width - len(f.labels)) for f in features]),
+    }
