@@ -1,6 +1,7 @@
 """Loading a backbone by id: the embedded one, a local folder or a Hub id."""
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,12 @@ class Backbone:
 
 
 def automatic_quantization() -> Quantization:
-    """4-bit on a GPU, 8-bit (the output projection) on the CPU."""
+    """4-bit on a GPU, 8-bit (the output projection) on the CPU.
+
+    On ZeroGPU nothing is quantized: its GPU exists only later, and 4-bit weights can't be made without one.
+    """
+    if os.environ.get("SPACES_ZERO_GPU"):
+        return "none"
     return "4-bit" if torch.cuda.is_available() else "8-bit"
 
 

@@ -14,19 +14,7 @@ from transformers.generation import RepetitionPenaltyLogitsProcessor
 
 from playground.backbones.loading import Backbone
 from playground.engine.lora import LoadedAdapter, Routes
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How text is made. Greedy unless `temperature` is above 0."""
-
-    max_new_tokens: int = 128
-    temperature: float = 0.0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    no_repeat_ngram_size: int = 0
-    stop: tuple[str, ...] = ()
-    seed: int = 0
+from playground.engine.requests import Decoding
 
 
 @dataclass

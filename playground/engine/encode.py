@@ -4,7 +4,6 @@ Shapes: B rows, T tokens of the longest row, H hidden size, L outputs of a head.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,20 +12,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from playground.backbones.loading import Backbone
-from playground.engine.lora import LoadedAdapter, Routes
+from playground.engine.lora import Routes
+from playground.engine.requests import EncodeRow
 from playground.types import Attention
-
-LENGTH_STEP = 8
-
-
-@dataclass(frozen=True)
-class EncodeRow:
-    """One window: its tokens, its adapter, and whether one state or every state goes through the head."""
-
-    input_ids: Sequence[int]
-    adapter: LoadedAdapter
-    attention: Attention
-    pooled: bool
 
 
 def encode(backbone: Backbone, routes: Routes, rows: Sequence[EncodeRow]) -> list[NDArray[np.float32]]:

@@ -4,6 +4,7 @@ Requests wait in one line. Between two decoding steps every waiting single-pass 
 answer for one person never blocks a short one for another.
 """
 
+import os
 import queue
 import threading
 from collections import OrderedDict, deque
@@ -20,9 +21,10 @@ from playground.adapters.record import AdapterRecord
 from playground.adapters.store import verify
 from playground.adapters.weights import load_weights
 from playground.backbones.loading import Backbone
-from playground.engine.decode import DecodeGroup, DecodeRow, Decoding
-from playground.engine.encode import EncodeRow, encode
+from playground.engine.decode import DecodeGroup, DecodeRow
+from playground.engine.encode import encode
 from playground.engine.lora import Delta, LoadedAdapter, install
+from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import AdapterError, BackboneError, BusyError, Cancelled
 
 MAX_PASS_TOKENS = 2048
@@ -60,12 +62,21 @@ class Engine:
         self.backbone = backbone
         self._routes = install(backbone.model)
         self._adapters: OrderedDict[tuple[str, str], LoadedAdapter] = OrderedDict()
-        self._adapters_lock = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
         self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._open: set[Ticket] = set()
         self._open_lock = threading.Lock()
+        self._adapters_lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
+
+    def _revive(self) -> None:
+        """After a fork (ZeroGPU): the weights are inherited, the thread is not, and locks are as they were."""
+        if self._process != os.getpid():
+            self._start()
 
     def close(self) -> None:
         """Ends the thread; requests under way are stopped."""
@@ -81,6 +92,7 @@ class Engine:
         Raises:
             AdapterError: made for another backbone, broken, tampered with, or without the head its task needs.
         """
+        self._revive()
         key = (str(record.path), record.files.get("adapter_model.safetensors", ""))
         with self._adapters_lock:
             if key in self._adapters:
@@ -148,6 +160,7 @@ class Engine:
             raise BackboneError(f"The backbone '{self.backbone.id}' can't write text; choose a decoder.")
 
     def _submit(self, ticket: Ticket) -> Ticket:
+        self._revive()
         with self._open_lock:
             if len(self._open) >= settings.MAX_WAITING_REQUESTS:
                 raise BusyError(

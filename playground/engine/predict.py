@@ -5,21 +5,26 @@ the row's output. One person's row runs its plan alone; a batch runs many plans 
 share passes.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.adapters.record import AdapterRecord
 from playground.data.text import clean_text
-from playground.engine.decode import Decoding
-from playground.engine.encode import EncodeRow
-from playground.engine.engine import Engine, Ticket
-from playground.engine.lora import LoadedAdapter
+from playground.engine.requests import Decoding, EncodeRow
+from playground.engine.zerogpu import on_gpu
 from playground.errors import BackboneError, InputError
 from playground.tasks import Task, guess, shape_classify, shape_generate, shape_span, shape_tag
 from playground.tasks.languages import base_code
 from playground.types import Row
+
+if TYPE_CHECKING:
+    # The page imports this module; torch may come later, together with the engine.
+    from playground.engine.engine import Engine, Ticket
+    from playground.engine.lora import LoadedAdapter
 
 HEARTBEAT_S = 0.2
 GREEDY = Decoding()
@@ -98,6 +103,7 @@ class _Job:
         )
 
 
+@on_gpu
 def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Iterator[Prediction]:
     """Growing predictions for one row, the last one ``done``; closing the iterator frees the row in the engine.
 
@@ -124,6 +130,7 @@ def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
             ticket.cancel()
 
 
+@on_gpu
 def predict_many(
     engine: Engine, task: Task, rows: Sequence[Row], adapter: AdapterRecord | None, batch_rows: int | None = None
 ) -> Iterator[tuple[int, Prediction]]:

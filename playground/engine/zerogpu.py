@@ -1,0 +1,50 @@
+"""ZeroGPU Spaces: a GPU that exists only inside decorated calls, each in a process forked for it.
+
+Elsewhere nothing here does anything and ``spaces`` is not imported.
+See https://huggingface.co/docs/hub/spaces-zerogpu
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from playground.engine.engine import Engine
+
+Item = TypeVar("Item")
+Stream = Callable[..., Iterator[Item]]
+
+VARIABLE = "SPACES_ZERO_GPU"
+GPU_SECONDS = 60
+"""Longest call; a visitor's daily quota is 2 to 5 minutes."""
+
+_engine_of_parent: Engine | None = None
+
+
+def is_zerogpu() -> bool:
+    return bool(os.environ.get(VARIABLE))
+
+
+def on_gpu(stream: Stream[Item]) -> Stream[Item]:
+    """Decorates a generator function whose first argument is the engine, so that it runs where the GPU is.
+
+    Arguments and results are pickled on their way; the engine is not: the fork has its own copy of it.
+    """
+    if not is_zerogpu():
+        return stream
+    import spaces
+
+    @spaces.GPU(duration=GPU_SECONDS)
+    def forked(*args: Any, **options: Any) -> Iterator[Item]:
+        yield from stream(_engine_of_parent, *args, **options)
+
+    @wraps(stream)
+    def call(engine: Engine, *args: Any, **options: Any) -> Iterator[Item]:
+        global _engine_of_parent  # noqa: PLW0603 - the only way past the pickling: a fork inherits globals
+        _engine_of_parent = engine
+        yield from forked(*args, **options)
+
+    return call
