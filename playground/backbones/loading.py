@@ -27,6 +27,10 @@ from playground.backbones.quantize import Int8Linear
 from playground.errors import BackboneError
 from playground.types import Family, Progress, Quantization
 
+# What transformers reports while loading (a head is new, weights are tied) is meant for developers.
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 MODEL_CLASSES = {
     "decoder": AutoModelForCausalLM,
@@ -92,7 +96,6 @@ def load(backbone_id: str, quantization: Quantization, progress: Progress) -> Ba
         BackboneError: there is none of that id, or it can't be read.
     """
     source = locate(backbone_id, progress)
-    logging.disable_progress_bar()
     progress(0.92, "Loading the tokenizer")
     tokenizer = load_tokenizer(source)
     progress(0.95, "Loading the weights")
