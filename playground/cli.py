@@ -10,13 +10,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord, check_name
+from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
 from playground.data.batch import read_inputs
+from playground.data.text import join_surrogates
 from playground.errors import InputError, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.tasks import Task, get_task, list_tasks
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; argparse itself prints the usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_ERROR, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m playground", description="One backbone, many small adapters.")
+    parser = _Parser(prog="python -m playground", description="One backbone, many small adapters.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_evaluate(commands)
@@ -142,6 +151,9 @@ def _add_adapters(commands: Any) -> None:
     exporting.add_argument("adapter", metavar="TASK/NAME")
     exporting.add_argument("--output", type=Path, default=Path(), help="zip file or folder (default: here)")
     exporting.set_defaults(run=_export_adapter)
+    board = actions.add_parser("scoreboard", help="table of what the shipped adapters reach")
+    board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
+    board.set_defaults(run=_scoreboard)
     importing = actions.add_parser("import", help="add an adapter from a zip")
     importing.add_argument("zip", type=Path)
     importing.set_defaults(run=_import_adapter)
@@ -175,7 +187,7 @@ def choose_adapter(task: Task, name: str | None) -> AdapterRecord | None:
         return None
     if name is None:
         return store.default_adapter(task.name)
-    for holder in task.also_adapters_of:
+    for holder in (task.name, *task.also_adapters_of):
         if any(record.name == name for record in store.list_adapters(holder)):
             return store.find(holder, name)
     return store.find(task.name, name)
@@ -190,12 +202,14 @@ def _predict(options: argparse.Namespace) -> None:
     failed = 0
     with _engine(options) as engine, _output(options.output) as out:
         for index, prediction in predict_many(engine, task, rows, adapter):
+            if not prediction.done:
+                continue
             row = prediction.row
             if prediction.error:
                 failed += 1
                 print(f"row {index + 1}: {prediction.error}", file=sys.stderr)
                 row = {**row, "error": prediction.error}
-            print(json.dumps(row, ensure_ascii=False), file=out, flush=True)
+            print(join_surrogates(json.dumps(row, ensure_ascii=False)), file=out, flush=True)
     if failed:
         print(f"{failed} of {len(rows)} rows could not be used; they have an 'error' field.", file=sys.stderr)
 
@@ -227,7 +241,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     rows = load_corpus(options.data, task.name, {}, options.max_rows, seed=0).rows
     inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
     with _engine(options) as engine:
-        predictions = [found.row for _, found in predict_many(engine, task, inputs, adapter, batch_rows=32)]
+        found = predict_many(engine, task, inputs, adapter, batch_rows=32)
+        predictions = [prediction.row for _, prediction in found if prediction.done]
     scores = score(task, rows, predictions)
     result = {
         "task": task.name,
@@ -250,8 +265,11 @@ def _train(options: argparse.Namespace) -> None:
     from playground.backbones.loading import automatic_quantization
     from playground.training.config import make_config
     from playground.training.finetune import finetune
+    from playground.training.runs import is_taken
 
     check_name(options.name)
+    if is_taken(get_task(options.task).name, options.name):
+        raise InputError(f"There is already an adapter or a run called '{options.name}'; choose another name.")
     chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
     config = make_config(
         options.task,
@@ -344,6 +362,14 @@ def _remove_adapter(options: argparse.Namespace) -> None:
 
 def _export_adapter(options: argparse.Namespace) -> None:
     print(export_zip(_named(options), options.output))
+
+
+def _scoreboard(options: argparse.Namespace) -> None:
+    shipped = [record for record in store.list_adapters() if record.origin == "shipped"]
+    if options.write:
+        write_scoreboard(options.write, shipped)
+    else:
+        print(scoreboard(shipped))
 
 
 def _import_adapter(options: argparse.Namespace) -> None:

@@ -1,0 +1,76 @@
+"""Free conversation, with a backbone that has a chat template or with an adapter trained on dialogue."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+
+from playground.adapters.record import AdapterRecord
+from playground.engine.decode import Decoding
+from playground.engine.engine import Engine
+from playground.engine.predict import predict_stream
+from playground.tasks import get_task
+
+MAX_NEW_TOKENS = 512
+DECODING = Decoding(max_new_tokens=MAX_NEW_TOKENS, repetition_penalty=1.05)
+
+Turn = Mapping[str, str]
+"""``role`` (user or assistant) and ``content``, as chat templates take them."""
+
+
+def can_talk(engine: Engine, talker: AdapterRecord | None) -> bool:
+    """Whether anything here answers what is no task."""
+    return engine.backbone.can_generate and (talker is not None or engine.backbone.has_chat_template)
+
+
+def talk(
+    engine: Engine, turns: Sequence[Turn], message: str, talker: AdapterRecord | None
+) -> Iterator[tuple[str, bool, str]]:
+    """(growing text, whether it is finished, sentence saying who answered); closing it stops the work."""
+    began = time.monotonic()
+    who = f"the adapter {talker.name} on {engine.backbone.title}" if talker else engine.backbone.title
+    text = ""
+    with closing(_with_adapter(engine, message, talker) if talker else _with_template(engine, turns, message)) as texts:
+        for text in texts:
+            yield text, False, ""
+    yield text.strip(), True, f"Answered by {who} in {(time.monotonic() - began) * 1000:,.0f} ms."
+
+
+def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Iterator[str]:
+    task = get_task("instruct")
+    with closing(predict_stream(engine, task, {"prompt": message}, talker)) as predictions:
+        for prediction in predictions:
+            yield str(prediction.row.get(task.output) or "")
+
+
+def _with_template(engine: Engine, turns: Sequence[Turn], message: str) -> Iterator[str]:
+    room = engine.backbone.max_positions - MAX_NEW_TOKENS
+    kept = alternating([*turns, {"role": "user", "content": message}])
+    ids = _prompt_ids(engine, kept)
+    while len(ids) > room and len(kept) > 1:
+        kept = kept[2:]  # the oldest question with its answer
+        ids = _prompt_ids(engine, kept)
+    with closing(engine.generate_text(ids[-room:], DECODING)) as texts:
+        yield from texts
+
+
+def _prompt_ids(engine: Engine, turns: Sequence[Turn]) -> list[int]:
+    tokenizer = engine.backbone.tokenizer
+    ids: list[int] = tokenizer.apply_chat_template(
+        list(turns), tokenize=True, add_generation_prompt=True, return_dict=False
+    )
+    return ids
+
+
+def alternating(turns: Sequence[Turn]) -> list[Turn]:
+    """`turns` from a user's to a user's in strict change, as most chat templates demand; of a row of equals the last
+    one is kept, and empty ones are left out.
+    """
+    kept: list[Turn] = []
+    for turn in turns:
+        if not turn["content"].strip() or (not kept and turn["role"] == "assistant"):
+            continue
+        if kept and kept[-1]["role"] == turn["role"]:
+            kept[-1] = turn
+        else:
+            kept.append(turn)
+    return kept

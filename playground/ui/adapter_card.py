@@ -1,0 +1,88 @@
+"""The card of one adapter as HTML: what it does, how good it is, where it comes from."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+from playground.adapters.record import AdapterRecord
+from playground.tasks import get_task, list_tasks
+from playground.tasks.languages import LANGUAGES
+from playground.ui import picker
+
+METRIC_TITLES = {
+    "macro_f1": "macro-F1",
+    "entity_f1": "entity F1",
+    "f1": "F1",
+    "rougeL": "ROUGE-L",
+    "chrf++": "chrF++",
+}
+
+
+def card(record: AdapterRecord) -> str:
+    badge = "shipped" if record.origin == "shipped" else "yours"
+    title = escape(get_task(record.task).title)
+    head = f'<h3>{title} · <bdi>{escape(record.name)}</bdi><span class="pg-badge">{badge}</span></h3>'
+    text = f'<p dir="auto">{escape(record.description)}</p>' if record.description else ""
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts_of(record) if value)
+    return f'{head}{text}<dl class="pg-facts">{facts}</dl>{try_link(record)}'
+
+
+def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
+    """(name, value) pairs; empty values are left out of the card."""
+    training = record.training
+    return [
+        ("Labels", ", ".join(record.labels)),
+        ("Languages", ", ".join(LANGUAGES.get(code, code) for code in training.get("languages", ()))),
+        ("Quality", quality(record)),
+        ("Backbone", record.backbone.get("id", "")),
+        ("Trained on", _trained_on(training)),
+        ("Licence of the data", str(training.get("licence", ""))),
+        ("Made with", str(training.get("command", ""))),
+        ("Size", f"{size_bytes(record) / 1e6:.1f} MB"),
+        ("Created", _date(record.created)),
+    ]
+
+
+def quality(record: AdapterRecord) -> str:
+    """The main metric with its interval and count, beside the base's."""
+    adapted = _score(record.metrics.get("adapter"))
+    if not adapted:
+        return "not measured"
+    base = _score(record.metrics.get("base"))
+    return f"{adapted}; without adapter {base}" if base else adapted
+
+
+def _score(scores: Mapping[str, Any] | None) -> str:
+    if not scores or scores.get("main") not in scores.get("metrics", {}):
+        return ""
+    value = scores["metrics"][scores["main"]]
+    low, high = scores.get("interval") or (value, value)
+    title = METRIC_TITLES.get(scores["main"], scores["main"])
+    return f"{title} {value:.1f} ({low:.1f} to {high:.1f}, {scores.get('n', 0):,} rows)"
+
+
+def size_bytes(record: AdapterRecord) -> int:
+    return sum(path.stat().st_size for path in record.path.glob("*") if path.is_file())
+
+
+def _trained_on(training: Mapping[str, Any]) -> str:
+    rows = f"{training['rows']:,} rows" if training.get("rows") else ""
+    return ", ".join(part for part in (str(training.get("data", "")), rows) if part)
+
+
+def _date(created: str) -> str:
+    try:
+        return datetime.fromisoformat(created).strftime("%-d %B %Y")
+    except ValueError:
+        return created
+
+
+def try_link(record: AdapterRecord) -> str:
+    """A link that opens the right tab with this adapter chosen; none for tasks without a tab of their own."""
+    tab = next((t.name for t in list_tasks() if t.has_tab and record.task in (t.name, *t.also_adapters_of)), None)
+    if tab is None:
+        return ""
+    query = urlencode({"tab": tab, "adapter": picker.key_of(record)})
+    return f'<p><a href="?{escape(query)}">Try it</a></p>'

@@ -1,0 +1,129 @@
+"""The Adapters tab: what there is, what it is worth, and moving adapters in and out."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from playground.adapters import store, transfer
+from playground.adapters.record import AdapterRecord
+from playground.engine.startup import EngineLoader
+from playground.errors import DataError
+from playground.tasks import list_tasks
+from playground.ui import picker, render
+from playground.ui.adapter_card import card
+from playground.ui.notices import Updates, guarded
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+ALL_TASKS = "all"
+
+
+def build(loader: EngineLoader) -> gr.Tab:
+    with gr.Tab("Adapters", id="adapters") as tab:
+        gr.HTML(
+            '<p class="pg-lead">An adapter is a few megabytes that teach the backbone one task. '
+            "Make your own under Fine-tune, or import one that somebody gave you.</p>"
+        )
+        revision = gr.State(0)
+        notice = gr.HTML()
+        with gr.Row(equal_height=False):
+            shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
+            archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
+        _wire_import(loader, archive, notice, revision)
+        _cards(tab, shown_task, notice, revision)
+    return tab
+
+
+def _task_choices() -> list[tuple[str, str]]:
+    return [("All tasks", ALL_TASKS), *((task.title, task.name) for task in list_tasks())]
+
+
+def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
+    def bring_in(path: str | None, number: int) -> Iterator[Updates]:
+        if path is None:
+            raise DataError("No file arrived; choose the .zip file of an adapter.")
+        yield {notice: render.working("Checking the adapter…")}
+        record = transfer.import_zip(Path(path))
+        yield {notice: _welcome(loader, record), revision: number + 1, archive: None}
+
+    archive.upload(
+        guarded(bring_in, notice),
+        [archive, revision],
+        [notice, revision, archive],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def _welcome(loader: EngineLoader, record: AdapterRecord) -> str:
+    sentence = f"{record.name} was imported and is now in every picker for the task {record.task}."
+    status = loader.status()
+    if status.state == "ready" and record.backbone.get("id") != loader.engine().backbone.id:
+        loaded = loader.engine().backbone.title
+        warning = f"{record.name} was made for the backbone {record.backbone.get('id')}, but {loaded} is running."
+        return render.info(sentence) + render.hint(f"{warning} It can only answer with its own backbone.")
+    return render.info(sentence)
+
+
+def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.State) -> None:
+    @gr.render(
+        inputs=[shown_task, revision],
+        triggers=[tab.select, shown_task.change, revision.change],
+        show_progress="hidden",
+        queue=False,
+    )
+    def show(task: str, number: int) -> None:
+        records = store.list_adapters(None if task == ALL_TASKS else task)
+        if not records:
+            gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
+        with gr.Row(equal_height=False):
+            for record in records:
+                _one(record, notice, revision, number)
+        for folder, reason in store.list_broken():
+            gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
+
+
+def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number: int) -> None:
+    with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
+        gr.HTML(card(record))
+        outcome = gr.HTML()
+        download = gr.File(label="Download", visible=False, interactive=False, height=70)
+        with gr.Row(elem_classes="pg-actions"):
+            gr.Button("Verify", size="sm").click(
+                guarded(lambda: _verify(record, outcome), outcome), outputs=[outcome], **QUIET
+            )
+            gr.Button("Export .zip", size="sm").click(
+                guarded(lambda: _export(record, outcome, download), outcome), outputs=[outcome, download], **QUIET
+            )
+            if record.origin == "own":
+                _deletion(record, notice, revision, number)
+
+
+def _verify(record: AdapterRecord, outcome: gr.HTML) -> Iterator[Updates]:
+    store.verify(record)
+    yield {outcome: render.info(f"All {len(record.files)} files of {record.name} are as they were saved.")}
+
+
+def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Iterator[Updates]:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = transfer.export_zip(record, Path(folder))
+        # Gradio copies the file to its cache while it handles this value, before the folder goes.
+        yield {outcome: "", download: gr.File(value=str(archive), visible=True)}
+
+
+def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number: int) -> None:
+    ask = gr.Button("Delete", size="sm")
+    sure = gr.Button(f"Delete {record.name} for good", size="sm", variant="stop", visible=False)
+    keep = gr.Button("Keep", size="sm", visible=False)
+
+    def delete() -> Iterator[Updates]:
+        store.remove(record)
+        yield {notice: render.info(f"{record.name} was deleted."), revision: number + 1}
+
+    def asked(*, is_asked: bool) -> tuple[gr.Button, gr.Button, gr.Button]:
+        return gr.Button(visible=not is_asked), gr.Button(visible=is_asked), gr.Button(visible=is_asked)
+
+    ask.click(lambda: asked(is_asked=True), outputs=[ask, sure, keep], **QUIET)
+    keep.click(lambda: asked(is_asked=False), outputs=[ask, sure, keep], **QUIET)
+    sure.click(guarded(delete, notice), outputs=[notice, revision], **QUIET)

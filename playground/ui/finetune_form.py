@@ -1,0 +1,226 @@
+"""The first half of the Fine-tune tab: rows, what they are for, and how to train."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from playground import settings
+from playground.errors import DataError, PlaygroundError
+from playground.training import runs
+from playground.training.config import PRESETS
+from playground.ui import finetune_data, render
+from playground.ui.notices import Updates, guarded, sentence_of
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+NOTHING_YET = (
+    "Choose a file, or paste rows: a table with one example a row, such as a text and its label. You will see here how "
+    "it was understood, before anything starts."
+)
+FORMATS = (
+    "One row an example: text and label; text and entities (or CoNLL); text, question and answer; text and summary; "
+    f"text and translation; prompt and completion. Up to {settings.MAX_UPLOAD_BYTES // 2**20} MB."
+)
+PRECISIONS = [("Automatic", "auto"), ("None", "none"), ("4-bit NF4", "4-bit")]
+PRECISION_INFO = (
+    "How the frozen weights are kept while training. Automatic: 4-bit NF4 with bfloat16 arithmetic on a GPU, none on a "
+    "CPU, where 4-bit only saves memory."
+)
+PASTE_EXAMPLE = "text,label\nThe parcel came a day early,delivery\nThe lamp flickers,quality"
+
+
+@dataclass(frozen=True)
+class Form:
+    area: gr.Column
+    notice: gr.HTML
+    file: gr.File
+    pasted: gr.Textbox
+    use_pasted: gr.Button
+    mapping: gr.Column
+    task: gr.Dropdown
+    columns: list[gr.Dropdown]
+    reasons: gr.HTML
+    preview: gr.HTML
+    rejected: gr.DownloadButton
+    name: gr.Textbox
+    preset: gr.Radio
+    quantization: gr.Radio
+    start: gr.Button
+
+    @property
+    def seen(self) -> list[Component]:
+        """What changes when a file was looked at."""
+        return [
+            self.notice,
+            self.mapping,
+            self.task,
+            *self.columns,
+            self.reasons,
+            self.preview,
+            self.rejected,
+            self.start,
+        ]
+
+    @property
+    def choices(self) -> list[Component]:
+        """Inputs of the start, in the order of its arguments."""
+        return [self.file, self.name, self.preset, self.quantization, self.task, *self.columns]
+
+
+def build() -> Form:
+    notice = gr.HTML(render=False)
+    with gr.Column() as area:
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=300):
+                file, pasted, use_pasted = _source()
+            with gr.Column(min_width=300):
+                mapping, task, columns, reasons = _mapping()
+        notice.render()
+        preview = gr.HTML(render.empty(NOTHING_YET), elem_id="finetune-preview")
+        rejected = gr.DownloadButton("Download the rows set aside", visible=False, size="sm", elem_classes="pg-open")
+        name, preset, quantization = _options()
+        with gr.Row(elem_classes="pg-actions"):
+            start = gr.Button("Start training", variant="primary", interactive=False, elem_id="finetune-start")
+    return Form(
+        area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, name, preset,
+        quantization, start,
+    )  # fmt: skip
+
+
+def _source() -> tuple[gr.File, gr.Textbox, gr.Button]:
+    file = gr.File(label="Your rows", file_types=finetune_data.FILE_TYPES, height=150, elem_id="finetune-file")
+    gr.HTML(f'<p class="pg-lead">{FORMATS}</p>')
+    with gr.Accordion("Or paste rows", open=False):
+        pasted = gr.Textbox(
+            label="Rows",
+            info="CSV, tab-separated (as copied from a spreadsheet) or JSON Lines.",
+            placeholder=PASTE_EXAMPLE,
+            lines=6,
+            max_lines=14,
+            elem_id="finetune-pasted",
+        )
+        use_pasted = gr.Button("Use these rows", size="sm", elem_classes="pg-open")
+    return file, pasted, use_pasted
+
+
+def _mapping() -> tuple[gr.Column, gr.Dropdown, list[gr.Dropdown], gr.HTML]:
+    with gr.Column(visible=False) as mapping:
+        reasons = gr.HTML()
+        task = gr.Dropdown(
+            finetune_data.TASK_CHOICES,
+            value="classify",
+            label="Task",
+            info="Wrong? Choose another one.",
+            filterable=False,
+            elem_id="finetune-task",
+        )
+        columns = [
+            gr.Dropdown([], label="Column", visible=False, min_width=140, elem_id=f"finetune-column-{number}")
+            for number in range(finetune_data.NUM_COLUMNS)
+        ]
+    return mapping, task, columns, reasons
+
+
+def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
+    with gr.Row(equal_height=False):
+        name = gr.Textbox(
+            label="Name of the adapter",
+            info="a-z, 0-9, dots, dashes.",
+            max_length=64,
+            max_lines=1,
+            min_width=240,
+            elem_id="finetune-name",
+        )
+        quantization = gr.Radio(PRECISIONS, value="auto", label="Quantization", info=PRECISION_INFO, min_width=300)
+    titles = [(f"{preset.capitalize()}: {meaning}", preset) for preset, meaning in PRESETS.items()]
+    preset = gr.Radio(titles, value="quick", label="How thoroughly", elem_id="finetune-preset")
+    return name, preset, quantization
+
+
+def wire(form: Form) -> None:
+    """What happens before the start: reading, recognising, correcting."""
+
+    def look(path: str | None) -> Iterator[Updates]:
+        # What is visible changes in one step only: of two changes in one frame, the browser may drop the later one.
+        yield {form.notice: render.working("Reading the file…")}
+        try:
+            found = finetune_data.inspect(_needed(path))
+        except PlaygroundError as err:
+            yield closed(form) | {form.notice: render.problem(sentence_of(err))}
+            return
+        wanted = finetune_data.valid_name(found.table.name, found.mapping.task)
+        name = runs.free_name(found.mapping.task, wanted)
+        yield from _shown(form, found, {form.name: name, form.reasons: finetune_data.reasons(found)})
+
+    def with_task(path: str | None, task: str) -> Iterator[Updates]:
+        yield from _shown(form, finetune_data.inspect(_needed(path), task), {form.reasons: ""})
+
+    def with_columns(path: str | None, task: str, *values: str | None) -> Iterator[Updates]:
+        columns = finetune_data.chosen_columns(task, values)
+        yield from _shown(form, finetune_data.inspect(_needed(path), task, columns), {form.reasons: ""})
+
+    def paste(text: str) -> Iterator[Updates]:
+        with tempfile.TemporaryDirectory() as folder:
+            # Gradio copies the file to its cache while it handles this value, before the folder goes.
+            yield {form.file: str(finetune_data.write_pasted(text, Path(folder)))}
+
+    seen = [*form.seen, form.name]
+    visible = {"show_progress": "hidden", "api_visibility": "private"}
+    form.file.upload(guarded(look, form.notice), form.file, seen, **visible)
+    form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
+    form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **visible)
+    for column in form.columns:
+        column.input(guarded(with_columns, form.notice), [form.file, form.task, *form.columns], seen, **visible)
+    pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **visible)
+    pasting.success(guarded(look, form.notice), form.file, seen, **visible)
+
+
+def closed(form: Form) -> Updates:
+    """The form before any file."""
+    return {
+        form.notice: "",
+        form.mapping: gr.Column(visible=False),
+        form.preview: render.empty(NOTHING_YET),
+        form.rejected: gr.DownloadButton(visible=False),
+        form.start: gr.Button(interactive=False),
+    }
+
+
+def _needed(path: str | None) -> Path:
+    if path is None:
+        raise DataError("There is no file; choose one or paste rows first.")
+    return Path(path)
+
+
+def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Iterator[Updates]:
+    fields = finetune_data.fields_of(found.mapping.task)
+    updates: Updates = {
+        form.notice: "",
+        form.mapping: gr.Column(visible=True),
+        form.task: found.mapping.task,
+        form.preview: finetune_data.preview(found),
+        form.start: gr.Button(interactive=not found.problem),
+        form.rejected: gr.DownloadButton(visible=False),
+    }
+    for number, dropdown in enumerate(form.columns):
+        updates[dropdown] = _column(found, fields[number]) if number < len(fields) else gr.Dropdown(visible=False)
+    if not found.rejected:
+        yield updates | more
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = finetune_data.write_rejected(found, Path(folder))
+        title = f"Download the {len(found.rejected):,} rows set aside"
+        yield updates | more | {form.rejected: gr.DownloadButton(title, value=str(path), visible=True)}
+
+
+def _column(found: finetune_data.Inspection, field: str) -> Any:
+    return gr.Dropdown(
+        choices=finetune_data.column_choices(found, field),
+        value=found.mapping.columns.get(field, finetune_data.NOT_THERE),
+        label=finetune_data.FIELD_TITLES[field],
+        visible=True,
+    )

@@ -1,0 +1,125 @@
+"""A run as the page shows it. Pure functions from `RunState` to HTML and numbers."""
+
+from html import escape
+from typing import Any
+
+from playground.adapters import store
+from playground.errors import AdapterError
+from playground.evaluation.report import report_table
+from playground.tasks.languages import LANGUAGES
+from playground.training.run_files import RunState
+from playground.ui import render
+from playground.ui.adapter_card import try_link
+from playground.ui.finetune_data import title_of
+
+NO_BASE = "The base has no head for these labels, so there is nothing to compare with."
+NUM_LANGUAGES_SHOWN = 12
+
+
+def headline(state: RunState) -> str:
+    """Which adapter, on how many rows, and where to find this run again."""
+    title = escape(title_of(state.config.task))
+    name = f"<bdi>{escape(state.config.name)}</bdi>"
+    head = f'<h3>{title} · {name} <span class="pg-badge">{escape(state.state)}</span></h3>'
+    words = [f"preset {state.config.preset}", f"quantization {state.config.quantization}"]
+    material = state.material
+    if material:
+        words += [f"{material['training_rows']:,} rows to learn from", f"{material['held_out_rows']:,} held out"]
+        words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
+        words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
+    if state.truncated_rows:
+        words.append(f"{state.truncated_rows:,} long rows shortened")
+    link = f'<a href="?run={escape(state.run_id)}">link to this run</a>'
+    return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>'
+
+
+def progress(state: RunState) -> str:
+    """What is going on, in one line with a bar; how it ended, once it has."""
+    if state.state == "waiting":
+        return render.working(state.message)
+    if not state.is_active:
+        tell = {"failed": render.problem, "interrupted": render.problem}.get(state.state, render.info)
+        return tell(state.message)
+    line = pace(state) if state.state == "running" and state.fraction is not None and state.step else state.message
+    if state.fraction is None:
+        return render.working(f"{line}…")
+    return render.progress(state.fraction, line)
+
+
+def pace(state: RunState) -> str:
+    """``Training: step 40 of 300 · loss 0.62 · 812 tokens/s · about 3 min left, then it is measured``."""
+    step = state.step
+    return (
+        f"Training: step {step['step']:,.0f} of {step['steps']:,.0f} · loss {step['loss']:.3f} · "
+        f"{step['tokens_per_s']:,.0f} tokens/s · {duration(step['eta_s'])} left, then it is measured"
+    )
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(seconds, 1):.0f} s"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def curve(state: RunState) -> dict[str, Any]:
+    """Steps and losses as the line plot takes them."""
+    return {
+        "columns": ["step", "loss"],
+        "data": [list(point) for point in state.losses],
+        "datatypes": {"step": "quantitative", "loss": "quantitative"},
+        "mark": "line",
+    }
+
+
+def result(state: RunState) -> str:
+    """The base beside the adapter, and where to use it; empty while there is no adapter."""
+    if state.is_active or state.adapter is None:
+        return ""
+    parts = [_comparison(state.report)] if state.report else []
+    try:
+        link = try_link(store.find(state.config.task, state.adapter))
+    except AdapterError as err:
+        return "".join([*parts, render.problem(str(err))])
+    here = '<p class="pg-lead">Or right here:</p>' if link else '<p class="pg-lead">Try it now:</p>'
+    return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
+
+
+def _comparison(report: dict[str, Any]) -> str:
+    header, *lines = report_table(report)
+    hint = "" if report["base"] else render.hint(NO_BASE)
+    caption = (
+        f"<h3>Base against adapter on {report['n']:,} held-out rows</h3>"
+        '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
+    )
+    return f'<section class="pg-result">{caption}{hint}{render.table(header, lines)}{_languages(report)}</section>'
+
+
+def _languages(report: dict[str, Any]) -> str:
+    found = sorted(report.get("per_language", {}).items(), key=lambda item: -item[1]["n"])
+    if len(found) < 2:
+        return ""
+    lines = [
+        (
+            " → ".join(LANGUAGES.get(code, code) for code in language.split("-")),
+            str(scores["n"]),
+            "-" if scores["base"] is None else f"{scores['base']:.1f}",
+            f"{scores['adapter']:.1f} ({scores['interval'][0]:.1f} to {scores['interval'][1]:.1f})",
+        )
+        for language, scores in found[:NUM_LANGUAGES_SHOWN]
+    ]
+    return render.table(("Language", "Rows", "Base", "Adapter"), lines)
+
+
+def signature(state: RunState) -> str:
+    """Another one whenever there is something new to show."""
+    news = (
+        state.state,
+        state.step.get("step"),
+        state.fraction,
+        state.message,
+        bool(state.material),
+        bool(state.report),
+    )
+    return f"{state.run_id} {news}"

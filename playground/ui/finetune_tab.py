@@ -1,0 +1,253 @@
+"""The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from playground.engine.startup import EngineLoader
+from playground.errors import DataError, InputError, PlaygroundError
+from playground.training import runs
+from playground.training.config import make_config
+from playground.training.run_files import RunState
+from playground.types import Quantization
+from playground.ui import finetune_data, finetune_form, finetune_run, finetune_try, render
+from playground.ui.notices import Updates, guarded, sentence_of
+
+SECONDS_BETWEEN_LOOKS = 1.5
+STORAGE_KEY = "polyglot-playground-run"
+STORAGE_SECRET = "polyglot-playground"  # noqa: S105 - guards nothing; fixed, so that it outlives a restart
+LEAD = (
+    "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
+    "page and come back."
+)
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+PRIVATE = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
+
+
+@dataclass(frozen=True)
+class RunPanel:
+    area: gr.Column
+    head: gr.HTML
+    progress: gr.HTML
+    notice: gr.HTML
+    plot: gr.LinePlot
+    keep: gr.Button
+    discard: gr.Button
+    sure: gr.Button
+    go_on: gr.Button
+    restart: gr.Button
+    fresh: gr.Button
+    result: gr.HTML
+
+
+@dataclass(frozen=True)
+class FinetuneTab:
+    """The tab, and what lives outside it because closed tabs are not alive in the browser."""
+
+    form: finetune_form.Form
+    panel: RunPanel
+    box: finetune_try.TryBox
+    run_key: gr.BrowserState
+    """Id of the run that this browser watches."""
+    seen: gr.State
+    """Signature of what is shown, so that nothing is sent twice."""
+    timer: gr.Timer
+
+    @property
+    def outputs(self) -> list[Component]:
+        panel, box = self.panel, self.box
+        shown = [getattr(panel, name) for name in RunPanel.__dataclass_fields__]
+        own = [self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
+        return [*own, *shown, box.area, *box.fields, box.ask, box.answer]
+
+
+def build(loader: EngineLoader) -> FinetuneTab:
+    """The tab; `follow` has to be called outside the tabs for the same page."""
+    run_key = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET, render=False)
+    seen, timer = gr.State("", render=False), gr.Timer(SECONDS_BETWEEN_LOOKS, active=False, render=False)
+    with gr.Tab("Fine-tune", id="finetune"):
+        gr.HTML(f'<p class="pg-lead">{LEAD}</p>')
+        form = finetune_form.build()
+        with gr.Column(visible=False, elem_id="finetune-run") as area:
+            panel = _panel(area)
+            box = finetune_try.build()
+    tab = FinetuneTab(form, panel, box, run_key, seen, timer)
+    finetune_form.wire(form)
+    finetune_try.wire(box, loader, run_key)
+    _wire_start(tab, loader)
+    _wire_stop(tab)
+    _wire_again(tab)
+    return tab
+
+
+def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
+    """Finds the run of this browser or of ``?run=`` again and watches it; call it outside the tabs."""
+    for part in (tab.run_key, tab.seen, tab.timer):
+        part.render()
+
+    def arrive(stored: str | None, request: gr.Request) -> Updates:
+        linked = request.query_params.get("run")
+        if not linked and not stored:
+            return {tab.seen: ""}
+        try:
+            return shown(tab, runs.read_run(linked or stored or ""), is_new=True)
+        except InputError as err:
+            return nothing_shown(tab) | {tab.form.notice: render.problem(str(err)) if linked else ""}
+
+    def look(run_id: str | None, seen: str) -> Updates:
+        try:
+            state = runs.read_run(run_id or "")
+        except InputError as err:
+            return nothing_shown(tab) | {tab.form.notice: render.problem(str(err))}
+        return {tab.seen: gr.skip()} if finetune_run.signature(state) == seen else shown(tab, state)
+
+    page.load(arrive, tab.run_key, tab.outputs, **QUIET)
+    tab.timer.tick(look, [tab.run_key, tab.seen], tab.outputs, **QUIET)
+
+
+def _panel(area: gr.Column) -> RunPanel:
+    head, progress, notice = gr.HTML(), gr.HTML(elem_id="finetune-progress"), gr.HTML()
+    plot = gr.LinePlot(
+        x="step",
+        y="loss",
+        x_title="Step",
+        y_title="Loss",
+        label="Loss",
+        height=260,
+        visible=False,
+        elem_id="finetune-loss",
+    )
+    with gr.Row(elem_classes="pg-actions"):
+        keep = gr.Button("Stop and keep")
+        discard = gr.Button("Discard", variant="stop")
+        sure = gr.Button("Discard for good", variant="stop", visible=False)
+        go_on = gr.Button("Go on", visible=False)
+        restart = gr.Button("Start again with the same rows", variant="primary", visible=False)
+        fresh = gr.Button("Train another adapter", visible=False)
+    result = gr.HTML(elem_id="finetune-result")
+    return RunPanel(area, head, progress, notice, plot, keep, discard, sure, go_on, restart, fresh, result)
+
+
+def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates:
+    """The page with this run on it."""
+    panel = tab.panel
+    updates: Updates = {
+        tab.run_key: state.run_id,
+        tab.seen: finetune_run.signature(state),
+        tab.timer: gr.Timer(active=state.is_active),
+        tab.form.area: gr.Column(visible=False),
+        panel.area: gr.Column(visible=True),
+        panel.head: finetune_run.headline(state),
+        panel.progress: finetune_run.progress(state),
+        panel.plot: gr.LinePlot(value=finetune_run.curve(state), visible=bool(state.losses)),
+        panel.restart: gr.Button(visible=state.state in ("interrupted", "failed"), interactive=True),
+        panel.fresh: gr.Button(visible=not state.is_active),
+        panel.result: finetune_run.result(state),
+        **finetune_try.shown(tab.box, state),
+    }
+    if is_new:
+        updates |= {panel.notice: "", **_asked(panel, is_asked=False)}
+    if state.state == "evaluating":
+        updates[panel.keep] = gr.Button("Skip the measuring", visible=True, interactive=True)
+    elif state.is_active and is_new:
+        updates[panel.keep] = gr.Button("Stop and keep", visible=True, interactive=True)
+    elif not state.is_active:
+        updates |= {part: gr.Button(visible=False) for part in (panel.keep, panel.discard, panel.sure, panel.go_on)}
+        updates[panel.notice] = ""
+    return updates
+
+
+def nothing_shown(tab: FinetuneTab) -> Updates:
+    """The page without any run: the form."""
+    return {
+        tab.run_key: None,
+        tab.seen: "",
+        tab.timer: gr.Timer(active=False),
+        tab.form.area: gr.Column(visible=True),
+        tab.panel.area: gr.Column(visible=False),
+    }
+
+
+def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
+    form = tab.form
+
+    def start(*choices: Any) -> Iterator[Updates]:
+        yield {form.notice: render.working("Starting…")}
+        run_id = begin(loader.backbone_id, *choices)
+        yield shown(tab, runs.read_run(run_id), is_new=True) | {form.notice: ""}
+
+    form.start.click(guarded(start, form.notice), form.choices, tab.outputs, **PRIVATE)
+
+
+def begin(
+    backbone: str, path: str | None, name: str | None, preset: str, quantization: str, task: str, *columns: str | None
+) -> str:
+    """Starts a run with the form's values and returns its id.
+
+    Raises:
+        PlaygroundError: the rows or the settings do not allow it.
+    """
+    if path is None:
+        raise DataError("There is no file; choose one or paste rows first.")
+    chosen = finetune_data.chosen_columns(task, columns)
+    found = finetune_data.inspect(Path(path), task, chosen)
+    if found.problem:
+        raise DataError(found.problem)
+    config = make_config(
+        task, Path(path), (name or "").strip(), preset, backbone, columns=chosen, quantization=precision(quantization)
+    )
+    return runs.start_run(config, Path(path))
+
+
+def precision(choice: str) -> Quantization:
+    """Automatic is 4-bit on a GPU and none on a CPU."""
+    if choice in ("none", "4-bit"):
+        return "4-bit" if choice == "4-bit" else "none"
+    # torch takes seconds to import, and the page has to be up before that.
+    from playground.backbones.loading import automatic_quantization
+
+    return "4-bit" if automatic_quantization() == "4-bit" else "none"
+
+
+def _asked(panel: RunPanel, *, is_asked: bool) -> Updates:
+    """Whether the person is being asked if the run is really to be thrown away."""
+    return {
+        panel.discard: gr.Button(visible=not is_asked),
+        panel.sure: gr.Button(visible=is_asked, interactive=True),
+        panel.go_on: gr.Button(visible=is_asked),
+    }
+
+
+def _wire_stop(tab: FinetuneTab) -> None:
+    panel = tab.panel
+
+    def stop(run_id: str | None, *, keep: bool) -> Updates:
+        try:
+            runs.stop_run(run_id or "", keep=keep)
+        except PlaygroundError as err:
+            return {panel.notice: render.problem(sentence_of(err))}
+        sentence = "Stopping; what was learnt is kept." if keep else "Stopping; nothing will be kept."
+        pressed = panel.keep if keep else panel.sure
+        return {panel.notice: render.info(sentence), pressed: gr.Button(interactive=False)}
+
+    outputs = [panel.notice, panel.keep, panel.sure]
+    questions = [panel.discard, panel.sure, panel.go_on]
+    panel.keep.click(lambda run_id: stop(run_id, keep=True), tab.run_key, outputs, **QUIET)
+    panel.discard.click(lambda: _asked(panel, is_asked=True), outputs=questions, **QUIET)
+    panel.go_on.click(lambda: _asked(panel, is_asked=False), outputs=questions, **QUIET)
+    panel.sure.click(lambda run_id: stop(run_id, keep=False), tab.run_key, outputs, **QUIET)
+
+
+def _wire_again(tab: FinetuneTab) -> None:
+    panel = tab.panel
+
+    def restart(run_id: str | None) -> Iterator[Updates]:
+        yield {panel.notice: render.working("Starting…")}
+        yield shown(tab, runs.read_run(runs.restart_run(run_id or "")), is_new=True)
+
+    panel.restart.click(guarded(restart, panel.notice), tab.run_key, tab.outputs, **PRIVATE)
+    panel.fresh.click(lambda: nothing_shown(tab), outputs=tab.outputs, **QUIET)

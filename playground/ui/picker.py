@@ -1,0 +1,79 @@
+"""Which adapter answers: the choices of a task's picker and what a choice means."""
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from playground.adapters import store
+from playground.adapters.record import AdapterRecord
+from playground.errors import AdapterError
+from playground.tasks import Task
+
+NO_ADAPTER = "none"
+ORIGINS = {"shipped": "shipped", "own": "yours"}
+
+
+def offered(task: Task) -> list[AdapterRecord]:
+    """Adapters that can do `task`, read anew from disk, the shipped ones first."""
+    found = [record for name in (task.name, *task.also_adapters_of) for record in store.list_adapters(name)]
+    return sorted(found, key=lambda record: record.origin != "shipped")
+
+
+def key_of(record: AdapterRecord) -> str:
+    return f"{record.task}/{record.name}"
+
+
+def choices(records: Sequence[AdapterRecord]) -> list[tuple[str, str]]:
+    """(shown, key) pairs; the last one is the base without an adapter."""
+    pairs = [(f"{record.name} ({ORIGINS[record.origin]})", key_of(record)) for record in records]
+    return [*pairs, ("No adapter", NO_ADAPTER)]
+
+
+def default_key(task: Task) -> str:
+    record = store.default_adapter(task.name)
+    return key_of(record) if record is not None else NO_ADAPTER
+
+
+def build(task: Task) -> gr.Dropdown:
+    return gr.Dropdown(
+        choices=choices(offered(task)),
+        value=default_key(task),
+        label="Adapter",
+        filterable=False,
+        elem_id=f"{task.name}-adapter",
+    )
+
+
+def refreshed(task: Task, wanted: str | None) -> gr.Dropdown:
+    """The picker with the adapters of this moment; it keeps `wanted` when that one is still there."""
+    pairs = choices(offered(task))
+    keys = {key for _, key in pairs}
+    return gr.Dropdown(choices=pairs, value=wanted if wanted in keys else default_key(task))
+
+
+def chosen(task: Task, key: str | None) -> AdapterRecord | None:
+    """The record behind a picker's value.
+
+    Raises:
+        AdapterError: it is gone or was never offered for this task.
+    """
+    if key in (None, "", NO_ADAPTER):
+        return None
+    for record in offered(task):
+        if key_of(record) == key:
+            return record
+    raise AdapterError(f"The adapter '{key}' is no longer there; choose another one for {task.title}.")
+
+
+def named(task: Task, name: str | None) -> AdapterRecord | None:
+    """The record for a name given over HTTP: None is the task's default, ``none`` the base alone.
+
+    Raises:
+        AdapterError: there is no such adapter for this task.
+    """
+    if name is None:
+        return store.default_adapter(task.name)
+    if name == NO_ADAPTER:
+        return None
+    by_name = {record.name: record for record in reversed(offered(task))}
+    return by_name[name] if name in by_name else store.find(task.name, name)

@@ -1,0 +1,117 @@
+"""Serving the page: addresses, limits, and what is switched off so that nothing leaks."""
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from playground import settings
+from playground.engine.startup import EngineLoader
+from playground.engine.zerogpu import is_zerogpu
+from playground.ui import theme
+from playground.ui.page import create_page
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
+LOOPBACK_NAMES = (LOOPBACK, "localhost")
+NUM_SESSIONS_KEPT = 200
+"""Each one holds a copy of the page's state, about 1 MB."""
+CONTENT_POLICY = (
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'"
+)
+"""Text written by a model may hold pictures and forms; they must not reach other servers."""
+
+
+def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
+    """Starts loading the backbone and serves the page until the process is stopped."""
+    say_progress()
+    loader = EngineLoader(backbone_id or settings.backbone_id(), "auto")
+    loader.start()
+    if is_zerogpu():
+        # There, weights must be in place before the page is launched.
+        loader.wait()
+    create_page(loader).launch(**launch_options(host or default_host(), port or default_port()))
+
+
+def say_progress() -> None:
+    """Shows what the product logs, such as the conversion's progress, in the terminal."""
+    logger = logging.getLogger("playground")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def default_host() -> str:
+    """``HOST`` or ``GRADIO_SERVER_NAME``; else everywhere on a Space and only this machine elsewhere."""
+    chosen = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME")
+    return chosen or (EVERYWHERE if settings.on_space() else LOOPBACK)
+
+
+def default_port() -> int | None:
+    """``PORT`` or ``GRADIO_SERVER_PORT``; None takes the first free one from 7860 on."""
+    chosen = os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT")
+    return int(chosen) if chosen else None
+
+
+def launch_options(host: str, port: int | None) -> dict[str, Any]:
+    """Arguments of ``gr.Blocks.launch``."""
+    return {
+        "server_name": host,
+        "server_port": port,
+        "theme": theme.theme(),
+        "css_paths": [theme.STYLE_PATH],
+        "head": theme.head(),
+        "footer_links": ["api"],
+        "app_kwargs": {"middleware": middleware(host), "openapi_url": None},
+        "max_file_size": settings.MAX_UPLOAD_BYTES,
+        "state_session_capacity": NUM_SESSIONS_KEPT,
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "share": False,
+        "ssr_mode": False,
+    }
+
+
+def middleware(host: str) -> list[Middleware]:
+    """No foreign origins anywhere; on this machine no foreign host names either, against DNS rebinding."""
+    hosts = allowed_hosts(host)
+    return [
+        Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        Middleware(CORSMiddleware, allow_origins=[]),
+        Middleware(ContentPolicy),
+    ]
+
+
+def allowed_hosts(host: str) -> Sequence[str]:
+    """``PLAYGROUND_ALLOWED_HOSTS`` (with commas), else loopback names when only this machine is served."""
+    chosen = os.environ.get("PLAYGROUND_ALLOWED_HOSTS")
+    if chosen:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    return LOOPBACK_NAMES if host in LOOPBACK_NAMES else ("*",)
+
+
+class ContentPolicy:
+    """Adds the page's content security policy to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = CONTENT_POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self.app(scope, receive, with_policy)

@@ -1,0 +1,48 @@
+"""Stopping an answer from another event of the same page.
+
+Gradio's own ``cancels`` leaves an error over the outputs when it meets an update on its way, so the answer looks for
+the wish to stop by itself and ends in order.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+LONGEST_WAIT_S = 5.0
+"""The answer looks several times a second; only a stuck one takes longer."""
+
+
+@dataclass
+class Answer:
+    """An answer under way."""
+
+    stops: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+_under_way: dict[str, Answer] = {}
+
+
+@contextmanager
+def stoppable(session: str) -> Iterator[Answer]:
+    """Makes the work inside known under `session`, one key for each open page."""
+    answer = _under_way[session] = Answer()
+    try:
+        yield answer
+    finally:
+        if _under_way.get(session) is answer:
+            del _under_way[session]
+        answer.ended.set()
+
+
+def is_under_way(session: str) -> bool:
+    return session in _under_way
+
+
+def stop(session: str) -> None:
+    """Asks the answer of `session` to end and waits until it has; nothing happens where there is none."""
+    answer = _under_way.get(session)
+    if answer is not None:
+        answer.stops.set()
+        answer.ended.wait(LONGEST_WAIT_S)

@@ -1,0 +1,85 @@
+"""A loader, an engine and adapters that need no weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from playground.adapters import store
+from playground.adapters.record import AdapterRecord
+from playground.engine.predict import Prediction
+from playground.engine.startup import LoadStatus
+from playground.errors import NotReadyError
+from playground.types import Row
+
+
+class FakeLoader:
+    """Ready at once unless told otherwise."""
+
+    def __init__(self, status: LoadStatus) -> None:
+        self.current = status
+        self.backbone = SimpleNamespace(
+            id="tiny", title="Tiny <1M>", quantization="8-bit", family="decoder", can_generate=True, can_encode=True
+        )
+
+    def status(self) -> LoadStatus:
+        return self.current
+
+    def engine(self) -> Any:
+        if self.current.state != "ready":
+            raise NotReadyError(f"The backbone is still being prepared ({self.current.fraction:.0%}).")
+        return SimpleNamespace(backbone=self.backbone)
+
+
+@pytest.fixture
+def loader() -> FakeLoader:
+    return FakeLoader(LoadStatus("ready", 1.0, "Ready"))
+
+
+@pytest.fixture
+def predicted() -> Callable[..., Prediction]:
+    """Makes a finished prediction; keyword arguments change it."""
+
+    def make(row: Row, **changes: Any) -> Prediction:
+        values = {
+            "done": True,
+            "backbone": "Tiny <1M>",
+            "adapter": "multilingual",
+            "quantization": "8-bit",
+            "latency_ms": 12.3,
+            "is_guess": False,
+            "note": "",
+            "error": None,
+        }
+        return Prediction(row=row, **(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def adapters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[AdapterRecord]:
+    """The adapters that the store lists; a test may add some and remove some."""
+    records: list[AdapterRecord] = []
+    for task, name, origin in (("sentiment", "multilingual", "shipped"), ("classify", "reviews", "own")):
+        folder = tmp_path / task / name
+        folder.mkdir(parents=True)
+        (folder / "adapter_model.safetensors").write_bytes(b"0" * 2_500_000)
+        records.append(
+            AdapterRecord(
+                name=name,
+                task=task,
+                shape="classify",
+                backbone={"id": "tiny", "checksum": "0"},
+                labels=("good", "bad"),
+                path=folder,
+                origin=origin,
+            )
+        )
+
+    def listed(task: str | None = None) -> list[AdapterRecord]:
+        return [record for record in records if task in (None, record.task)]
+
+    monkeypatch.setattr(store, "list_adapters", listed)
+    return records

@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+from playground.ui.adapter_card import card, quality
+
+
+def scored(value):
+    return {"metrics": {"macro_f1": value}, "main": "macro_f1", "n": 1200, "interval": [value - 2, value + 2]}
+
+
+def test_quality_names_interval_rows_and_the_base(adapters):
+    record = replace(adapters[0], metrics={"adapter": scored(65.0), "base": scored(33.0)})
+    assert quality(record) == (
+        "macro-F1 65.0 (63.0 to 67.0, 1,200 rows); without adapter macro-F1 33.0 (31.0 to 35.0, 1,200 rows)"
+    )
+
+
+def test_an_adapter_without_metrics_says_so(adapters):
+    assert quality(adapters[0]) == "not measured"
+
+
+def test_card_shows_size_date_and_languages(adapters):
+    training = {"languages": ["ar", "xx"], "rows": 2400, "data": "Reviews"}
+    html = card(replace(adapters[0], created="2026-11-04T09:00:00+00:00", training=training))
+    for words in ("2.5 MB", "4 November 2026", "Arabic, xx", "Reviews, 2,400 rows", "shipped"):
+        assert words in html
+
+
+def test_an_odd_date_is_shown_as_it_is(adapters):
+    assert "last week" in card(replace(adapters[0], created="last week"))
+
+
+def test_everything_written_by_others_is_escaped(adapters):
+    evil = "<script>alert(1)</script>"
+    training = {"data": evil, "licence": evil, "command": evil, "languages": [evil]}
+    html = card(
+        replace(adapters[0], description=evil, labels=(evil,), training=training, created=evil, backbone={"id": evil})
+    )
+    assert "<script" not in html
+
+
+def test_link_opens_the_tab_that_offers_the_adapter(adapters):
+    assert 'href="?tab=sentiment&amp;adapter=classify%2Freviews"' in card(adapters[1])
+
+
+def test_no_link_for_a_task_without_a_tab(adapters):
+    assert "Try it" not in card(replace(adapters[0], task="instruct"))
