@@ -40,10 +40,13 @@ def is_intact(folder: Path) -> bool:
     """Whether `folder` holds a whole conversion of the right file, by the checksums it was written with."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return manifest["source_sha256"] == EMBEDDED_SHA256 and all(
-            sha256(folder / name) == digest for name, digest in manifest["files"].items()
+        files = manifest["files"]
+        return (
+            manifest["source_sha256"] == EMBEDDED_SHA256
+            and "model.safetensors" in files
+            and all(sha256(folder / name) == digest for name, digest in files.items())
         )
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -1,12 +1,14 @@
 """Loading a backbone by id: the embedded one, a local folder or a Hub id."""
 
 import hashlib
+import logging
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -19,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from playground.backbones import embedded
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
@@ -28,9 +30,12 @@ from playground.errors import BackboneError
 from playground.types import Family, Progress, Quantization
 
 # What transformers reports while loading (a head is new, weights are tied) is meant for developers.
-logging.set_verbosity_error()
-logging.disable_progress_bar()
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
+# bitsandbytes warns about optional GPU kernels on every machine without them.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
+MIN_VOCABULARY = 32
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 MODEL_CLASSES = {
     "decoder": AutoModelForCausalLM,
@@ -76,7 +81,9 @@ class Backbone:
 
     @property
     def max_positions(self) -> int:
-        return int(getattr(self.model.config, "max_position_embeddings", 512))
+        """Tokens that fit into one pass."""
+        # Some architectures count their special positions too; their tokenizer knows better.
+        return min(int(getattr(self.model.config, "max_position_embeddings", 512)), self.tokenizer.model_max_length)
 
 
 def automatic_quantization() -> Quantization:
@@ -101,7 +108,10 @@ def load(backbone_id: str, quantization: Quantization, progress: Progress) -> Ba
     progress(0.95, "Loading the weights")
     config = read_config(source)
     family = family_of(config)
-    model = MODEL_CLASSES[family].from_pretrained(source, **weight_options(quantization))
+    try:
+        model = MODEL_CLASSES[family].from_pretrained(source, **weight_options(quantization))
+    except (OSError, ValueError, SafetensorError) as err:
+        raise _unreadable(source, err) from err
     model.eval().requires_grad_(False)
     if quantization == "8-bit" and family == "decoder" and model.device.type == "cpu":
         model.lm_head = Int8Linear(model.get_output_embeddings())
@@ -136,11 +146,24 @@ def read_config(source: str) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as err:
-        raise BackboneError(f"The backbone '{source}' can't be read: {str(err).splitlines()[0]}") from err
+        raise _unreadable(source, err) from err
+
+
+def _unreadable(source: str, err: Exception) -> BackboneError:
+    reason = str(err).strip().splitlines() or [type(err).__name__]
+    return BackboneError(f"The backbone '{source}' can't be read: {reason[0]}")
 
 
 def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError) as err:
+        raise _unreadable(source, err) from err
+    # Without its files transformers makes an empty one; without offsets entities could not be found in the text.
+    if len(tokenizer) < MIN_VOCABULARY or not tokenizer.is_fast:
+        raise BackboneError(
+            f"The backbone '{source}' can't be read: its tokenizer is missing or has no tokenizer.json."
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -3,7 +3,7 @@
 from typing import Any
 
 from playground.data.literals import as_literal, as_offset
-from playground.data.text import clean_text, describe_type, excerpt, is_visible, scrub
+from playground.data.text import clean_text, describe_type, excerpt, is_visible, moved_offset, scrub
 from playground.errors import DataError
 from playground.types import Row
 
@@ -79,10 +79,11 @@ def _start(value: Any) -> int | None:
 
 def _located(context: str, original: str, answer: str, start: int | None) -> tuple[int, str] | str:
     """Where `answer` begins in `context` with a note when that is not as claimed, or why it can't be said."""
-    wanted = scrub(answer).strip()
+    scrubbed = scrub(answer)
+    wanted = scrubbed.strip()
     shown = excerpt(wanted, 60)
     if start is not None and start >= 0:
-        claimed = len(scrub(original[: start + len(answer) - len(answer.lstrip())]))
+        claimed = moved_offset(original, start) + len(scrubbed) - len(scrubbed.lstrip())
         if context.startswith(wanted, claimed):
             return claimed, ""
     first = context.find(wanted)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.data.literals import as_list, as_offset
-from playground.data.text import HAS_NO_SPACES, clean_text, excerpt, moved_offset
+from playground.data.text import HAS_NO_SPACES, blank_controls, clean_text, excerpt, moved_offset
 from playground.errors import DataError
 from playground.types import Row
 
@@ -43,9 +43,10 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
         raise DataError("entities are missing; an empty list means that there are none")
     original = row.get("text")
     text = clean_text(original)
-    spans = [_checked_span(entity, i, original) for i, entity in enumerate(as_list(row["entities"], "entities"), 1)]
-    kept, notes = _without_overlaps(spans, original)
-    if text != original:
+    marked = blank_controls(str(original))
+    spans = [_checked_span(entity, i, marked) for i, entity in enumerate(as_list(row["entities"], "entities"), 1)]
+    kept, notes = _without_overlaps(spans, marked)
+    if len(text) != len(marked):
         kept = [(moved_offset(original, start), moved_offset(original, end), label) for start, end, label in kept]
     entities = [{"start": start, "end": end, "label": label} for start, end, label in kept]
     return {**row, "text": text, "entities": entities}, notes
@@ -144,7 +145,7 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     if start >= end or not text[start:end].strip():
         raise DataError(f"{what} spans {start} to {end}, where there is no text")
     expected = entity.get("text")
-    if isinstance(expected, str) and expected.strip() and expected.strip() != text[start:end].strip():
+    if isinstance(expected, str) and blank_controls(expected).strip() not in ("", text[start:end].strip()):
         raise DataError(
             f"{what} is '{excerpt(expected, 40)}', but at {start} to {end} is '{excerpt(text[start:end], 40)}'"
         )

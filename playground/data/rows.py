@@ -9,9 +9,9 @@ from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
+from playground.data.dialogue import conversation
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
-from playground.data.literals import as_literal
 from playground.data.reading import read_table
 from playground.data.table import Rejected, Table
 from playground.data.text import clean_text, describe_type, excerpt
@@ -21,7 +21,6 @@ from playground.types import Row
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 
 _Checked = tuple[Row, list[str]]
 
@@ -205,25 +204,11 @@ def _language(value: Any, field: str) -> str:
 def _check_instruction(row: Row) -> _Checked:
     if row.get("messages") is None:
         return {**row, "prompt": _text(row, "prompt"), "completion": _text(row, "completion")}, []
-    messages = as_literal(row["messages"]) if isinstance(row["messages"], str) else row["messages"]
-    if not isinstance(messages, list) or not messages:
-        raise DataError("messages must be a list of objects with role and content")
-    cleaned = [_message(message, i) for i, message in enumerate(messages, 1)]
-    roles = [message["role"] for message in cleaned]
+    messages = conversation(row["messages"])
+    roles = [message["role"] for message in messages]
     if "user" not in roles or roles[-1] != "assistant":
         raise DataError(f"messages must hold a user's message and end with the assistant's, but are {', '.join(roles)}")
-    return {**row, "messages": cleaned}, []
-
-
-def _message(message: Any, number: int) -> dict[str, str]:
-    if not isinstance(message, dict):
-        raise DataError(f"message {number} must be an object with role and content")
-    role = str(message.get("role") or message.get("from") or "").strip().lower()
-    role = _ROLES.get(role, role)
-    if role not in ("system", "user", "assistant"):
-        raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
-    content = message.get("content") if message.get("content") is not None else message.get("value")
-    return {"role": role, "content": clean_text(content, f"content of message {number}")}
+    return {**row, "messages": messages}, []
 
 
 _CHECKS: dict[str, Callable[[Row], _Checked]] = {

@@ -11,8 +11,8 @@ HAS_NO_SPACES = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 )
 
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_LINE_ENDS = re.compile("\r\n?")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONE_RETURN = re.compile("\r(?!\n)")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 
 
@@ -20,7 +20,7 @@ def clean_text(value: object, what: str = "text") -> str:
     """`value` without the characters that break tokenizers, files and JSON; `what` names it in messages.
 
     There is no Unicode normalisation and no stripping, because entities and answers point into the text by
-    character offset; `moved_offset` translates offsets into the original text.
+    character offset; only the joining of surrogate pairs moves offsets, see `moved_offset`.
 
     Raises:
         InputError: not a string, nothing visible in it, or longer than ``settings.MAX_TEXT_CHARS`` characters.
@@ -38,8 +38,13 @@ def clean_text(value: object, what: str = "text") -> str:
 
 
 def scrub(text: str) -> str:
-    r"""`text` with "\n" as the only line end, no control characters but "\t", and no lone surrogates."""
-    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", join_surrogates(text)))
+    r"""`text` with "\n" as the only line end, no control characters but "\t", and no surrogates."""
+    return blank_controls(join_surrogates(text))
+
+
+def blank_controls(text: str) -> str:
+    r"""`text`, as long as before, with a lone "\r" as "\n" and a space for every other control but "\t" and "\n"."""
+    return _CONTROLS.sub(" ", _LONE_RETURN.sub("\n", text))
 
 
 def join_surrogates(text: str) -> str:
@@ -49,7 +54,7 @@ def join_surrogates(text: str) -> str:
 
 def moved_offset(text: str, offset: int) -> int:
     """Where the character at `offset` of `text` lies in ``scrub(text)``."""
-    return len(scrub(text[:offset]))
+    return len(join_surrogates(text[:offset]))
 
 
 def is_visible(text: str) -> bool:

@@ -112,10 +112,8 @@ def span_prompt(row: Row) -> str:
 def read_answer(context: str, output: str) -> Row | None:
     """The written answer where it stands in `context`, whatever its case; None when it does not."""
     reply = output.strip().strip(".。")
-    at = context.lower().find(reply.lower()) if reply and reply.lower() != NO_ANSWER else -1
-    if at < 0:
-        return None
-    return {"text": context[at : at + len(reply)], "start": at, "end": at + len(reply)}
+    found = re.search(re.escape(reply), context, re.IGNORECASE) if reply and reply.lower() != NO_ANSWER else None
+    return {"text": found.group(), "start": found.start(), "end": found.end()} if found else None
 
 
 def generate_prompt(task: Task, row: Row) -> str:

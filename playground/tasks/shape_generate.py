@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
 from typing import Any
 
+from playground.errors import InputError
 from playground.tasks.languages import english_name
 from playground.tasks.task import Task
 from playground.tasks.windows import special_ids, tokenize
@@ -13,7 +15,7 @@ Steps = Generator[list[Row], list[str], str]
 """Yields rows short enough for one prompt each, is sent their outputs, returns the whole output."""
 
 SENTENCE = re.compile(
-    r"""(?<!\b[A-Z]\.)(?<!\b[A-Z][a-z]\.)        # no initial, no short title such as Dr.
+    r"""(?<!\b[A-Za-z]\.)(?<!\b[A-Z][a-z]\.)        # no initial, no short title such as Dr.
         (?<=[.!?…])["'”’»)\]]*\s+                # a stop and a blank,
         (?=[^\W_a-z]|["'“‘«(\[¿¡])               # then no small Latin letter
       | (?<=[。！？｡।؟۔])["'”’」』）]*\s*           # stops that need no blank behind them
@@ -24,13 +26,20 @@ SENTENCE_TOKENS = 128
 
 
 def fill_prompt(template: str, row: Row) -> str:
-    """The prompt of `row`; a translation row's language codes also stand as English names."""
+    """The prompt of `row`; a translation row's language codes also stand as English names.
+
+    Raises:
+        InputError: the row lacks a field that the template names, or a language is not supported.
+    """
     names = {
-        f"{side}_language": english_name(row[f"{side}_lang"])
+        f"{side}_language": english_name(row.get(f"{side}_lang", ""))
         for side in ("source", "target")
-        if row.get(f"{side}_lang")
+        if f"{{{side}_language}}" in template
     }
-    return template.format_map({**row, **names})
+    try:
+        return template.format_map({**row, **names})
+    except KeyError as err:
+        raise InputError(f"The adapter's prompt needs the field {err}, which the row lacks.") from err
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
@@ -67,10 +76,14 @@ def _at_once(row: Row) -> Steps:
 
 def condense(row: Row, count: Callable[[str], int], limit: int) -> Steps:
     """Summaries of parts of at most `limit` tokens, then a summary of those, until one prompt holds all."""
-    text = row["document"]
-    while count(text) > limit:
-        parts = pack(text, count, limit)
-        text = "\n".join((yield [{**row, "document": part} for part in parts]))
+    text, size = row["document"], count(row["document"])
+    while size > limit:
+        summaries = yield [{**row, "document": part} for part in pack(text, count, limit)]
+        text = "\n".join(summary for summary in summaries if summary)
+        longer, size = size, count(text)
+        # Summaries as long as their parts, or none at all, would go round for ever.
+        if not text or size >= longer:
+            return text
     (output,) = yield [{**row, "document": text}]
     return output
 
@@ -88,9 +101,11 @@ def sentences(text: str, count: Callable[[str], int]) -> list[tuple[str, str]]:
     for line in re.findall(r"[^\n]+\n*|\n+", text):
         body = line.rstrip()
         breaks = line[len(body) :]
-        pieces = [piece for part in SENTENCE.split(body) if part and part.strip() for piece in divide(part, count)]
+        ends = [match.end() for match in SENTENCE.finditer(body)]
+        parts = [body[start:end].strip() for start, end in pairwise([0, *ends, len(body)])]
+        pieces = [piece.strip() for part in parts for piece in divide(part, count) if piece.strip()]
         gap = "" if re.search(r"[。！？]", body) else " "
-        found += [(piece.strip(), gap) for piece in pieces]
+        found += [(piece, gap) for piece in pieces]
         if found:
             found[-1] = (found[-1][0], found[-1][1].rstrip(" ") + breaks if pieces else found[-1][1] + breaks)
     return found

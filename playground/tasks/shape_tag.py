@@ -31,7 +31,8 @@ def target(tokens: Tokens, window: Window, entities: Sequence[Row], labels: Sequ
     for entity in entities:
         mark = "B"
         for index, (start, end) in enumerate(tokens.offsets):
-            if start < end and start < entity["end"] and end > entity["start"]:
+            # A token of white space has no width; inside a name it belongs to it.
+            if start < entity["end"] and end > entity["start"]:
                 tags[index] = labels.index(f"{mark}-{entity['label']}")
                 mark = "I"
     filled = [IGNORED] * len(window.input_ids)
@@ -87,7 +88,9 @@ def _entities(
         start, end = tokens.offsets[index]
         if label == "O":
             continue
-        if label.startswith("B-"):
+        # Tokens may be single bytes: one character begins no second entity.
+        is_same_character = bool(found) and start < found[-1]["end"]
+        if label.startswith("B-") and not is_same_character:
             found.append({"start": start, "end": end, "label": label[2:]})
             sure.append([])
         found[-1]["end"] = max(found[-1]["end"], end)

@@ -88,7 +88,7 @@ def test_bad_classes_are_rejected_with_the_reason(row: Row, words: str) -> None:
 
 
 def test_text_is_cleaned_for_the_tokenizer() -> None:
-    assert only("sentiment", {"text": "a\0\ud800b\r\n", "label": "x"})["text"] == "a\ufffdb\n"
+    assert only("sentiment", {"text": "a\0\ud800b\r\n", "label": "x"})["text"] == "a \ufffdb \n"
 
 
 def entities(row: Row) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import pytest
 
@@ -14,8 +15,15 @@ def test_ordinary_text_is_left_as_it_is(text: str) -> None:
     assert clean_text(text) == text
 
 
-def test_controls_go_and_line_ends_become_newlines() -> None:
-    assert clean_text("a\0b\x07c\x1bd\x7fe\x9ff\r\ng\rh\ti") == "abcdef\ng\nh\ti"
+def test_controls_become_blanks_and_line_ends_newlines_without_moving_anything() -> None:
+    assert clean_text("a\0b\x07c\x1bd\x7fe\x9ff\r\ng\rh\ti") == "a b c d e f \ng\nh\ti"
+
+
+@pytest.mark.parametrize("text", ["\0a\0", "a\r\n\r\r\nb", "\x85x\u2028", "\ud800a\udc00", "\r\rx\n\r"])
+def test_cleaning_keeps_the_length_unless_surrogates_are_joined(text: str) -> None:
+    cleaned = clean_text(text)
+    assert len(cleaned) == len(text)
+    assert not any(unicodedata.category(char) in {"Cc", "Cs"} and char != "\n" for char in cleaned)
 
 
 def test_lone_surrogates_become_replacement_characters() -> None:

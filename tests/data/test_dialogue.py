@@ -1,0 +1,37 @@
+import pytest
+
+from playground.data.dialogue import as_instruction, conversation
+from playground.errors import DataError
+
+TURNS = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Yes?"), ("user", "So?"), ("assistant", "So what?")]
+MESSAGES = [{"role": role, "content": content} for role, content in TURNS]
+
+
+def test_the_last_reply_is_the_completion_and_all_before_it_the_prompt():
+    row = as_instruction({"messages": MESSAGES, "id": 3})
+    assert row["prompt"] == "Be kind.\n\nHi\n\nYes?\n\nSo?"
+    assert row["completion"] == "So what?"
+    assert (row["id"], row["messages"]) == (3, MESSAGES)
+
+
+def test_a_conversation_that_waits_for_a_reply_is_all_prompt():
+    row = as_instruction({"messages": MESSAGES[:4]})
+    assert row["prompt"].endswith("Yes?\n\nSo?")
+    assert row["completion"] == ""
+
+
+@pytest.mark.parametrize(
+    "row", [{"prompt": "a", "messages": MESSAGES}, {"prompt": "a"}, {"text": "b"}, {"messages": None}]
+)
+def test_other_rows_stay_as_they_are(row):
+    assert as_instruction(row) is row
+
+
+def test_messages_may_be_json_text_with_other_names():
+    assert conversation('[{"from": "human", "value": "a\\u0000b"}]') == [{"role": "user", "content": "a b"}]
+
+
+@pytest.mark.parametrize("value", [[], {}, 5, "no json", [5], [{"role": "robot", "content": "a"}], [{"role": "user"}]])
+def test_other_values_are_refused(value):
+    with pytest.raises((DataError, ValueError), match="message"):
+        conversation(value)
