@@ -1,6 +1,6 @@
 """Fixtures for all tests: a home of their own, and a tiny seeded random backbone with real PEFT adapters on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ from playground.adapters.record import AdapterRecord, hash_files, read_record, w
 from playground.adapters.store import new_folder
 
 TINY_SIZES = {
-    "vocab_size": 128,
+    "vocab_size": 260,
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
     "head_dim": 16,
-    "max_position_embeddings": 256,
+    "max_position_embeddings": 8192,
     "sliding_window": 32,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "initializer_range": 0.2,
+    "tie_word_embeddings": False,
     "pad_token_id": 0,
     "eos_token_id": 1,
     "bos_token_id": 2,
@@ -55,7 +58,7 @@ def no_shipped_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture(scope="session")
 def tiny_causal() -> Callable[..., Any]:
-    """``tiny_causal(seed=0, **config)``: a Gemma 3 language model of 2 layers, hidden size 32 and 128 tokens."""
+    """``tiny_causal(seed=0, **config)``: a Gemma 3 language model of 2 layers, hidden size 32 and 260 tokens."""
 
     def build(seed: int = 0, **config: Any) -> Any:
         import torch
@@ -80,6 +83,55 @@ def tiny_classifier() -> Callable[..., Any]:
         return Gemma3TextForSequenceClassification(Gemma3TextConfig(**sizes, num_labels=num_labels)).eval()
 
     return build
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone_folder(tiny_causal: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that serves as backbone id: the tiny language model with a tokenizer of single bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate([*special, *alphabet])}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
+    folder = tmp_path_factory.mktemp("backbone") / "tiny"
+    tiny_causal().save_pretrained(folder)
+    names = dict(zip(("pad_token", "eos_token", "bos_token", "unk_token"), special, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tiny_causal: Callable[..., Any], tiny_backbone_folder: Path) -> Callable[..., Any]:
+    """``tiny_backbone(**fields)``: the tiny language model as the backbone that the tiny adapters were made for."""
+
+    def build(**fields: Any) -> Any:
+        from playground.backbones.loading import Backbone, load_tokenizer
+
+        known = {
+            "id": TINY_BACKBONE["id"],
+            "title": "Tiny",
+            "checksum": TINY_BACKBONE["checksum"],
+            "family": "decoder",
+            "quantization": "none",
+            "source": str(tiny_backbone_folder),
+        }
+        model = fields.pop("model", None) or tiny_causal()
+        return Backbone(**known | fields, model=model, tokenizer=load_tokenizer(str(tiny_backbone_folder)))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_backbone: Callable[..., Any]) -> Iterator[Any]:
+    from playground.engine.engine import Engine
+
+    engine = Engine(tiny_backbone())
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ class DecodeGroup:
         """Logits (B, V) of the next token."""
         model = self.backbone.model
         positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -self.next_ids.shape[1] :]
-        with self.routes.use([row.adapter for row in self.rows]):
+        with self.routes.use([row.adapter for row in self.rows], self.mask.device):
             states = model.base_model(
                 input_ids=self.next_ids,
                 attention_mask=self.mask,
@@ -88,7 +88,8 @@ class DecodeGroup:
         chosen = choose(row, logits)
         if chosen not in self.stop_ids:
             row.output_ids.append(chosen)
-            row.text = self.backbone.tokenizer.decode(row.output_ids, skip_special_tokens=True)
+            text = self.backbone.tokenizer.decode(row.output_ids, skip_special_tokens=True)
+            row.text = text.rstrip("\ufffd")  # the first bytes of a character whose others are still to come
         cut = min((row.text.find(stop) for stop in row.decoding.stop if stop in row.text), default=-1)
         if cut >= 0:
             row.text = row.text[:cut]

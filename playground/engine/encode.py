@@ -30,7 +30,7 @@ def encode(backbone: Backbone, routes: Routes, rows: Sequence[EncodeRow]) -> lis
         ids[index, : len(row.input_ids)] = torch.tensor(row.input_ids)
         kept[index, : len(row.input_ids)] = 1
     device = backbone.device
-    with torch.inference_mode(), routes.use([row.adapter for row in rows]):
+    with torch.inference_mode(), routes.use([row.adapter for row in rows], device):
         states = run_blocks(backbone.model, ids.to(device), kept.to(device), rows[0].attention)
         return [
             _through_head(row, states[index], encoder=backbone.family == "encoder") for index, row in enumerate(rows)

@@ -8,28 +8,28 @@ import os
 import queue
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from playground import settings
 from playground.adapters.record import AdapterRecord
-from playground.adapters.store import verify
-from playground.adapters.weights import load_weights
 from playground.backbones.loading import Backbone
+from playground.engine.adapters import load_adapter
 from playground.engine.decode import DecodeGroup, DecodeRow
 from playground.engine.encode import encode
-from playground.engine.lora import Delta, LoadedAdapter, install
+from playground.engine.lora import LoadedAdapter, Routes, install
 from playground.engine.requests import Decoding, EncodeRow
-from playground.errors import AdapterError, BackboneError, BusyError, Cancelled
+from playground.errors import BackboneError, BusyError, Cancelled
 
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
 MAX_DECODE_ROWS = 16
+"""Rows of one request decoded together; the others of a long text wait, so that their caches do not fill the memory."""
+MAX_DECODE_GROUPS = 8
+"""Requests that get their next token in turn; later ones wait."""
 
 
 @dataclass(eq=False)
@@ -70,6 +70,7 @@ class Engine:
         self._open: set[Ticket] = set()
         self._open_lock = threading.Lock()
         self._adapters_lock = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
@@ -81,9 +82,10 @@ class Engine:
     def close(self) -> None:
         """Ends the thread; requests under way are stopped."""
         with self._open_lock:
+            self._closed = True
             for ticket in self._open:
                 ticket.cancel()
-        self._waiting.put(None)
+            self._waiting.put(None)
         self._thread.join()
 
     def adapter(self, record: AdapterRecord) -> LoadedAdapter:
@@ -98,30 +100,12 @@ class Engine:
             if key in self._adapters:
                 self._adapters.move_to_end(key)
                 return self._adapters[key]
-        loaded = self._load(record)
+        loaded = load_adapter(record, self.backbone, self._routes.sizes)
         with self._adapters_lock:
             self._adapters[key] = loaded
             while len(self._adapters) > settings.MAX_LOADED_ADAPTERS:
                 self._adapters.popitem(last=False)
         return loaded
-
-    def _load(self, record: AdapterRecord) -> LoadedAdapter:
-        check_backbone(record, self.backbone)
-        verify(record)
-        weights = load_weights(record)
-        known = {name for name, _ in self.backbone.model.named_modules()}
-        foreign = next((layer for layer in weights.lora if layer not in known), None)
-        if foreign:
-            raise AdapterError(f"Adapter '{record.name}' has weights for '{foreign}', which this backbone lacks.")
-        device = self.backbone.device
-        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-        deltas = {
-            layer: Delta(pair.a.to(device, dtype), (pair.b * pair.scale).to(device, dtype))
-            for layer, pair in weights.lora.items()
-        }
-        head = None if weights.head is None else weights.head.to(device, torch.float32)
-        bias = None if weights.head_bias is None else weights.head_bias.to(device, torch.float32)
-        return LoadedAdapter(record.name, deltas, head, bias)
 
     def encode(self, rows: Sequence[EncodeRow]) -> Ticket:
         """Starts single passes; ``logits[i]`` of the ticket belongs to row i. Raises BusyError."""
@@ -131,16 +115,20 @@ class Engine:
 
     def generate(self, rows: Sequence[tuple[Sequence[int], LoadedAdapter | None]], decoding: Decoding) -> Ticket:
         """Starts decoding (prompt ids, adapter) rows; texts grow in ``decode_rows``. Raises BusyError."""
-        self._must_generate()
+        self.must_generate()
         ticket = Ticket()
         ticket.decode_rows = [DecodeRow(ids, adapter, decoding, ticket.cancelled) for ids, adapter in rows]
         return self._submit(ticket)
 
-    def choose(self, prompt_ids: Sequence[int], choices: Sequence[int], adapter: LoadedAdapter | None = None) -> Ticket:
-        """Starts one pass that gives the chances of `choices` as next token, in ``decode_rows[0].chances``."""
-        self._must_generate()
+    def choose(
+        self, prompts: Sequence[Sequence[int]], choices: Sequence[int], adapter: LoadedAdapter | None = None
+    ) -> Ticket:
+        """Starts passes that give each row's ``chances`` of `choices` as next token. Raises BusyError."""
+        self.must_generate()
         ticket = Ticket()
-        ticket.decode_rows = [DecodeRow(prompt_ids, adapter, Decoding(), ticket.cancelled, choices=tuple(choices))]
+        ticket.decode_rows = [
+            DecodeRow(ids, adapter, Decoding(), ticket.cancelled, choices=tuple(choices)) for ids in prompts
+        ]
         return self._submit(ticket)
 
     def generate_text(
@@ -155,44 +143,40 @@ class Engine:
         finally:
             ticket.cancel()
 
-    def _must_generate(self) -> None:
+    def must_generate(self) -> None:
+        """Raises BackboneError when the backbone can't write text."""
         if not self.backbone.can_generate:
             raise BackboneError(f"The backbone '{self.backbone.id}' can't write text; choose a decoder.")
 
     def _submit(self, ticket: Ticket) -> Ticket:
         self._revive()
         with self._open_lock:
+            if self._closed:
+                raise Cancelled("The app is shutting down.")
             if len(self._open) >= settings.MAX_WAITING_REQUESTS:
                 raise BusyError(
                     f"{len(self._open)} requests are waiting already, the most that fit; try again in a minute."
                 )
             self._open.add(ticket)
-        self._waiting.put(ticket)
+            self._waiting.put(ticket)
         return ticket
 
     def _work(self) -> None:
         passes: deque[Ticket] = deque()
-        groups: deque[tuple[Ticket, DecodeGroup]] = deque()
+        decodes: deque[_Decode] = deque()
         while True:
-            arrived = self._arrivals(block=not passes and not groups)
+            arrived = self._arrivals(block=not passes and not decodes)
             if None in arrived:
-                for ticket in [*passes, *(ticket for ticket, _ in groups), *filter(None, arrived)]:
+                for ticket in [*passes, *(decode.ticket for decode in decodes), *filter(None, arrived)]:
                     self._finish(ticket, Cancelled("The app is shutting down."))
                 return
             for ticket in filter(None, arrived):
                 if ticket.decode_rows:
-                    groups.extend((ticket, group) for group in self._groups(ticket))
+                    decodes.append(_Decode(ticket, deque(ticket.decode_rows)))
                 else:
                     passes.append(ticket)
-            if passes:
-                self._guarded(passes, self._one_pass)
-            for _ in range(len(groups)):
-                ticket, group = groups.popleft()
-                self._guarded([ticket], lambda group=group: group.step())
-                if not ticket.finished.is_set() and not group.finished:
-                    groups.append((ticket, group))
-                elif all(row.done for row in ticket.decode_rows):
-                    self._finish(ticket, None)
+            self._one_pass(passes)
+            self._decode_steps(decodes)
 
     def _arrivals(self, *, block: bool) -> list[Ticket | None]:
         arrived = [self._waiting.get()] if block else []
@@ -200,37 +184,52 @@ class Engine:
             arrived.append(self._waiting.get())
         return arrived
 
-    def _groups(self, ticket: Ticket) -> list[DecodeGroup]:
-        rows = ticket.decode_rows
-        order = sorted(rows, key=lambda row: len(row.prompt_ids))
-        return [
-            DecodeGroup(self.backbone, self._routes, order[start : start + MAX_DECODE_ROWS])
-            for start in range(0, len(rows), MAX_DECODE_ROWS)
-        ]
-
     def _one_pass(self, passes: deque[Ticket]) -> None:
         """One batch of windows from the front of the line, of one attention mode, of any adapters and requests."""
         for ticket in [ticket for ticket in passes if ticket.cancelled.is_set()]:
             passes.remove(ticket)
             self._finish(ticket, None)
-        batch = _next_batch(passes)
-        if batch:
-            results = encode(self.backbone, self._routes, [ticket.encode_rows[index] for ticket, index in batch])
-            for (ticket, index), logits in zip(batch, results, strict=True):
-                ticket.logits[index] = logits
+        self._run_batch(_next_batch(passes))
         for ticket in [ticket for ticket in passes if len(ticket.logits) == len(ticket.encode_rows)]:
-            passes.remove(ticket)
             self._finish(ticket, None)
+        for ticket in [ticket for ticket in passes if ticket.finished.is_set()]:
+            passes.remove(ticket)
 
-    def _guarded(self, tickets: Any, work: Callable[..., None]) -> None:
-        """Runs `work`; whatever it raises ends the requests concerned, never the engine."""
+    def _run_batch(self, batch: Sequence[tuple[Ticket, int]]) -> None:
+        """Fills in the logits of `batch`; should it fail, only the requests that also fail by themselves end."""
+        if not batch:
+            return
         try:
-            work(tickets) if isinstance(tickets, deque) else work()
+            results = encode(self.backbone, self._routes, [ticket.encode_rows[index] for ticket, index in batch])
         except Exception as err:  # noqa: BLE001 - whatever it is, it goes to the callers through their tickets
-            for ticket in list(tickets):
-                self._finish(ticket, err)
-            if isinstance(tickets, deque):
-                tickets.clear()
+            tickets = list(dict.fromkeys(ticket for ticket, _ in batch))
+            if len(tickets) == 1:
+                self._finish(tickets[0], err)
+                return
+            for ticket in tickets:
+                self._run_batch([entry for entry in batch if entry[0] is ticket])
+            return
+        for (ticket, index), logits in zip(batch, results, strict=True):
+            ticket.logits[index] = logits
+
+    def _decode_steps(self, decodes: deque["_Decode"]) -> None:
+        """One token for the requests at the front of the line; one whose group is done goes to the end for more."""
+        for decode in [decode for decode in decodes if decode.ticket.cancelled.is_set()]:
+            decodes.remove(decode)
+            self._finish(decode.ticket, None)
+        for decode in [*decodes][:MAX_DECODE_GROUPS]:
+            try:
+                group_is_done = decode.step(self.backbone, self._routes)
+            except Exception as err:  # noqa: BLE001 - whatever it is, it goes to the caller through the ticket
+                decodes.remove(decode)
+                self._finish(decode.ticket, err)
+                continue
+            if group_is_done:
+                decodes.remove(decode)
+                if decode.waiting:
+                    decodes.append(decode)
+                else:
+                    self._finish(decode.ticket, None)
 
     def _finish(self, ticket: Ticket, failure: BaseException | None) -> None:
         ticket.failure = failure or (Cancelled("Stopped.") if ticket.cancelled.is_set() else None)
@@ -239,14 +238,23 @@ class Engine:
         ticket.finished.set()
 
 
-def check_backbone(record: AdapterRecord, backbone: Backbone) -> None:
-    """Raises AdapterError when `record` was made for another backbone."""
-    made_for = record.backbone
-    if (made_for["id"], made_for["checksum"]) != (backbone.id, backbone.checksum):
-        raise AdapterError(
-            f"Adapter '{record.name}' was made for the backbone '{made_for['id']}' "
-            f"({made_for['checksum'][:8]}), but '{backbone.id}' ({backbone.checksum[:8]}) is loaded."
-        )
+@dataclass(eq=False)
+class _Decode:
+    """A request for text under way: the rows being decoded together, and those that wait for their end."""
+
+    ticket: Ticket
+    waiting: deque[DecodeRow]
+    group: DecodeGroup | None = None
+
+    def step(self, backbone: Backbone, routes: Routes) -> bool:
+        """Adds one token to the rows of the group, started first if need be; whether all of them are done."""
+        if self.group is None:
+            size = min(MAX_DECODE_ROWS, len(self.waiting))
+            self.group = DecodeGroup(backbone, routes, [self.waiting.popleft() for _ in range(size)])
+        self.group.step()
+        if self.group.finished:
+            self.group = None
+        return self.group is None
 
 
 def _next_batch(passes: Sequence[Ticket]) -> list[tuple[Ticket, int]]:

@@ -50,11 +50,13 @@ class Routes:
 
     def __init__(self) -> None:
         self._groups: list[tuple[Tensor | None, LoadedAdapter]] = []
+        self.sizes: dict[str, tuple[int, int]] = {}
+        """Inputs and outputs of each layer that asks for updates."""
 
     @contextmanager
-    def use(self, adapters: Sequence[LoadedAdapter | None]) -> Iterator[None]:
+    def use(self, adapters: Sequence[LoadedAdapter | None], device: torch.device) -> Iterator[None]:
         """Routes row i of the passes inside to ``adapters[i]``; None leaves the row to the bare backbone."""
-        self._groups = _group(adapters)
+        self._groups = _group(adapters, device)
         try:
             yield
         finally:
@@ -77,12 +79,12 @@ def _update(states: Tensor, delta: Delta) -> Tensor:
     return (states.to(delta.down.dtype) @ delta.down.T) @ delta.up.T
 
 
-def _group(adapters: Sequence[LoadedAdapter | None]) -> list[tuple[Tensor | None, LoadedAdapter]]:
+def _group(adapters: Sequence[LoadedAdapter | None], device: torch.device) -> list[tuple[Tensor | None, LoadedAdapter]]:
     distinct = {id(adapter): adapter for adapter in adapters if adapter is not None}
     if len(distinct) == 1 and None not in adapters:
         return [(None, next(iter(distinct.values())))]
     return [
-        (torch.tensor([row for row, used in enumerate(adapters) if used is adapter]), adapter)
+        (torch.tensor([row for row, used in enumerate(adapters) if used is adapter], device=device), adapter)
         for adapter in distinct.values()
     ]
 
@@ -104,7 +106,12 @@ def install(model: PreTrainedModel) -> Routes:
     """Wraps every linear layer below the output projection of `model`, in place."""
     routes = Routes()
     for layer in linear_layers(model):
-        model.set_submodule(layer, RoutedLinear(layer, model.get_submodule(layer), routes))
+        frozen = model.get_submodule(layer)
+        # Conv1D keeps its weight the other way round, (I, O).
+        routes.sizes[layer] = (
+            tuple(frozen.weight.shape) if isinstance(frozen, Conv1D) else (frozen.in_features, frozen.out_features)
+        )
+        model.set_submodule(layer, RoutedLinear(layer, frozen, routes))
     return routes
 
 
