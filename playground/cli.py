@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 INTERRUPTED = 130
+LOADING_FROM = 0.9
 
 
 class _Parser(argparse.ArgumentParser):
@@ -174,6 +175,8 @@ def _engine(options: argparse.Namespace) -> Iterator["Engine"]:
 
 
 def _say_progress(fraction: float, message: str) -> None:
+    if not sys.stderr.isatty() and fraction >= LOADING_FROM:
+        return  # scripts read stderr for mistakes; only the one long conversion is worth a line there
     print(f"{fraction:4.0%}  {message}", file=sys.stderr)
 
 

@@ -56,6 +56,8 @@ class RunConfig:
     description: str = ""
     licence: str = "Not stated"
     data_description: str = ""
+    data_name: str = ""
+    """What cards and commands call `data`; empty: its path."""
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")

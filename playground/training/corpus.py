@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+from playground.data.dialogue import as_instruction
 from playground.data.rows import LoadedRows, load_training_rows
 from playground.errors import DataError
 from playground.types import Row
@@ -16,7 +17,8 @@ def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, s
     """
     if path.is_file():
         loaded = load_training_rows(path, task, columns or None)
-        return LoadedRows(sample(loaded.rows, max_rows, seed), loaded.rejected, loaded.notes)
+        rows = [as_instruction(row) for row in sample(loaded.rows, max_rows, seed)]
+        return LoadedRows(rows, loaded.rejected, loaded.notes)
     files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
     if not files:
         raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")
@@ -24,7 +26,7 @@ def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, s
     rows: list[Row] = []
     # Smallest files first: what they can't fill is shared out among the larger ones.
     for index, part in enumerate(sorted(loaded, key=lambda part: len(part.rows))):
-        rows += sample(part.rows, (max_rows - len(rows)) // (len(loaded) - index), seed)
+        rows += map(as_instruction, sample(part.rows, (max_rows - len(rows)) // (len(loaded) - index), seed))
     rejected = [row for part in loaded for row in part.rejected]
     return LoadedRows(rows, rejected, [note for part in loaded for note in part.notes])
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playground.errors import DataError
+from playground.errors import DataError, InputError
 from playground.tasks import Task, shape_classify, shape_generate, shape_span, shape_tag
 from playground.tasks.windows import tokenize
 from playground.types import Row
@@ -91,7 +91,10 @@ def _tag(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
 
 
 def _span(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
-    context, windows = shape_span.windows(recipe.tokenizer, row, recipe.max_length)
+    try:
+        context, windows = shape_span.windows(recipe.tokenizer, row, recipe.max_length)
+    except InputError:  # a question that leaves no room for the text: such a row teaches nothing
+        return [], False
     targets = [shape_span.target(context, window, row["answers"]) for window in windows]
     holding = [i for i, found in enumerate(targets) if found != (0, 0)]
     empty = [i for i, found in enumerate(targets) if found == (0, 0)]

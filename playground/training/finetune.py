@@ -1,5 +1,6 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playground.adapters import store
-from playground.adapters.card import card
+from playground.adapters.card import base_model, card
 from playground.adapters.record import CARD_FILE, AdapterRecord, hash_files, write_record
 from playground.backbones.loading import (
     automatic_quantization,
@@ -111,6 +112,8 @@ def read_material(config: RunConfig, task: Task) -> Material:
 def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
     """Writes the adapter as PEFT does, in half precision, with its record and card."""
     trainee.model.half()
+    # PEFT would write where the converted backbone lies on this machine.
+    trainee.model.active_peft_config.base_model_name_or_path = base_model(record) or record.backbone["id"]
     with store.new_folder(record.task, record.name) as folder:
         trainee.model.save_pretrained(folder, save_embedding_layers=False)
         record = replace(record, files=hash_files(folder))
@@ -129,7 +132,9 @@ def measure(
     try:
         inputs = [_without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        has_base = task.shape != "classify" or set(record.labels) <= set(task.labels)
+        # A base that can't write has nothing to say, and none can guess labels that it has never heard of.
+        knows_labels = task.shape != "classify" or set(record.labels) <= set(task.labels)
+        has_base = engine.backbone.can_generate and knows_labels
         base = _predictions(engine, task, inputs, None, emit, stop_wish) if has_base else None
     finally:
         engine.close()
@@ -156,8 +161,9 @@ def _predictions(
 ) -> list[Row]:
     found: list[Row] = []
     for index, prediction in predict_many(engine, task, rows, adapter, batch_rows=16):
-        found.append(prediction.row)
-        if index % 16 == 0:
+        if prediction.done:
+            found.append(prediction.row)
+        if prediction.done and index % 16 == 0:
             emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
         if stop_wish() == "discard":
             raise Cancelled("The run was stopped while it was measured; the adapter is saved without figures.")
@@ -210,9 +216,9 @@ def _record(
         if task.shape == "generate"
         else {},
         training={
-            "data": config.data_description or Path(config.data).name,
+            "data": config.data_description or config.data_name or Path(config.data).name,
             "licence": config.licence,
-            "rows": len(material.training),
+            "rows": min(len(material.training), steps * config.batch_size),
             "seed": config.seed,
             "wall_time_s": round(wall_time_s, 1),
             "command": command_line(config),
@@ -233,9 +239,12 @@ def _languages(row: Row) -> list[str]:
 def command_line(config: RunConfig) -> str:
     """The command that makes this adapter again."""
     default = RunConfig(task="", data="", name="", backbone="")
-    words = ["python -m playground train", config.task, "--data", _quoted(config.data), "--name", config.name]
+    data = config.data_name or config.data
+    words = ["python -m playground train", config.task, "--data", shlex.quote(data), "--name", config.name]
+    for name, column in config.columns.items():
+        words += ["--column", shlex.quote(f"{name}={column}")]
     if config.validation:
-        words += ["--validation", _quoted(config.validation)]
+        words += ["--validation", shlex.quote(config.validation)]
     words += ["--preset", config.preset]
     for option in ("rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length", "attention"):
         words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
@@ -245,7 +254,3 @@ def command_line(config: RunConfig) -> str:
     if config.compile:
         words.append("--compile")
     return " ".join(words)
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path

@@ -20,7 +20,7 @@ from transformers import (
 
 from playground.backbones.loading import family_of, fast_bfloat16, weight_options
 from playground.engine.lora import linear_layers
-from playground.errors import BackboneError
+from playground.errors import BackboneError, InputError
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
 from playground.types import Family, Shape
@@ -29,7 +29,6 @@ LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
 WIDTH_STEP = 16
 HEADS = {"decoder": "score", "encoder": "classifier"}
-BLOCKS = {"decoder": "layers", "encoder": "encoder.layer"}
 
 
 class Trainee(nn.Module):
@@ -87,6 +86,8 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     family = family_of(settings)
     if family == "encoder-decoder" or (shape == "generate" and family == "encoder"):
         raise BackboneError(f"The backbone '{config.backbone}' ({family}) can't be trained for {shape} tasks.")
+    if shape == "generate" and config.attention == "bidirectional":
+        raise InputError("Text is written from left to right: train generate tasks with causal attention.")
     options = weight_options(config.quantization)
     if config.quantization == "4-bit":
         options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
@@ -107,7 +108,7 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     if config.compile:
-        for block in model.base_model.get_submodule(BLOCKS[family]):
+        for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
             block.compile(dynamic=True)
     return Trainee(peft_model, shape, family)
 

@@ -1,0 +1,232 @@
+"""The command line: what it prints where, and with which exit code it ends."""
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from playground.adapters import store
+from playground.cli import main
+
+ROWS = [{"text": "Sehr gut!", "id": 1}, {"text": ""}, {"text": "海 \ud800", "label": "positive"}]
+
+
+@pytest.fixture(autouse=True)
+def _no_shipped_ones(no_shipped_adapters):
+    """Only the adapters that a test makes are there."""
+
+
+@pytest.fixture(scope="session")
+def made_for(tiny_backbone_folder):
+    from playground.backbones.loading import load
+
+    checksum = load(str(tiny_backbone_folder), "none", lambda fraction, message: None).checksum
+    return {"id": str(tiny_backbone_folder), "checksum": checksum}
+
+
+@pytest.fixture
+def adapter(save_tiny_adapter, made_for):
+    return save_tiny_adapter("sentiment", "mine", backbone=made_for)
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(capsys, tiny_backbone_folder):
+    """``run(*words)``: exit code, stdout and stderr; the tiny backbone answers where one is needed."""
+
+    def call(*words):
+        engine = ["--backbone", str(tiny_backbone_folder)] if words[0] in ("predict", "evaluate", "train") else []
+        try:
+            code = main([*map(str, words), *engine])
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return SimpleNamespace(code=code, out=captured.out, err=captured.err)
+
+    return call
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def assert_mistake(result, words):
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.count("\n") == 1
+    assert words in result.err
+
+
+def test_predict_adds_the_output_and_keeps_order_and_fields(run, adapter, rows_file, tmp_path):
+    result = run("predict", "sentiment", "--input", rows_file, "--output", tmp_path / "out.jsonl")
+    assert (result.code, result.out) == (0, "")
+    first, empty, last = lines((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    assert first["id"] == 1
+    assert first["label"] in adapter.labels
+    assert "The text is empty" in empty["error"]
+    assert "label" not in empty
+    assert (last["text"], last["gold"]) == ("海 \ufffd", "positive")
+    assert "row 2: The text is empty" in result.err
+    assert "1 of 3 rows could not be used" in result.err
+
+
+def test_a_dash_reads_stdin_and_writes_stdout(run, adapter, monkeypatch):
+    given = io.BytesIO(b'{"text": "a", "id": "x"}\n{"text": "b"}\n')
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=given))
+    result = run("predict", "sentiment", "--input", "-", "--output", "-")
+    assert result.code == 0
+    assert [row["text"] for row in lines(result.out)] == ["a", "b"]
+
+
+def test_predict_reads_tables_too(run, adapter, tmp_path):
+    table = tmp_path / "reviews.csv"
+    table.write_text("Review;Stars\nsehr gut;5\nnaja;3\n", encoding="utf-8")
+    result = run("predict", "sentiment", "--input", table, "--output", "-")
+    assert [row["text"] for row in lines(result.out)] == ["sehr gut", "naja"]
+
+
+def test_the_bare_base_guesses(run, adapter, rows_file):
+    result = run("predict", "sentiment", "--input", rows_file, "--output", "-", "--adapter", "none")
+    assert result.code == 0
+    assert set(lines(result.out)[0]["scores"]) == {"positive", "neutral", "negative"}
+
+
+def test_adapters_of_related_tasks_are_found_and_the_tasks_own_come_first(
+    run, adapter, save_tiny_adapter, made_for, rows_file
+):
+    labels = ("a", "b", "c")
+    save_tiny_adapter("classify", "topics", backbone=made_for, labels=labels)
+    save_tiny_adapter("classify", "mine", backbone=made_for, labels=labels)
+    topics, mine = (
+        lines(run("predict", "sentiment", "--input", rows_file, "--output", "-", "--adapter", name).out)[0]["label"]
+        for name in ("topics", "mine")
+    )
+    assert topics in labels
+    assert mine in adapter.labels
+
+
+def test_evaluate_prints_one_json_object(run, adapter, tmp_path):
+    data = tmp_path / "gold.jsonl"
+    rows = [{"text": f"text {n}", "label": adapter.labels[n % 3], "lang": "en"} for n in range(9)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run("evaluate", "sentiment", "--data", data, "--json")
+    assert result.code == 0
+    (found,) = lines(result.out)
+    assert (found["task"], found["adapter"], found["n"], found["main"]) == ("sentiment", "mine", 9, "macro_f1")
+    assert set(found["by_language"]) == {"en"}
+    plain = run("evaluate", "sentiment", "--data", data, "--max-rows", 6)
+    assert "sentiment, mine, 6 rows" in plain.out
+    assert "95 % interval" in plain.out
+
+
+def test_train_makes_an_adapter_that_predicts(run, tmp_path):
+    data = tmp_path / "lamps.csv"
+    data.write_text("what,verdict\n" + "".join(f"lamp {n},{'keep' if n % 2 else 'return'}\n" for n in range(20)))
+    result = run(
+        "train", "classify", "--data", data, "--name", "lamps", "--preset", "quick", "--epochs", 1, "--max-length", 32,
+        "--column", "text=what", "--column", "label=verdict", "--json",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    (found,) = lines(result.out)
+    assert (found["task"], found["name"]) == ("classify", "lamps")
+    assert "rows to learn from" in result.err
+    assert store.find("classify", "lamps").labels == ("keep", "return")
+    again = run("train", "classify", "--data", data, "--name", "lamps")
+    assert_mistake(again, "already an adapter or a run called 'lamps'")
+
+
+def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
+    (adapter.path / "README.md").write_text("# The card\n")
+    (listed,) = lines(run("adapters", "list", "--json").out)
+    assert [(one["task"], one["name"], one["origin"]) for one in listed["adapters"]] == [("sentiment", "mine", "own")]
+    assert "sentiment/mine" in run("adapters", "list").out
+    assert run("adapters", "show", "sentiment/mine").out.strip() == "# The card"
+    assert "is whole" in run("adapters", "verify", "sentiment/mine").out
+    archive = run("adapters", "export", "sentiment/mine", "--output", tmp_path).out.strip()
+    assert "Removed" in run("adapters", "remove", "sentiment/mine").out
+    assert_mistake(run("adapters", "verify", "sentiment/mine"), "There is no adapter 'mine'")
+    assert "Imported sentiment/mine" in run("adapters", "import", archive).out
+    assert run("adapters", "verify", "sentiment/mine").code == 0
+
+
+def test_an_empty_list_is_still_one_json_object(run):
+    assert lines(run("adapters", "list", "--json").out) == [{"adapters": []}]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("predict", "sentimnt", "--input", "-", "--output", "-"), "Did you mean 'sentiment'?"),
+        (("predict", "sentiment", "--input", "missing.csv", "--output", "-"), "missing.csv"),
+        (("predict", "sentiment", "--input", "{rows}", "--output", "-", "--adapter", "minne"), "did you mean mine?"),
+        (("predict", "sentiment", "--input", "{rows}"), "--output"),
+        (("evaluate", "ner", "--data", "missing"), "missing"),
+        (("train", "classify", "--data", "{rows}", "--name", "Bad Name"), "'Bad Name' can't be the name"),
+        (("train", "classify", "--data", "{rows}", "--name", "x", "--preset", "huge"), "There is no preset 'huge'"),
+        (("train", "classify", "--data", "{rows}", "--name", "x", "--column", "text"), "FIELD=COLUMN"),
+        (("adapters", "show", "mine"), "TASK/NAME"),
+        (("adapters", "show", "sentiment/other"), "There is no adapter 'other'"),
+        (("adapters", "import", "missing.zip"), "missing.zip"),
+        (("adapters",), "ACTION"),
+        (("no-such-command",), "invalid choice"),
+        (("evaluate", "sentiment", "--data", "x", "--max-rows", "many"), "many"),
+    ],
+)
+def test_a_mistake_prints_one_line_and_exits_with_2(words, message, run, adapter, rows_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
+    assert_mistake(run(*(word.format(rows=rows_file) for word in words)), message)
+
+
+def test_an_unknown_backbone_is_one_line(run, rows_file, capsys):
+    code = main(["predict", "sentiment", "--input", str(rows_file), "--output", "-", "--backbone", "no such thing"])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err == (
+        "There is no backbone 'no such thing': give a folder with a config.json, a Hub id such as Qwen/Qwen3-0.6B, "
+        "or 'gemma-3-270m-q4_k_m' for the embedded one.\n"
+    )
+
+
+def test_an_adapter_of_another_backbone_ends_with_its_name(run, save_tiny_adapter, rows_file):
+    save_tiny_adapter("sentiment", "foreign")
+    result = run("predict", "sentiment", "--input", rows_file, "--output", "-", "--adapter", "foreign")
+    assert (result.code, result.out) == (2, "")
+    assert "'foreign' was made for the backbone 'tiny'" in result.err.splitlines()[-1]
+
+
+def test_a_file_of_nothing_usable_is_one_line(run, adapter, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_bytes(b"")
+    assert_mistake(run("predict", "sentiment", "--input", empty, "--output", "-"), "empty.csv")
+
+
+def test_an_output_that_cannot_be_written_is_said(run, adapter, rows_file, tmp_path):
+    result = run("predict", "sentiment", "--input", rows_file, "--output", tmp_path / "no" / "folder" / "out.jsonl")
+    assert result.code == 2
+    assert "out.jsonl" in result.err.splitlines()[-1]
+
+
+def test_interrupting_is_no_traceback(run, monkeypatch):
+    def interrupted(task=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "list_adapters", interrupted)
+    result = run("adapters", "list")
+    assert (result.code, result.err) == (130, "Stopped.\n")
+
+
+@pytest.mark.parametrize("command", [(), ("predict",), ("evaluate",), ("train",), ("adapters",), ("serve",)])
+def test_help_is_there_for_every_command(command, run, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    assert "usage: python -m playground" in capsys.readouterr().out

@@ -1,0 +1,173 @@
+"""A whole run on the tiny backbone: rows in, a measured adapter out."""
+
+import json
+import shlex
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from playground.adapters import store
+from playground.backbones.loading import load
+from playground.engine.engine import Engine
+from playground.engine.predict import predict_many
+from playground.errors import AdapterError, Cancelled, DataError
+from playground.tasks import get_task
+from playground.training import finetune as finetune_module
+from playground.training.finetune import command_line, finetune
+
+
+def never():
+    return ""
+
+
+@pytest.fixture
+def trained(make_run_config):
+    """The record and the events of a short run."""
+    events = []
+    record = finetune(make_run_config(learning_rate=1e-2, epochs=4.0), events.append, never)
+    return record, events
+
+
+def test_a_run_ends_with_a_measured_adapter_that_is_in_the_store(trained, tiny_backbone_folder):
+    record, _ = trained
+    found = store.find("classify", "lamps")
+    store.verify(found)
+    assert dict(found.metrics) == dict(record.metrics)
+    assert found.labels == ("buy again", "send back")
+    assert found.backbone["id"] == str(tiny_backbone_folder)
+    assert found.metrics["adapter"]["n"] == 4
+    low, high = found.metrics["adapter"]["interval"]
+    assert 0 <= low <= found.metrics["adapter"]["metrics"]["macro_f1"] <= high <= 100
+    assert "base" not in found.metrics  # it can't guess labels it has never heard of
+    assert found.training["rows"] == 36
+    assert (found.path / "README.md").read_text(encoding="utf-8").startswith("---\n")
+
+
+def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
+    _, events = trained
+    names = [event["event"] for event in events]
+    assert list(dict.fromkeys(names)) == [
+        "phase", "material", "features", "step", "saved", "evaluated", "report",
+    ]  # fmt: skip
+    steps = [event for event in events if event["event"] == "step"]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert [step["step"] for step in steps] == list(range(1, steps[0]["steps"] + 1))
+    assert json.loads(json.dumps(events)) == events
+
+
+def test_plain_peft_gives_the_same_predictions(trained, tiny_backbone_folder):
+    from peft import PeftModel
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    record, _ = trained
+    texts = ["splendid lamp", "broken lamp number 7", "a lamp"]
+    engine = Engine(load(str(tiny_backbone_folder), "none", lambda fraction, message: None))
+    ours = [
+        p.row["scores"]
+        for _, p in predict_many(engine, get_task("classify"), [{"text": t} for t in texts], record)
+        if p.done
+    ]
+    engine.close()
+    base = AutoModelForSequenceClassification.from_pretrained(tiny_backbone_folder, num_labels=2)
+    plain = PeftModel.from_pretrained(base, record.path).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_backbone_folder)
+    for text, scores in zip(texts, ours, strict=True):
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        with torch.no_grad():
+            chances = torch.softmax(plain(input_ids=ids).logits[0].float(), -1)
+        np.testing.assert_allclose([scores[label] for label in record.labels], chances, atol=1e-3)
+
+
+def test_the_base_is_measured_beside_the_adapter_where_it_can_answer(make_run_config, tmp_path):
+    data = tmp_path / "feelings.jsonl"
+    labels = ("positive", "negative", "neutral")
+    rows = [{"text": f"{labels[n % 3]} thing {n}", "label": labels[n % 3]} for n in range(30)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    events = []
+    record = finetune(replace(make_run_config(task="sentiment", epochs=1.0), data=str(data)), events.append, never)
+    assert record.metrics["base"]["n"] == record.metrics["adapter"]["n"]
+    assert {event["of"] for event in events if event["event"] == "evaluated"} == {"adapter", "base"}
+
+
+def test_stopping_to_keep_saves_and_measures_what_is_learnt_so_far(make_run_config):
+    seen = []
+    record = finetune(make_run_config(epochs=100.0), seen.append, lambda: "keep" if len(steps(seen)) >= 3 else "")
+    assert record.training["steps"] == 3
+    assert store.find("classify", "lamps").metrics
+
+
+def steps(events):
+    return [event for event in events if event["event"] == "step"]
+
+
+def test_discarding_keeps_nothing(make_run_config):
+    seen = []
+    with pytest.raises(Cancelled, match="nothing was kept"):
+        finetune(make_run_config(epochs=100.0), seen.append, lambda: "discard" if len(steps(seen)) >= 3 else "")
+    assert store.list_adapters("classify") == []
+
+
+def test_stopping_before_the_first_step_keeps_nothing(make_run_config):
+    with pytest.raises(Cancelled, match="nothing was kept"):
+        finetune(make_run_config(), lambda event: None, lambda: "keep")
+    assert store.list_adapters("classify") == []
+
+
+def test_discarding_while_it_is_measured_leaves_the_saved_adapter(make_run_config):
+    seen = []
+    saved = lambda: any(event["event"] == "saved" for event in seen)  # noqa: E731
+    with pytest.raises(Cancelled, match="saved without figures"):
+        finetune(make_run_config(epochs=1.0), seen.append, lambda: "discard" if saved() else "")
+    assert not store.find("classify", "lamps").metrics
+
+
+def test_a_full_disk_while_saving_is_one_sentence_and_leaves_nothing(make_run_config, monkeypatch, playground_home):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(finetune_module, "hash_files", full)
+    with pytest.raises(AdapterError, match=r"'classify/lamps' can't be saved in .*No space left on device"):
+        finetune(make_run_config(epochs=1.0), lambda event: None, never)
+    assert not any((playground_home / "adapters" / "classify").iterdir())
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label\na,x\nb,x\nc,x\nd,x\ne,x\n", "have the label 'x'; at least two"),
+        ("text,label\na,x\nb,y\n", "has 2 usable rows; at least 4"),
+        ("text,label\n", "header"),
+    ],
+)
+def test_rows_that_teach_nothing_are_refused_before_anything_is_loaded(content, words, make_run_config, tmp_path):
+    data = tmp_path / "rows.csv"
+    data.write_text(content)
+    events = []
+    with pytest.raises(DataError, match=words):
+        finetune(replace(make_run_config(), data=str(data)), events.append, never)
+    assert not steps(events)
+
+
+def test_rows_of_its_own_for_validation_are_all_measured(make_run_config, reviews, tmp_path):
+    held = shutil.copy(reviews, tmp_path / "held.csv")
+    record = finetune(make_run_config(epochs=1.0, validation=str(held), evaluation_rows=11), lambda event: None, never)
+    assert record.metrics["adapter"]["n"] == 11
+    assert record.training["rows"] == 40
+
+
+def test_the_command_makes_the_same_run_again(make_run_config):
+    from playground.cli import _parser
+
+    config = make_run_config(
+        epochs=2.5, seed=3, compile=True, validation="held out.csv", quantization="4-bit", dropout=0.1
+    )
+    words = shlex.split(command_line(replace(config, data="my rows.csv")))
+    assert words[:3] == ["python", "-m", "playground"]
+    options = _parser().parse_args(words[3:])
+    assert (options.task, str(options.data), options.name) == ("classify", "my rows.csv", "lamps")
+    assert (options.epochs, options.seed, options.compile, options.dropout) == (2.5, 3, True, 0.1)
+    assert (options.quantization, str(options.validation), options.max_length) == ("4-bit", "held out.csv", 32)

@@ -1,0 +1,171 @@
+"""What is learnt: the losses, the frozen rest, and that what PEFT saves is what the engine runs."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerFast
+
+from playground.errors import BackboneError, InputError
+from playground.tasks import get_task
+from playground.training import trainee as trainee_module
+from playground.training.config import RunConfig
+from playground.training.features import IGNORED, Feature, build_features, head_labels
+from playground.training.loop import train
+from playground.training.trainee import LOGIT_ROWS, build_trainee, collate, next_token_loss
+
+ROWS = {
+    "classify": [
+        {"text": f"{word} {n}", "label": label} for n in range(8) for word, label in (("sun", "+"), ("fog", "-"))
+    ],
+    "ner": [
+        {"text": f"see {name} now", "entities": [{"start": 4, "end": 4 + len(name), "label": "PER"}]}
+        for name in ("Bob", "Ann", "Eve", "Kim") * 4
+    ],
+    "qa": [
+        {"context": f"{a} has {b}.", "question": "what?", "answers": [{"text": b, "start": len(a) + 5}]}
+        for a, b in (("Ann", "tea"), ("Bob", "figs")) * 8
+    ],
+    "instruct": [{"prompt": "say it", "completion": "yes"}] * 16,
+}
+
+
+def config(backbone, task, **changes):
+    known = {"learning_rate": 1e-2, "batch_size": 8, "epochs": 10.0, "attention": get_task(task).attention}
+    return RunConfig(task=task, data="", name="x", backbone=str(backbone), **known | changes)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_backbone_folder):
+    return PreTrainedTokenizerFast.from_pretrained(tiny_backbone_folder)
+
+
+@pytest.fixture
+def full_precision(monkeypatch):
+    """The backbone in fp32, also where the processor has bfloat16, to compare figures."""
+    monkeypatch.setattr(trainee_module, "fast_bfloat16", lambda: False)
+
+
+@pytest.fixture
+def learnt(tiny_backbone_folder, tokenizer):
+    """``learnt(task)``: the trainee after some steps, and its losses."""
+
+    def learn(task_name, **changes):
+        task, rows = get_task(task_name), ROWS[task_name]
+        settings = config(tiny_backbone_folder, task_name, **changes)
+        labels = head_labels(task, rows)
+        features = build_features(task, rows, tokenizer, labels, 64, 0).features
+        trainee = build_trainee(settings, task.shape, str(tiny_backbone_folder), len(labels))
+        losses = []
+        train(trainee, features, settings, 0, lambda step: losses.append(step.loss), lambda: False)
+        return trainee, losses
+
+    return learn
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_every_shape_learns_a_toy_task_and_leaves_the_backbone_alone(task, learnt, tiny_causal):
+    trainee, losses = learnt(task)
+    assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3])
+    base = tiny_causal().state_dict()
+    for name, tensor in trainee.model.get_base_model().named_parameters():
+        plain = name.replace(".base_layer", "")
+        if plain in base:
+            assert torch.equal(tensor, base[plain].to(tensor.dtype)), name
+            assert not tensor.requires_grad
+
+
+@pytest.mark.parametrize("task", ["classify", "instruct"])
+def test_4_bit_weights_can_be_trained_and_saved_on_the_cpu(task, learnt, tmp_path):
+    trainee, losses = learnt(task, quantization="4-bit", epochs=6.0)
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    trainee.model.half()
+    trainee.model.save_pretrained(tmp_path, save_embedding_layers=False)
+    assert (tmp_path / "adapter_model.safetensors").is_file()
+
+
+def test_fresh_lora_weights_change_nothing(full_precision, tiny_backbone_folder, tiny_causal):
+    trainee = build_trainee(config(tiny_backbone_folder, "instruct"), "generate", str(tiny_backbone_folder), 0).eval()
+    ids = torch.tensor([[2, 70, 71, 72, 1]])
+    labels = torch.tensor([[IGNORED, IGNORED, 71, 72, 1]])
+    with torch.no_grad():
+        found = trainee(ids, torch.ones_like(ids), labels)
+        logits = tiny_causal()(input_ids=ids).logits
+    expected = cross_entropy(logits[0, 1:4], ids[0, 2:5])
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("length", [5, LOGIT_ROWS + 40])
+def test_the_loss_by_parts_and_its_gradient_equal_the_full_cross_entropy(length):
+    torch.manual_seed(0)
+    states = torch.randn(3, length, 16, requires_grad=True)
+    projection = torch.nn.Linear(16, 50, bias=False)
+    labels = torch.randint(0, 50, (3, length))
+    labels[:, :2] = IGNORED
+    labels[1] = IGNORED
+    found = next_token_loss(states, labels, projection)
+    (gradient,) = torch.autograd.grad(found, states, retain_graph=True)
+    full = cross_entropy(projection(states)[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
+    (expected,) = torch.autograd.grad(full, states)
+    torch.testing.assert_close(found, full)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_rows_with_nothing_to_learn_have_no_loss():
+    states = torch.randn(1, 4, 8)
+    assert next_token_loss(states, torch.full((1, 4), IGNORED), torch.nn.Linear(8, 9)) == 0
+
+
+@pytest.mark.parametrize("task", ["classify", "ner", "qa", "instruct"])
+def test_padding_and_neighbours_do_not_change_the_loss(task, full_precision, tiny_backbone_folder, tokenizer):
+    rows = ROWS[task][:2]
+    labels = head_labels(get_task(task), ROWS[task])
+    short, other = build_features(get_task(task), rows, tokenizer, labels, 64, 0).features[:2]
+    trainee = build_trainee(
+        config(tiny_backbone_folder, task), get_task(task).shape, str(tiny_backbone_folder), len(labels)
+    ).eval()
+    narrow = collate([short], 0)
+    wide = {
+        "input_ids": torch.nn.functional.pad(narrow["input_ids"], (0, 30)),
+        "kept": torch.nn.functional.pad(narrow["kept"], (0, 30)),
+        "labels": narrow["labels"] if narrow["labels"].shape[1] < 3
+        else torch.nn.functional.pad(narrow["labels"], (0, 30), value=IGNORED),
+    }  # fmt: skip
+    with torch.no_grad():
+        alone, padded = trainee(**narrow), trainee(**wide)
+        both, second = trainee(**collate([short, other], 0)), trainee(**collate([other], 0))
+    torch.testing.assert_close(alone, padded, atol=2e-3, rtol=2e-3)
+    num = [
+        sum(label != IGNORED for label in feature.labels) if len(feature.labels) > 2 else 1
+        for feature in (short, other)
+    ]
+    if task == "ner":
+        torch.testing.assert_close(both, (alone * num[0] + second * num[1]) / sum(num), atol=2e-3, rtol=2e-3)
+    elif task != "instruct":
+        torch.testing.assert_close(both, (alone + second) / 2, atol=2e-3, rtol=2e-3)
+
+
+def test_batches_are_padded_on_the_right_to_few_widths():
+    batch = collate([Feature([5, 6, 7], [1]), Feature([8] * 18, [0])], pad_id=9)
+    assert batch["input_ids"].shape == (2, 32)
+    assert batch["input_ids"][0].tolist() == [5, 6, 7] + [9] * 29
+    assert batch["kept"].sum(1).tolist() == [3, 18]
+    assert batch["labels"].tolist() == [[1], [0]]
+    spread = collate([Feature([5, 6], [IGNORED, 6])], pad_id=9)
+    assert spread["labels"].tolist() == [[IGNORED, 6] + [IGNORED] * 14]
+
+
+def test_text_is_never_learnt_with_a_look_ahead(tiny_backbone_folder):
+    with pytest.raises(InputError, match="causal attention"):
+        build_trainee(
+            config(tiny_backbone_folder, "instruct", attention="bidirectional"),
+            "generate",
+            str(tiny_backbone_folder),
+            0,
+        )
+
+
+def test_an_unknown_architecture_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "resnet"}')
+    with pytest.raises(BackboneError, match="resnet"):
+        build_trainee(config(tmp_path, "classify"), "classify", str(tmp_path), 2)
