@@ -50,20 +50,14 @@ class Form:
     preset: gr.Radio
     quantization: gr.Radio
     start: gr.Button
+    outcome: gr.HTML
+    """What came of choosing Start, beside the button."""
 
     @property
     def seen(self) -> list[Component]:
         """What changes when a file was looked at."""
-        return [
-            self.notice,
-            self.mapping,
-            self.task,
-            *self.columns,
-            self.reasons,
-            self.preview,
-            self.rejected,
-            self.start,
-        ]
+        notices = [self.notice, self.outcome, self.reasons, self.preview]
+        return [*notices, self.mapping, self.task, *self.columns, self.rejected, self.start]
 
     @property
     def choices(self) -> list[Component]:
@@ -85,9 +79,10 @@ def build() -> Form:
         name, preset, quantization = _options()
         with gr.Row(elem_classes="pg-actions"):
             start = gr.Button("Start training", variant="primary", interactive=False, elem_id="finetune-start")
+        outcome = gr.HTML()
     return Form(
         area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, name, preset,
-        quantization, start,
+        quantization, start, outcome,
     )  # fmt: skip
 
 
@@ -183,6 +178,7 @@ def closed(form: Form) -> Updates:
     """The form before any file."""
     return {
         form.notice: "",
+        form.outcome: "",
         form.mapping: gr.Column(visible=False),
         form.preview: render.empty(NOTHING_YET),
         form.rejected: gr.DownloadButton(visible=False),
@@ -200,6 +196,7 @@ def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Iterat
     fields = finetune_data.fields_of(found.mapping.task)
     updates: Updates = {
         form.notice: "",
+        form.outcome: "",
         form.mapping: gr.Column(visible=True),
         form.task: found.mapping.task,
         form.preview: finetune_data.preview(found),

@@ -143,7 +143,9 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.area: gr.Column(visible=True),
         panel.head: finetune_run.headline(state),
         panel.progress: finetune_run.progress(state),
-        panel.plot: gr.LinePlot(value=finetune_run.curve(state), visible=bool(state.losses)),
+        panel.plot: gr.LinePlot(
+            value=finetune_run.curve(state), x_lim=[0, state.step.get("steps")], visible=bool(state.losses)
+        ),
         panel.restart: gr.Button(visible=state.state in ("interrupted", "failed"), interactive=True),
         panel.fresh: gr.Button(visible=not state.is_active),
         panel.result: finetune_run.result(state),
@@ -153,9 +155,11 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         updates |= {panel.notice: "", **_asked(panel, is_asked=False)}
     if state.state == "evaluating":
         updates[panel.keep] = gr.Button("Skip the measuring", visible=True, interactive=True)
-    elif state.is_active and is_new:
-        updates[panel.keep] = gr.Button("Stop and keep", visible=True, interactive=True)
-    elif not state.is_active:
+    elif state.is_active:
+        pressable = {"interactive": True} if is_new else {}
+        # While it waits there is nothing to keep.
+        updates[panel.keep] = gr.Button("Stop and keep", visible=state.state == "running", **pressable)
+    else:
         updates |= {part: gr.Button(visible=False) for part in (panel.keep, panel.discard, panel.sure, panel.go_on)}
         updates[panel.notice] = ""
     return updates
@@ -176,11 +180,11 @@ def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
     form = tab.form
 
     def start(*choices: Any) -> Iterator[Updates]:
-        yield {form.notice: render.working("Starting…")}
+        yield {form.outcome: render.working("Starting…")}
         run_id = begin(loader.backbone_id, *choices)
-        yield shown(tab, runs.read_run(run_id), is_new=True) | {form.notice: ""}
+        yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
 
-    form.start.click(guarded(start, form.notice), form.choices, tab.outputs, **PRIVATE)
+    form.start.click(guarded(start, form.outcome), form.choices, [*tab.outputs, form.outcome], **PRIVATE)
 
 
 def begin(

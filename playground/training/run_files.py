@@ -1,0 +1,185 @@
+"""The files of one run's folder: what its worker leaves there and everybody else reads.
+
+``config.json``, ``data/<uploaded file>``, ``status.json`` (always whole: replaced, never rewritten), ``events.jsonl``
+(every event, only ever appended), ``heartbeat`` (its time of change), ``stop`` (what the person wishes), ``log.txt``.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from playground import settings
+from playground.errors import InputError
+from playground.training.config import RunConfig, load_config
+
+State = Literal["waiting", "running", "evaluating", "done", "stopped", "failed", "interrupted"]
+Wish = Literal["", "keep", "skip", "discard"]
+"""Nothing; end the training and keep the adapter; also skip the measuring; throw everything away."""
+
+ACTIVE: tuple[State, ...] = ("waiting", "running", "evaluating")
+CONFIG_FILE, DATA_FOLDER, LOG_FILE, EVENTS_FILE = "config.json", "data", "log.txt", "events.jsonl"
+RESERVE_BYTES = 64 * 1024
+"""Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
+NUM_LOSSES = 500
+
+_STATUS_FILE, _HEARTBEAT_FILE, _STOP_FILE, _RESERVE_FILE = "status.json", "heartbeat", "stop", "reserve"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far a run is; all but ``run_id`` and ``config`` is what ``status.json`` says."""
+
+    run_id: str
+    config: RunConfig
+    state: State
+    message: str
+    """One sentence for the person."""
+    created: float
+    """Seconds since 1970; runs take turns in this order."""
+    fraction: float | None = None
+    """Part of the present phase that is done, 0 to 1; None: not known."""
+    pid: int | None = None
+    step: dict[str, float] = field(default_factory=dict)
+    """The latest `playground.training.loop.Step`; empty before the first."""
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, loss) pairs, at most `NUM_LOSSES`; each the mean of some neighbouring steps in a long run."""
+    material: dict[str, Any] = field(default_factory=dict)
+    """``training_rows``, ``held_out_rows``, ``rejected``, ``num_rejected``, ``notes`` and ``labels``, once known."""
+    truncated_rows: int = 0
+    adapter: str | None = None
+    """Name of the adapter, as soon as it is saved."""
+    report: dict[str, Any] | None = None
+    """Base against adapter, see `playground.evaluation.report`; None until it was measured."""
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+
+_NOT_IN_STATUS = {"run_id", "config"}
+_STATUS_KEYS = {f.name for f in fields(RunState)} - _NOT_IN_STATUS
+
+
+def folder_of(run_id: str) -> Path:
+    """The folder of a run. Who knows the id may see and stop the run, so ids are never listed to anybody.
+
+    Raises:
+        InputError: it is no id, or there is no such run (any more).
+    """
+    if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
+        raise InputError("This is not the address of a run; open the link that the Fine-tune tab showed.")
+    folder = settings.runs() / run_id
+    if not (folder / _STATUS_FILE).is_file():
+        raise InputError("There is no run at this address any more; start a new one.")
+    return folder
+
+
+def run_folders() -> list[Path]:
+    """The folders of all runs, for this program's own use."""
+    return sorted(path.parent for path in settings.runs().glob(f"*/{_STATUS_FILE}") if _ID.fullmatch(path.parent.name))
+
+
+def load_state(folder: Path) -> RunState:
+    """What the files say, whether or not the worker still lives.
+
+    Raises:
+        InputError: they are gone, damaged, or of a version that is too different.
+    """
+    try:
+        values = json.loads((folder / _STATUS_FILE).read_text(encoding="utf-8"))
+        known = {key: value for key, value in values.items() if key in _STATUS_KEYS}
+        known["losses"] = [(int(step), float(loss)) for step, loss in known.get("losses", [])]
+        state = RunState(run_id=folder.name, config=load_config(folder / CONFIG_FILE), **known)
+    except (OSError, ValueError, TypeError, AttributeError) as err:
+        raise InputError("The files of this run are damaged or of another version; start a new one.") from err
+    if state.state not in get_args(State):
+        raise InputError(f"The run's state is '{state.state}', which this version does not know; start a new one.")
+    return state
+
+
+def save_state(folder: Path, state: RunState) -> None:
+    """Replaces ``status.json`` in one step, so that nobody ever reads half of it."""
+    values = {key: value for key, value in asdict(state).items() if key not in _NOT_IN_STATUS}
+    partial = folder / f".{_STATUS_FILE}.{os.getpid()}"
+    partial.write_text(json.dumps(values), encoding="utf-8")
+    partial.replace(folder / _STATUS_FILE)
+
+
+def reserve_space(folder: Path) -> None:
+    (folder / _RESERVE_FILE).write_bytes(b"\0" * RESERVE_BYTES)
+
+
+def release_space(folder: Path) -> None:
+    (folder / _RESERVE_FILE).unlink(missing_ok=True)
+
+
+def beat(folder: Path) -> None:
+    """Says that the worker lives; changing a file's time needs no space on the disk."""
+    (folder / _HEARTBEAT_FILE).touch()
+
+
+def silence_s(folder: Path) -> float:
+    """Seconds since the last sign of life."""
+    marks = [path for path in (folder / _HEARTBEAT_FILE, folder / _STATUS_FILE) if path.exists()]
+    return time.time() - max(path.stat().st_mtime for path in marks)
+
+
+def write_wish(folder: Path, wish: Wish) -> None:
+    partial = folder / f".{_STOP_FILE}.{os.getpid()}"
+    partial.write_text(wish, encoding="ascii")
+    partial.replace(folder / _STOP_FILE)
+
+
+def read_wish(folder: Path) -> Wish:
+    path = folder / _STOP_FILE
+    wish = path.read_text(encoding="ascii") if path.exists() else ""
+    return next((known for known in get_args(Wish) if known == wish), "")
+
+
+def data_file(folder: Path) -> Path:
+    """The uploaded file.
+
+    Raises:
+        InputError: it is gone.
+    """
+    found = sorted((folder / DATA_FOLDER).glob("*"))
+    if not found:
+        raise InputError("The rows of this run are not there any more; upload the file again.")
+    return found[0]
+
+
+def after(state: RunState, event: dict[str, Any]) -> RunState:
+    """`state` with what one event of `playground.training.finetune` tells; losses are kept elsewhere."""
+    kind = event["event"]
+    if kind == "phase":
+        now: State = "evaluating" if event["phase"] == "evaluating" else "running"
+        return replace(state, state=now, message=event["message"], fraction=event.get("fraction"))
+    if kind == "material":
+        return replace(state, material={key: value for key, value in event.items() if key != "event"})
+    if kind == "features":
+        return replace(state, truncated_rows=event["truncated_rows"])
+    if kind == "step":
+        step = {key: value for key, value in event.items() if key != "event"}
+        return replace(state, step=step, fraction=min(step["step"] / max(step["steps"], 1), 1.0))
+    if kind == "saved":
+        return replace(state, adapter=event["adapter"])
+    if kind == "evaluated":
+        whose = "the adapter" if event["of"] == "adapter" else "the base without an adapter"
+        message = f"Measuring {whose}: {event['rows']} of {event['all']} rows"
+        return replace(state, message=message, fraction=event["rows"] / max(event["all"], 1))
+    if kind == "report":
+        return replace(state, report=event["report"])
+    return state
+
+
+def thinned(points: Sequence[tuple[int, float]], limit: int = NUM_LOSSES) -> list[tuple[int, float]]:
+    """At most `limit` points: each the mean of equally many neighbours, at the step of the last of them."""
+    size = -(-len(points) // limit) or 1
+    parts = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(part[-1][0], round(sum(loss for _, loss in part) / len(part), 4)) for part in parts]

@@ -1,0 +1,38 @@
+"""Rows to train on, and runs whose worker is not started."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.training import runs
+from playground.training.config import RunConfig, make_config
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """40 rows with two labels of one's own."""
+    rows = (f"splendid lamp number {i},buy again\nbroken lamp number {i},send back\n" for i in range(20))
+    path = tmp_path / "My reviews.csv"
+    path.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def make_run_config(tiny_backbone_folder: Path, reviews: Path) -> Callable[..., RunConfig]:
+    """``make_run_config(name="lamps", **changes)``: a short run on the tiny backbone."""
+
+    def make(name: str = "lamps", task: str = "classify", **changes: Any) -> RunConfig:
+        short = {"epochs": 2.0, "evaluation_rows": 8, "max_length": 32}
+        return make_config(task, reviews, name, "quick", str(tiny_backbone_folder), **short | changes)
+
+    return make
+
+
+@pytest.fixture
+def unborn_workers(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """No worker is started; lists the folders of the runs that would have got one."""
+    folders: list[Path] = []
+    monkeypatch.setattr(runs, "_spawn", folders.append)
+    return folders

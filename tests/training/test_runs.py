@@ -1,0 +1,230 @@
+import json
+import os
+import shutil
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from playground import settings
+from playground.errors import AdapterError, BusyError, DataError, InputError, PlaygroundError
+from playground.training import run_files, runs
+from playground.training.run_files import NUM_LOSSES, after, data_file, folder_of, load_state, read_wish, thinned
+
+NO_PROCESS = 2**22 + 1  # above the highest pid of Linux
+
+
+@pytest.fixture
+def started(make_run_config, reviews, unborn_workers):
+    """``started(name="lamps", **state)``: the id of a run whose status was changed to `state`."""
+
+    def start(name="lamps", **changes):
+        run_id = runs.start_run(make_run_config(name), reviews)
+        folder = folder_of(run_id)
+        run_files.save_state(folder, replace(load_state(folder), **changes))
+        return run_id
+
+    return start
+
+
+def test_a_new_run_waits_with_its_own_copy_of_the_rows(make_run_config, reviews, unborn_workers):
+    run_id = runs.start_run(make_run_config(), reviews)
+    state = runs.read_run(run_id)
+    copy = data_file(folder_of(run_id))
+    assert state.state == "waiting"
+    assert state.config.data == str(copy)
+    assert copy.read_bytes() == reviews.read_bytes()
+    assert unborn_workers == [settings.runs() / run_id]
+
+
+def test_the_command_in_the_card_does_not_give_the_id_of_the_run_away(make_run_config, reviews, unborn_workers):
+    from playground.training.finetune import command_line
+
+    run_id = runs.start_run(make_run_config(columns={"text": "Full text"}), reviews)
+    command = command_line(runs.read_run(run_id).config)
+    assert run_id not in command
+    assert "--data My_reviews.csv" in command
+    assert "--column 'text=Full text'" in command
+
+
+@pytest.mark.parametrize("run_id", ["", "../../etc", "a" * 31, "A" * 32, "0" * 32, "0" * 32 + "\n", None])
+def test_an_id_that_is_none_or_unknown_is_refused(run_id):
+    with pytest.raises(InputError):
+        runs.read_run(run_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"name": "My Lamps"}, AdapterError, "My Lamps"),
+        ({"name": "none"}, AdapterError, "reserved"),
+        ({"task": "poetry"}, InputError, "poetry"),
+    ],
+)
+def test_a_run_that_can_not_work_is_refused_before_it_starts(
+    changes, error, says, make_run_config, reviews, unborn_workers
+):
+    with pytest.raises(error, match=says):
+        runs.start_run(replace(make_run_config(), **changes), reviews)
+    assert not run_files.run_folders()
+
+
+def test_a_missing_file_is_refused(make_run_config, tmp_path, unborn_workers):
+    with pytest.raises(DataError, match=r"gone\.csv"):
+        runs.start_run(make_run_config(), tmp_path / "gone.csv")
+
+
+def test_a_file_above_the_limit_is_refused(make_run_config, reviews, unborn_workers, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_UPLOAD_BYTES", 100)
+    with pytest.raises(DataError, match="limit"):
+        runs.start_run(make_run_config(), reviews)
+
+
+def test_a_nearly_full_disk_is_said_before_the_start(make_run_config, reviews, unborn_workers, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(PlaygroundError, match="0 MB left"):
+        runs.start_run(make_run_config(), reviews)
+    assert not list(settings.runs().iterdir())
+
+
+def test_a_disk_that_fills_up_while_copying_leaves_nothing(make_run_config, reviews, unborn_workers, monkeypatch):
+    def copy(source, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    with pytest.raises(PlaygroundError, match="No space left"):
+        runs.start_run(make_run_config(), reviews)
+    assert not list(settings.runs().iterdir())
+
+
+def test_a_name_in_use_is_refused_with_a_free_one(make_run_config, reviews, started, save_tiny_adapter):
+    save_tiny_adapter("sentiment", "reviews")
+    started("lamps")
+    with pytest.raises(InputError, match="lamps-2"):
+        runs.start_run(make_run_config("lamps"), reviews)
+    with pytest.raises(InputError, match="reviews-2"):
+        runs.start_run(make_run_config("reviews", "sentiment"), reviews)
+
+
+def test_the_name_of_a_run_that_came_to_nothing_is_free_again(started):
+    started("lamps", state="failed")
+    assert runs.free_name("classify", "lamps") == "lamps"
+
+
+def test_too_many_runs_are_refused(make_run_config, reviews, started, monkeypatch):
+    monkeypatch.setattr(runs, "MAX_ACTIVE_RUNS", 2)
+    started("a")
+    started("b")
+    with pytest.raises(BusyError, match="2 runs"):
+        runs.start_run(make_run_config("c"), reviews)
+
+
+def test_a_run_without_its_process_is_interrupted_and_keeps_what_it_knew(started):
+    losses = [(1, 2.5), (2, 2.0)]
+    run_id = started(state="running", pid=NO_PROCESS, step={"step": 2.0, "steps": 9.0}, losses=losses)
+    state = runs.read_run(run_id)
+    assert state.state == "interrupted"
+    assert "step 2 of 9" in state.message
+    assert state.losses == losses
+
+
+def test_a_run_that_is_silent_for_long_is_interrupted(started):
+    run_id = started(state="running", pid=os.getpid())
+    assert runs.read_run(run_id).state == "running"
+    long_ago = time.time() - 2 * runs.SILENT_AFTER_S
+    for path in folder_of(run_id).iterdir():
+        os.utime(path, (long_ago, long_ago))
+    assert runs.read_run(run_id).state == "interrupted"
+
+
+def test_a_run_lost_while_measuring_says_that_its_adapter_is_there(started):
+    run_id = started(state="evaluating", pid=NO_PROCESS, adapter="lamps")
+    assert "'lamps' is saved" in runs.read_run(run_id).message
+
+
+@pytest.mark.parametrize("state", ["done", "stopped", "failed"])
+def test_an_ended_run_stays_what_it_is(started, state):
+    assert runs.read_run(started(state=state, pid=NO_PROCESS)).state == state
+
+
+def test_an_interrupted_run_starts_again_with_its_rows_and_settings(started, reviews):
+    old = runs.read_run(started(state="running", pid=NO_PROCESS))
+    new = runs.read_run(runs.restart_run(old.run_id))
+    assert new.run_id != old.run_id
+    assert new.state == "waiting"
+    assert data_file(folder_of(new.run_id)).read_bytes() == reviews.read_bytes()
+    assert replace(new.config, data="") == replace(old.config, data="")
+
+
+def test_a_run_that_still_runs_is_not_started_twice(started):
+    run_id = started(state="running", pid=os.getpid())
+    assert runs.restart_run(run_id) == run_id
+
+
+def test_starting_again_without_the_rows_says_so(started):
+    run_id = started(state="failed")
+    shutil.rmtree(folder_of(run_id) / "data")
+    with pytest.raises(InputError, match="upload the file again"):
+        runs.restart_run(run_id)
+
+
+@pytest.mark.parametrize(
+    ("state", "keep", "wish"),
+    [("running", True, "keep"), ("running", False, "discard"), ("evaluating", True, "skip"), ("done", False, "")],
+)
+def test_the_wish_to_stop_reaches_a_run_that_is_under_way(started, state, keep, wish):
+    run_id = started(state=state, pid=os.getpid())
+    runs.stop_run(run_id, keep=keep)
+    assert read_wish(folder_of(run_id)) == wish
+
+
+def test_a_damaged_run_blocks_no_other(started):
+    damaged = started("a")
+    (folder_of(damaged) / "status.json").write_text("{", encoding="utf-8")
+    run_id = started("b", pid=os.getpid())
+    assert [state.run_id for state in runs.active_runs()] == [run_id]
+    with pytest.raises(InputError, match="damaged"):
+        runs.read_run(damaged)
+
+
+def test_runs_take_turns_in_the_order_of_their_start(started):
+    late, early = started("a", created=20.0, pid=os.getpid()), started("b", created=10.0, pid=os.getpid())
+    assert [state.run_id for state in runs.active_runs()] == [early, late]
+
+
+def test_old_runs_and_their_rows_are_deleted(started):
+    old = folder_of(started("a", state="done"))
+    long_ago = time.time() - runs.KEEP_RUNS_S - 10
+    for path in old.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    started("b")
+    assert not old.exists()
+
+
+def test_status_is_never_half_written(started):
+    folder = folder_of(started())
+    run_files.save_state(folder, replace(load_state(folder), message="x" * 100_000))
+    assert json.loads((folder / "status.json").read_text(encoding="utf-8"))["message"].startswith("xxx")
+    assert not list(folder.glob(".status*"))
+
+
+def test_a_long_curve_is_thinned_to_means(started):
+    curve = thinned([(step, float(step)) for step in range(1, 10 * NUM_LOSSES + 1)])
+    assert len(curve) == NUM_LOSSES
+    assert curve[0] == (10, 5.5)
+    assert curve[-1][0] == 10 * NUM_LOSSES
+    assert thinned([]) == []
+
+
+def test_events_become_the_state(started):
+    state = load_state(folder_of(started()))
+    state = after(state, {"event": "phase", "phase": "training", "message": "Training"})
+    state = after(state, {"event": "step", "step": 3, "steps": 12, "loss": 0.5, "eta_s": 4.0})
+    assert (state.state, state.fraction, state.step["eta_s"]) == ("running", 0.25, 4.0)
+    state = after(state, {"event": "saved", "adapter": "lamps", "task": "classify"})
+    state = after(state, {"event": "phase", "phase": "evaluating", "message": "Measuring on 4 held-out rows"})
+    state = after(state, {"event": "evaluated", "of": "base", "rows": 2, "all": 4})
+    assert (state.state, state.fraction, state.adapter) == ("evaluating", 0.5, "lamps")
+    assert "2 of 4" in state.message
