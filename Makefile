@@ -14,11 +14,11 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint format types clean
+.PHONY: help run test setup lint format types scoreboard clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
-	@echo "also: make setup, make lint, make format, make types, make clean"
+	@echo "also: make setup, make lint, make format, make types, make scoreboard, make clean"
 
 # Gradio reads these two variables; left out, it takes the local address and the first free port.
 run: $(RUNTIME)
@@ -39,6 +39,10 @@ format: $(DEVELOPMENT)
 
 types: $(DEVELOPMENT)
 	$(BIN)/python -m mypy
+
+# Writes the table of the shipped adapters' figures into the README.
+scoreboard: $(RUNTIME)
+	$(BIN)/python -m playground adapters scoreboard --write README.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

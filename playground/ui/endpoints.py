@@ -1,7 +1,8 @@
 """Named HTTP endpoints: one for each task, with the task's inputs as parameters and its row as result, and chat."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -39,17 +40,20 @@ def chat_endpoint(loader: EngineLoader) -> Callable[..., dict[str, Any]]:
     return chat
 
 
-def endpoint(task: Task, loader: EngineLoader) -> Callable[..., dict[str, Any]]:
-    """A function with the signature ``(*task inputs: str, adapter: str | None = None)``."""
+def endpoint(task: Task, loader: EngineLoader) -> Callable[..., Iterator[dict[str, Any]]]:
+    """A generator function with the signature ``(*task inputs: str, adapter: str | None = None)``; its last value is the
+    answer. Gradio closes it, which stops the work, when the one who asked cancels or goes away.
+    """
     names = [field.name for field in task.inputs]
 
-    def answer(*given: Any, **named: Any) -> dict[str, Any]:
+    def answer(*given: Any, **named: Any) -> Iterator[dict[str, Any]]:
         bound = answer.__signature__.bind(*given, **named)
         bound.apply_defaults()
         try:
             row = rows.row_of(task, [bound.arguments[name] for name in names])
             adapter = picker.named(task, bound.arguments["adapter"])
-            return rows.answer_row(loader, task, row, adapter)
+            with closing(rows.answer_rows(loader, task, row, adapter)) as growing:
+                yield from growing
         except PlaygroundError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

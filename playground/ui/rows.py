@@ -1,7 +1,6 @@
 """From what a person gave to a row, and from a prediction to what a program gets."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -33,17 +32,20 @@ def row_of(task: Task, values: Sequence[object]) -> Row:
     return row
 
 
-def answer_row(loader: EngineLoader, task: Task, row: Row, adapter: AdapterRecord | None) -> Row:
-    """The row with the predicted fields and who answered, as plain JSON values.
+def answer_rows(loader: EngineLoader, task: Task, row: Row, adapter: AdapterRecord | None) -> Iterator[Row]:
+    """At last the row with the predicted fields and who answered, as plain JSON values; before it an empty row now and
+    then, since closing this, which stops the work, takes effect at a yield.
 
     Raises:
         InputError: the row can't be used; NotReadyError and others pass from the engine.
     """
     with closing(predict_stream(loader.engine(), task, row, adapter)) as stream:
-        final = deque(stream, maxlen=1).pop()
+        for final in stream:
+            if not final.done:
+                yield {}
     if final.error:
         raise InputError(final.error)
-    return final.row | provenance(final)
+    yield final.row | provenance(final)
 
 
 def provenance(prediction: Prediction) -> dict[str, Any]:

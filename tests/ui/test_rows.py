@@ -43,7 +43,8 @@ def test_answer_has_the_row_and_who_answered(monkeypatch, loader, predicted):
         yield predicted(row | {"label": "good", "scores": {"good": 1.0}}, latency_ms=12.345)
 
     monkeypatch.setattr(rows, "predict_stream", stream)
-    answer = rows.answer_row(loader, get_task("sentiment"), {"text": "nice", "id": 7}, None)
+    *before, answer = rows.answer_rows(loader, get_task("sentiment"), {"text": "nice", "id": 7}, None)
+    assert before == [{}]
     assert answer == {
         "text": "nice",
         "id": 7,
@@ -60,4 +61,4 @@ def test_answer_has_the_row_and_who_answered(monkeypatch, loader, predicted):
 def test_the_error_of_the_row_is_raised(monkeypatch, loader, predicted):
     monkeypatch.setattr(rows, "predict_stream", lambda *_: (predicted({}, error=words) for words in ["Not so."]))
     with pytest.raises(InputError, match="Not so"):
-        rows.answer_row(loader, get_task("sentiment"), {"text": "nice"}, None)
+        list(rows.answer_rows(loader, get_task("sentiment"), {"text": "nice"}, None))
