@@ -4,11 +4,13 @@ import logging
 import os
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground import settings
@@ -20,6 +22,8 @@ from playground.ui.page import create_page
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
 LOOPBACK_NAMES = (LOOPBACK, "localhost")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
 NUM_SESSIONS_KEPT = 200
 """Each one holds a copy of the page's state, about 1 MB."""
 CONTENT_POLICY = (
@@ -86,6 +90,7 @@ def middleware(host: str) -> list[Middleware]:
     hosts = allowed_hosts(host)
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        Middleware(OwnPages, hosts=hosts),
         Middleware(CORSMiddleware, allow_origins=[]),
         Middleware(ContentPolicy),
     ]
@@ -97,6 +102,26 @@ def allowed_hosts(host: str) -> Sequence[str]:
     if chosen:
         return [name.strip() for name in chosen.split(",") if name.strip()]
     return LOOPBACK_NAMES if host in LOOPBACK_NAMES else ("*",)
+
+
+class OwnPages:
+    """Refuses what pages of other hosts send. Browsers ask nobody before they send a form, files in it included."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
+        if origin is None or scope["method"] in SAFE_METHODS or self._is_ours(origin):
+            await self.app(scope, receive, send)
+        else:
+            refusal = PlainTextResponse("Requests from pages of other hosts are refused.", status_code=403)
+            await refusal(scope, receive, send)
+
+    def _is_ours(self, origin: str) -> bool:
+        host = urlsplit(origin).hostname or ""
+        return any(name in ("*", host) or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
 
 
 class ContentPolicy:

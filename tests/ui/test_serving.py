@@ -8,7 +8,7 @@ from playground.ui import serving
 
 
 def page(host):
-    routes = [Route("/", lambda _: PlainTextResponse("page"))]
+    routes = [Route("/", lambda _: PlainTextResponse("page"), methods=["GET", "POST"])]
     return TestClient(Starlette(routes=routes, middleware=serving.middleware(host)), base_url="http://localhost")
 
 
@@ -48,6 +48,21 @@ def test_chosen_host_names_are_served(monkeypatch):
 def test_foreign_origins_are_not_reflected():
     answer = page("0.0.0.0").get("/", headers={"Origin": "http://evil.example", "Host": "play.example"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example", "file://"])
+def test_forms_of_foreign_pages_are_refused_on_this_machine(origin):
+    client = page("127.0.0.1")
+    assert client.post("/", headers={"Origin": origin}).status_code == 403
+    assert client.post("/", headers={"Origin": "http://localhost:7860"}).status_code == 200
+    assert client.post("/").status_code == 200
+
+
+def test_pages_of_chosen_host_names_may_send_forms(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_ALLOWED_HOSTS", "*.play.example, localhost")
+    client = page("0.0.0.0")
+    assert client.post("/", headers={"Origin": "https://my.play.example"}).status_code == 200
+    assert client.post("/", headers={"Origin": "https://notplay.example"}).status_code == 403
 
 
 def test_pictures_from_other_servers_are_forbidden():
