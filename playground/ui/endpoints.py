@@ -41,8 +41,8 @@ def chat_endpoint(loader: EngineLoader) -> Callable[..., dict[str, Any]]:
 
 
 def endpoint(task: Task, loader: EngineLoader) -> Callable[..., Iterator[dict[str, Any]]]:
-    """A generator function with the signature ``(*task inputs: str, adapter: str | None = None)``; its last value is the
-    answer. Gradio closes it, which stops the work, when the one who asked cancels or goes away.
+    """A generator function with the signature ``(*task inputs: str, adapter: str | None = None)``; its last value is
+    the answer. Gradio closes it, which stops the work, when the one who asked cancels or goes away.
     """
     names = [field.name for field in task.inputs]
 
