@@ -15,8 +15,8 @@ from playground.engine.startup import EngineLoader
 from playground.errors import InputError
 from playground.tasks import Task
 from playground.types import Row
-from playground.ui import picker, render
-from playground.ui.notices import Updates, guarded
+from playground.ui import picker, render, stopping
+from playground.ui.notices import Updates
 
 FILE_TYPES = [".csv", ".tsv", ".jsonl", ".json", ".txt", ".xlsx", ".parquet", ".gz"]
 FORMATS = [("JSON Lines", "jsonl"), ("CSV", "csv")]
@@ -68,22 +68,16 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
                 preview: _preview(task, answered),
             }
 
-    running = run.click(
-        guarded(process, notice, idle),
+    place = f"{task.name} batch"
+    run.click(
+        stopping.until_stopped(place, process, notice, idle),
         [source, form, choice, *languages.values()],
         [notice, result, preview, run, stop],
         show_progress="hidden",
         api_visibility="private",
         trigger_mode="once",
     )
-    stop.click(
-        lambda: {notice: render.info("Stopped; no file was written."), **idle()},
-        outputs=[notice, run, stop],
-        cancels=[running],
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    stop.click(stopping.stopper(place), queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _answers(task: Task, loader: EngineLoader, rows: list[Row], key: str, answered: list[Prediction]) -> Iterator[str]:

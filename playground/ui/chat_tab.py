@@ -19,7 +19,6 @@ from playground.ui import chat_examples, picker, render, stopping
 from playground.ui.notices import Updates, guarded, sentence_of
 
 SECONDS_BETWEEN_UPDATES = 0.1
-STOPPED = "Stopped."
 PLACEHOLDER = "Paste a text and say what you want: “summarize this”, “übersetze es ins Englische”, “谁创立了它？”"
 EMPTY = (
     "Paste a text in any language and say what you want with it: its sentiment, its names, an answer, a summary, a "
@@ -189,7 +188,7 @@ def conversations(loader: EngineLoader, turns: Turns, key: str | None, session: 
             if this.stops.is_set():
                 break
         if this.stops.is_set():
-            yield [*turns, {"role": "assistant", "content": [*content, _html(render.hint(STOPPED))]}]
+            yield [*turns, {"role": "assistant", "content": [*content, _html(render.hint(stopping.STOPPED))]}]
 
 
 def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Iterator[list[Any]]:

@@ -13,8 +13,10 @@ from playground.errors import InputError
 from playground.tasks import Field, Task, get_task
 from playground.training import runs
 from playground.training.run_files import RunState
-from playground.ui import languages, render, rows, task_tab
-from playground.ui.notices import Updates, guarded
+from playground.ui import languages, render, rows, stopping, task_tab
+from playground.ui.notices import Updates
+
+PLACE = "fine-tune"
 
 
 @dataclass(frozen=True)
@@ -98,23 +100,16 @@ def wire(box: TryBox, loader: EngineLoader, run_key: gr.BrowserState) -> None:
         yield {box.notice: ""}
 
     outputs = [box.answer, box.notice, box.ask, box.stop]
-    running = gr.on(
+    gr.on(
         [box.ask.click, box.line.submit],
-        guarded(answer, box.notice, idle),
+        stopping.until_stopped(PLACE, answer, box.notice, idle),
         [run_key, *box.fields],
         outputs,
         show_progress="hidden",
         api_visibility="private",
         trigger_mode="once",
     )
-    box.stop.click(
-        lambda: {box.notice: render.info("Stopped."), **idle()},
-        outputs=[box.notice, box.ask, box.stop],
-        cancels=[running],
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    box.stop.click(stopping.stopper(PLACE), queue=False, show_progress="hidden", api_visibility="private")
 
 
 def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[Any, ...]) -> Iterator[str]:

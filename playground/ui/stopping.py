@@ -5,10 +5,17 @@ the wish to stop by itself and ends in order.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import gradio as gr
+
+from playground.ui import render
+from playground.ui.notices import Updates, guarded
+
+STOPPED = "Stopped."
 LONGEST_WAIT_S = 5.0
 """The answer looks several times a second; only a stuck one takes longer."""
 
@@ -46,3 +53,35 @@ def stop(session: str) -> None:
     if answer is not None:
         answer.stops.set()
         answer.ended.wait(LONGEST_WAIT_S)
+
+
+def until_stopped(
+    place: str, handler: Callable[..., Iterator[Updates]], notice: gr.HTML, idle: Callable[[], Updates]
+) -> Callable[..., Iterator[Updates]]:
+    """The guarded `handler` of an event; `stopper` of the same `place` of the page ends it between two updates."""
+    steps_of = guarded(handler, notice, idle)
+
+    def handle(request: gr.Request, *values: Any) -> Iterator[Updates]:
+        with stoppable(_key(request, place)) as this:
+            with closing(steps_of(*values)) as steps:
+                for step in steps:
+                    yield step
+                    if this.stops.is_set():
+                        break
+            if this.stops.is_set():
+                yield {notice: render.info(STOPPED), **idle()}
+
+    return handle
+
+
+def stopper(place: str) -> Callable[[gr.Request], None]:
+    """An event handler that stops what `until_stopped` runs at `place` of the same page."""
+
+    def handle(request: gr.Request) -> None:
+        stop(_key(request, place))
+
+    return handle
+
+
+def _key(request: gr.Request, place: str) -> str:
+    return f"{request.session_hash}/{place}"

@@ -13,8 +13,8 @@ from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader
 from playground.tasks import Field, Task
 from playground.types import Row
-from playground.ui import batch, languages, picker, render, rows, text_file
-from playground.ui.notices import Updates, guarded
+from playground.ui import batch, languages, picker, render, rows, stopping, text_file
+from playground.ui.notices import Updates
 
 LINES_OF_BOX = 7
 
@@ -159,29 +159,25 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
             yield {parts.result: view}
         yield {parts.notice: ""}
 
+    def cleared(request: gr.Request) -> Updates:
+        stop(request)
+        emptied = {part: field.default for part, field in zip(parts.fields, task.inputs, strict=True)}
+        return {**emptied, parts.result: _nothing_yet(task), parts.notice: "", **idle()}
+
+    stop = stopping.stopper(task.name)
     boxes = [part for part in parts.fields if isinstance(part, gr.Textbox)]
     outputs = [parts.result, parts.notice, parts.run, parts.stop]
-    running = gr.on(
+    gr.on(
         [parts.run.click, *(box.submit for box in boxes)],
-        guarded(answer, parts.notice, idle),
+        stopping.until_stopped(task.name, answer, parts.notice, idle),
         [*parts.fields, parts.picker, parts.compare],
         outputs,
         show_progress="hidden",
         api_visibility="private",
         trigger_mode="once",
     )
-    parts.stop.click(
-        lambda: {parts.notice: render.info("Stopped."), **idle()},
-        outputs=[parts.notice, parts.run, parts.stop],
-        cancels=[running],
-        **QUIET,
-    )
-    parts.clear.click(
-        lambda: (*(field.default for field in task.inputs), _nothing_yet(task), "", *idle().values()),
-        outputs=[*parts.fields, parts.result, parts.notice, parts.run, parts.stop],
-        cancels=[running],
-        **QUIET,
-    )
+    parts.stop.click(stop, **QUIET)
+    parts.clear.click(cleared, outputs=[*parts.fields, *outputs], **QUIET)
 
 
 def views(

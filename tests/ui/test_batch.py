@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import gradio as gr
 import pytest
 
@@ -77,7 +79,7 @@ def test_a_broken_file_is_one_sentence(loader, engine, adapters, tmp_path):
     path = tmp_path / "empty.csv"
     path.write_bytes(b"")
     process = handler(loader)
-    updates = list(process(str(path), "jsonl", "none"))
+    updates = list(process(SimpleNamespace(session_hash="page"), str(path), "jsonl", "none"))
     shown = " ".join(str(value) for update in updates for value in update.values())
     assert "empty.csv is empty" in shown
 
@@ -87,7 +89,7 @@ def test_a_file_gives_a_file_in_the_same_order(loader, engine, adapters, tmp_pat
     path.write_text("c\na\nb\n", encoding="utf-8")
     process = handler(loader)
     written = None
-    for update in process(str(path), "jsonl", "none"):
+    for update in process(SimpleNamespace(session_hash="page"), str(path), "jsonl", "none"):
         for value in update.values():
             if isinstance(value, gr.File) and value.value:
                 written = value.value

@@ -99,7 +99,7 @@ def test_stop_ends_the_answer_with_a_mark(loader, answers):
     next(shown)
     stopping._under_way["page"].stops.set()
     rest = list(shown)
-    assert chat_tab.STOPPED in html_of(rest[-1][-1]["content"])
+    assert stopping.STOPPED in html_of(rest[-1][-1]["content"])
     assert "there" not in text_of(rest[-1][-1]["content"])
     assert answers.closed
     assert not stopping.is_under_way("page")
