@@ -1,9 +1,11 @@
 """A chat about texts: each message is routed to a task, whose adapter answers; no page and no HTML here."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
@@ -14,11 +16,14 @@ from playground.chat.phrases import phrase, with_commands
 from playground.chat.router import MAX_INSTRUCTION_WORDS, route
 from playground.chat.talk import can_talk, talk
 from playground.data.text import clean_text, scrub
-from playground.engine.engine import Engine
 from playground.engine.predict import Prediction, predict_stream
 from playground.errors import InputError
 from playground.tasks import get_task
 from playground.types import Row
+
+if TYPE_CHECKING:
+    # The page imports this module; torch may come later, together with the engine.
+    from playground.engine.engine import Engine
 
 FOOTER = "\n\n— "
 """Between the body of a reply and the line that says who answered, where both are one text."""

@@ -1,14 +1,21 @@
 """Free conversation, with a backbone that has a chat template or with an adapter trained on dialogue."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from playground.adapters.record import AdapterRecord
-from playground.engine.decode import Decoding
-from playground.engine.engine import Engine
 from playground.engine.predict import predict_stream
+from playground.engine.requests import Decoding
+from playground.engine.zerogpu import on_gpu
 from playground.tasks import get_task
+
+if TYPE_CHECKING:
+    # The page imports this module; torch may come later, together with the engine.
+    from playground.engine.engine import Engine
 
 MAX_NEW_TOKENS = 512
 DECODING = Decoding(max_new_tokens=MAX_NEW_TOKENS, repetition_penalty=1.05)
@@ -42,6 +49,7 @@ def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Iterat
             yield str(prediction.row.get(task.output) or "")
 
 
+@on_gpu
 def _with_template(engine: Engine, turns: Sequence[Turn], message: str) -> Iterator[str]:
     room = engine.backbone.max_positions - MAX_NEW_TOKENS
     kept = alternating([*turns, {"role": "user", "content": message}])

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from playground import settings
 from playground.adapters.record import check_name
+from playground.engine import zerogpu
 from playground.errors import BusyError, DataError, InputError, PlaygroundError
 from playground.tasks import get_task
 from playground.training.config import RunConfig
@@ -193,7 +194,6 @@ def _safe_name(name: str) -> str:
 
 
 def _spawn(folder: Path) -> None:
-    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         with (folder / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(
@@ -202,7 +202,7 @@ def _spawn(folder: Path) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                env=_environment(),
             )
     except OSError as err:
         message = f"The training process could not be started ({err.strerror}); try again later."
@@ -211,6 +211,13 @@ def _spawn(folder: Path) -> None:
     _children[folder.name] = child
     # Waiting for a child is what removes it from the table of processes once it has ended.
     threading.Thread(target=child.wait, name=f"reaper of {child.pid}", daemon=True).start()
+
+
+def _environment() -> dict[str, str]:
+    """Of the worker. A ZeroGPU Space lends its GPU to the app's process alone, so the worker must not count on it."""
+    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in os.environ.items() if name != zerogpu.VARIABLE}
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _is_alive(folder: Path, state: RunState) -> bool:

@@ -29,6 +29,16 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   }, true);
 
+  // Arrow keys go along the tabs; Enter or Space opens the one that has the focus.
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target instanceof Element && event.target.closest('[role="tab"]');
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!tab || !step) return;
+    const tabs = [...tab.closest('[role="tablist"]').querySelectorAll('[role="tab"]')].filter((one) => one.offsetParent);
+    tabs.at((tabs.indexOf(tab) + step) % tabs.length).focus();
+    event.preventDefault();
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target instanceof Element && event.target.closest(".pg-copy");
     if (!button) return;

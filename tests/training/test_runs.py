@@ -228,3 +228,12 @@ def test_events_become_the_state(started):
     state = after(state, {"event": "evaluated", "of": "base", "rows": 2, "all": 4})
     assert (state.state, state.fraction, state.adapter) == ("evaluating", 0.5, "lamps")
     assert "2 of 4" in state.message
+
+
+def test_the_worker_does_not_count_on_the_gpu_that_a_space_lends_to_the_app(monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    environment = runs._environment()
+    assert "SPACES_ZERO_GPU" not in environment
+    assert environment["PYTHONPATH"].endswith("/elsewhere")
+    assert environment["PATH"] == os.environ["PATH"]

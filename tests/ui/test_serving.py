@@ -1,9 +1,13 @@
+import subprocess
+import sys
+
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from playground import settings
 from playground.ui import serving
 
 
@@ -75,3 +79,10 @@ def test_what_would_leak_is_switched_off():
     options = serving.launch_options("127.0.0.1", None)
     assert not any(options[name] for name in ("run_history", "share", "show_error", "enable_monitoring", "ssr_mode"))
     assert options["footer_links"] == ["api"]
+
+
+def test_the_page_needs_no_heavy_library_to_open():
+    heavy = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
+    code = f"import sys, playground.ui.serving; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=settings.REPOSITORY, text=True)
+    assert found.strip() == "[]"
