@@ -11,6 +11,7 @@ from typing import Any, Literal
 from playground.adapters import store
 from playground.adapters.card import base_model, card
 from playground.adapters.record import CARD_FILE, AdapterRecord, hash_files, write_record
+from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import (
     automatic_quantization,
     checksum,
@@ -245,6 +246,8 @@ def command_line(config: RunConfig) -> str:
         words += ["--column", shlex.quote(f"{name}={column}")]
     if config.validation:
         words += ["--validation", shlex.quote(config.validation)]
+    if config.backbone != EMBEDDED_ID:
+        words += ["--backbone", shlex.quote(config.backbone)]
     words += ["--preset", config.preset]
     for option in ("rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length", "attention"):
         words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from playground.adapters import store
+from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import load
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
@@ -171,3 +172,9 @@ def test_the_command_makes_the_same_run_again(make_run_config):
     assert (options.task, str(options.data), options.name) == ("classify", "my rows.csv", "lamps")
     assert (options.epochs, options.seed, options.compile, options.dropout) == (2.5, 3, True, 0.1)
     assert (options.quantization, str(options.validation), options.max_length) == ("4-bit", "held out.csv", 32)
+
+
+def test_the_command_names_a_backbone_that_is_not_the_embedded_one(make_run_config):
+    config = make_run_config()
+    assert f"--backbone {shlex.quote(config.backbone)} " in command_line(config)
+    assert "--backbone" not in command_line(replace(config, backbone=EMBEDDED_ID))
