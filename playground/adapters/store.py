@@ -56,9 +56,14 @@ def find(task: str, name: str) -> AdapterRecord:
     raise AdapterError(f"There is no adapter '{name}' for the task '{task}'; {hint}")
 
 
-def default_adapter(task: str) -> AdapterRecord | None:
-    """The one chosen when nobody chose: the first shipped one, else the newest own one."""
-    return next(iter(list_adapters(task)), None)
+def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord | None:
+    """The one chosen when nobody chose: the first shipped one made for that backbone, else the newest own one.
+
+    Args:
+        backbone_id: None is the backbone that the app loads.
+    """
+    wanted = backbone_id or settings.backbone_id()
+    return next((record for record in list_adapters(task) if record.backbone["id"] == wanted), None)
 
 
 def verify(record: AdapterRecord) -> None:

@@ -151,15 +151,6 @@ def body_of(content: str) -> str:
     return content.rsplit(FOOTER, 1)[0]
 
 
-def fitting_adapter(engine: Engine, task: str) -> AdapterRecord | None:
-    """The default adapter of `task` among those made for the loaded backbone."""
-    loaded = (engine.backbone.id, engine.backbone.checksum)
-    fitting = (
-        record for record in store.list_adapters(task) if (record.backbone["id"], record.backbone["checksum"]) == loaded
-    )
-    return next(fitting, None)
-
-
 def _after(intent: Intent, context: Context) -> Context:
     if intent.problem or intent.task in ("help", "talk"):
         return context
@@ -234,7 +225,7 @@ def _languages(intent: Intent, text: str) -> tuple[str, str] | str:
 
 def _predicted(engine: Engine, task_name: str, row: Row) -> Iterator[Reply]:
     task = get_task(task_name)
-    adapter = fitting_adapter(engine, task_name)
+    adapter = store.default_adapter(task_name, engine.backbone.id)
     with closing(predict_stream(engine, task, row, adapter)) as predictions:
         for prediction in predictions:
             text = prediction.error or _in_words(task.shape, prediction.row.get(task.output), prediction.row)

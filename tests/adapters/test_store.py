@@ -60,11 +60,12 @@ def test_shipped_adapters_come_first_and_own_ones_newest_first(save_tiny_adapter
     save_tiny_adapter(name="shipped", folder=no_shipped_adapters / "sentiment" / "shipped")
     listed = list_adapters("sentiment")
     assert [(r.name, r.origin) for r in listed] == [("shipped", "shipped"), ("new", "own"), ("old", "own")]
-    assert default_adapter("sentiment").name == "shipped"
+    assert default_adapter("sentiment", "tiny").name == "shipped"
+    assert default_adapter("sentiment", "another") is None
 
 
 def test_without_adapters_there_is_no_default():
-    assert default_adapter("sentiment") is None
+    assert default_adapter("sentiment", "tiny") is None
 
 
 def test_an_unknown_name_is_answered_with_near_ones(save_tiny_adapter):

@@ -60,7 +60,8 @@ def predicted() -> Callable[..., Prediction]:
 
 @pytest.fixture
 def adapters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[AdapterRecord]:
-    """The adapters that the store lists; a test may add some and remove some."""
+    """The adapters that the store lists, all for the app's backbone; a test may add some and remove some."""
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", "tiny")
     records: list[AdapterRecord] = []
     for task, name, origin in (("sentiment", "multilingual", "shipped"), ("classify", "reviews", "own")):
         folder = tmp_path / task / name
