@@ -17,9 +17,11 @@ class Int8Linear(nn.Module):
         scale = weight.abs().amax(dim=1).clamp(min=1e-8) / 127
         self.register_buffer("weight_int8", torch.round(weight / scale[:, None]).to(torch.int8), persistent=False)
         self.register_buffer("scale", scale.to(torch.bfloat16), persistent=False)
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().float(), persistent=False)
 
     def forward(self, states: Tensor) -> Tensor:
         """Maps (..., H) to fp32 (..., V)."""
         flat = states.reshape(-1, states.shape[-1]).to(torch.bfloat16)
         logits = torch._weight_int8pack_mm(flat, self.weight_int8, self.scale)
-        return logits.float().reshape(*states.shape[:-1], -1)
+        logits = logits.float().reshape(*states.shape[:-1], -1)
+        return logits if self.bias is None else logits + self.bias

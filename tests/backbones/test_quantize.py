@@ -15,6 +15,14 @@ def test_logits_stay_close_to_those_of_the_full_weights():
     assert (exact.argmax(-1) == rounded.argmax(-1)).float().mean() > 0.9
 
 
+def test_a_bias_is_kept():
+    torch.manual_seed(0)
+    linear = nn.Linear(32, 100)
+    linear.bias.data += 50
+    states = torch.randn(5, 32)
+    assert torch.allclose(Int8Linear(linear)(states), linear(states), atol=0.1)
+
+
 def test_no_row_of_a_batch_depends_on_another():
     torch.manual_seed(0)
     layer = Int8Linear(nn.Linear(32, 100, bias=False))
