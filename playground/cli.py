@@ -1,25 +1,28 @@
 """The command line: ``python -m playground predict|evaluate|train|adapters|serve``.
 
-A person's mistake prints one line on stderr and exits with 2.
+A person's mistake prints one line on stderr and exits with 2; a training run whose slice of time is over exits with 3.
 """
 
 import argparse
 import contextlib
 import json
+import math
+import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
 from playground.adapters import store
-from playground.adapters.record import AdapterRecord, check_name
+from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
 from playground.data.batch import read_inputs
 from playground.data.text import join_surrogates
-from playground.errors import InputError, PlaygroundError
+from playground.errors import InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.tasks import Task, get_task, list_tasks
 from playground.types import Row
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from playground.engine.engine import Engine
 
 USER_ERROR = 2
+PAUSED = 3
 INTERRUPTED = 130
 LOADING_FROM = 0.9
 
@@ -43,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+    except Paused as err:
+        print(err, file=sys.stderr)
+        return PAUSED
     except PlaygroundError as err:
         print(" ".join(str(err).split()), file=sys.stderr)
         return USER_ERROR
@@ -126,6 +133,10 @@ def _add_train(commands: Any) -> None:
     ):
         parser.add_argument(f"--{name}", type=kind, help=meaning)
     parser.add_argument("--attention", choices=("causal", "bidirectional"))
+    parser.add_argument(
+        "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
+    )
+    parser.add_argument("--slice-s", type=float, help="pause after that many seconds (exit status 3)")
     parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
     parser.add_argument("--description", help="a sentence for the card")
     parser.add_argument("--licence", help="licence of the rows, for the card")
@@ -148,6 +159,12 @@ def _add_adapters(commands: Any) -> None:
         action = actions.add_parser(name, help=meaning)
         action.add_argument("adapter", metavar="TASK/NAME")
         action.set_defaults(run=run)
+    measuring = actions.add_parser("measure", help="measure an adapter and the base; record and card get the figures")
+    measuring.add_argument("adapter", metavar="TASK/NAME")
+    measuring.add_argument("--data", required=True, type=Path, help="rows that it was not trained on")
+    measuring.add_argument("--max-rows", type=int, default=500, help="a balanced sample of that many (default 500)")
+    measuring.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    measuring.set_defaults(run=_measure_adapter)
     exporting = actions.add_parser("export", help="write an adapter as zip")
     exporting.add_argument("adapter", metavar="TASK/NAME")
     exporting.add_argument("--output", type=Path, default=Path(), help="zip file or folder (default: here)")
@@ -292,7 +309,9 @@ def _train(options: argparse.Namespace) -> None:
             )
         },
     )
-    record = finetune(config, _say_event, lambda: "")
+    deadline = time.monotonic() + (options.slice_s or math.inf)
+    state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
+    record = finetune(config, _say_event, lambda: "pause" if time.monotonic() >= deadline else "", state)
     if options.json:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
@@ -348,13 +367,27 @@ def _list_adapters(options: argparse.Namespace) -> None:
 
 
 def _show_adapter(options: argparse.Namespace) -> None:
-    print((_named(options).path / "README.md").read_text(encoding="utf-8"))
+    print((_named(options).path / CARD_FILE).read_text(encoding="utf-8"))
 
 
 def _verify_adapter(options: argparse.Namespace) -> None:
     record = _named(options)
     store.verify(record)
     print(f"{record.task}/{record.name} is whole.")
+
+
+def _measure_adapter(options: argparse.Namespace) -> None:
+    from playground.training.corpus import load_corpus
+    from playground.training.finetune import measure
+
+    record = _named(options)
+    store.verify(record)
+    held_out = load_corpus(options.data, record.task, {}, options.max_rows, options.seed).rows
+    words = ["python -m playground adapters measure", options.adapter, "--data", shlex.quote(str(options.data))]
+    command = " ".join([*words, f"--max-rows {options.max_rows} --seed {options.seed}"])
+    said = f"{len(held_out)} rows of {options.data.name}"
+    measured = measure(record, held_out, _say_event, lambda: "", data=said, command=command)
+    print((measured.path / CARD_FILE).read_text(encoding="utf-8"))
 
 
 def _remove_adapter(options: argparse.Namespace) -> None:

@@ -29,5 +29,9 @@ class BusyError(PlaygroundError):
     """The waiting line is full; try again later."""
 
 
+class Paused(PlaygroundError):
+    """The work was interrupted on request and can go on later; the message says how."""
+
+
 class Cancelled(PlaygroundError):
     """The work was stopped on request."""

@@ -47,6 +47,11 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def checkpoints() -> Path:
+    """One folder a training run of the command line that was not finished."""
+    return home() / "checkpoints"
+
+
 def on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 

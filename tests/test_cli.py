@@ -143,6 +143,27 @@ def test_train_makes_an_adapter_that_predicts(run, tmp_path):
     assert_mistake(again, "already an adapter or a run called 'lamps'")
 
 
+def test_a_training_run_in_slices_goes_on_with_the_same_command(run, tmp_path):
+    data = tmp_path / "lamps.csv"
+    data.write_text("what,label\n" + "".join(f"lamp {n},{'keep' if n % 2 else 'return'}\n" for n in range(20)))
+    words = ("train", "classify", "--data", data, "--name", "lamps", "--preset", "quick", "--max-length", 32)
+    paused = run(*words, "--slice-s", 0.01)
+    assert paused.code == 3
+    assert "Paused after" in paused.err
+    assert run(*words).code == 0
+    assert store.find("classify", "lamps").training["steps"] == 4
+
+
+def test_an_adapter_can_be_measured_again(run, adapter, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": f"row {n}", "label": "positive"}) + "\n" for n in range(6)))
+    measured = run("adapters", "measure", "sentiment/mine", "--data", rows, "--max-rows", 5)
+    assert measured.code == 0, measured.err
+    assert "| macro\\_f1 |" in measured.out
+    assert "--max-rows 5" in measured.out
+    assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
+
+
 def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
     (adapter.path / "README.md").write_text("# The card\n")
     (listed,) = lines(run("adapters", "list", "--json").out)

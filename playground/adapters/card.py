@@ -154,7 +154,9 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     header = header if base is None else (*header[:2], f"{header[2]} (n = {base['n']:,})")
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
-    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval."
+    command = metrics.get("command")
+    again = f" Measured with:\n\n{_fenced(command, 'sh')}" if command else ""
+    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
 def _value(scores: Mapping[str, Any] | None, name: str) -> str:

@@ -1,7 +1,6 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
 import shlex
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -24,10 +23,11 @@ from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
-from playground.errors import Cancelled, DataError
+from playground.errors import Cancelled, DataError, Paused
 from playground.evaluation.metrics import by_language
 from playground.evaluation.report import compare
 from playground.tasks import Task, get_task
+from playground.training.checkpoint import Checkpoint, Position
 from playground.training.config import RunConfig
 from playground.training.corpus import load_corpus, sample
 from playground.training.features import build_features, head_labels
@@ -37,7 +37,12 @@ from playground.types import Row
 
 Emit = Callable[[dict[str, Any]], None]
 """Receives events: ``{"event": name, ...}``, JSON-able."""
-StopWish = Literal["", "keep", "discard"]
+StopWish = Literal["", "pause", "keep", "discard"]
+MUST_STAY = (
+    *("task", "data", "columns", "backbone", "quantization", "rank", "alpha", "dropout", "learning_rate"),
+    *("batch_size", "epochs", "max_rows", "max_length", "attention", "time_limit_s", "seed"),
+)
+"""Settings that decide on the weights, step by step."""
 MIN_LANGUAGE_ROWS = 20
 """A language with fewer held-out rows gets no line of its own in the card."""
 
@@ -51,12 +56,18 @@ class Material:
     loaded: LoadedRows
 
 
-def finetune(config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish]) -> AdapterRecord:
+def finetune(
+    config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish], checkpoints: Path | None = None
+) -> AdapterRecord:
     """Trains, saves and measures the adapter that `config` asks for.
 
     The adapter is saved, and can be used, before it is measured; its record then gets the metrics.
 
+    Args:
+        checkpoints: folder of the run's state; a run that was cut or paused goes on from there.
+
     Raises:
+        Paused: the wish was to pause; the same call goes on.
         PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
     """
     task = get_task(config.task)
@@ -74,23 +85,33 @@ def finetune(config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish]) -
     emit({"event": "features", "features": len(built.features), "truncated_rows": built.num_truncated})
     trainee = build_trainee(config, task.shape, source, len(labels))
     emit({"event": "phase", "phase": "training", "message": "Training"})
-    began = time.monotonic()
-    steps = train(
+    checkpoint = Checkpoint(checkpoints, _must_stay(config, len(built.features))) if checkpoints else None
+    position = train(
         trainee,
         built.features,
         config,
         tokenizer.pad_token_id,
         on_step=lambda step: emit(_step_event(step)),
         should_stop=lambda: bool(stop_wish()),
+        checkpoint=checkpoint,
     )
-    if stop_wish() == "discard" or steps == 0:
+    if stop_wish() == "pause":
+        raise Paused(f"Paused after {position.steps} steps; start it again with the same settings to go on.")
+    if stop_wish() == "discard" or position.steps == 0:
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
-    record = _record(config, task, labels, source, material, time.monotonic() - began, steps)
+    record = _record(config, task, labels, source, material, position)
     record = save(trainee, record)
     del trainee
+    if checkpoint:
+        checkpoint.remove()
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return measure(record, material.held_out, config, emit, stop_wish)
+    return measure(record, material.held_out, emit, stop_wish)
+
+
+def _must_stay(config: RunConfig, num_features: int) -> dict[str, Any]:
+    """What a run that goes on must have in common with its beginning."""
+    return {name: getattr(config, name) for name in MUST_STAY} | {"training examples": num_features}
 
 
 def read_material(config: RunConfig, task: Task) -> Material:
@@ -124,12 +145,23 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
 
 
 def measure(
-    record: AdapterRecord, held_out: Sequence[Row], config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish]
+    record: AdapterRecord,
+    held_out: Sequence[Row],
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+    *,
+    data: str = "",
+    command: str = "",
 ) -> AdapterRecord:
-    """Compares base and adapter on the same held-out rows and writes the figures into record and card."""
+    """Compares base and adapter on the same held-out rows and writes the figures into record and card.
+
+    Args:
+        data: what the rows are, where they do not come from the adapter's own data.
+        command: what measures the same again, where training does not.
+    """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
-    engine = Engine(load(config.backbone, automatic_quantization(), lambda *_: None))
+    engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     try:
         inputs = [_without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
@@ -144,8 +176,10 @@ def measure(
     languages = by_language(task, list(held_out), tuned)
     metrics = {key: report[key] for key in ("base", "adapter") if report[key] is not None} | {
         "by_language": {lang: scores.as_dict() for lang, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS},
-        "data": f"{len(held_out)} held-out rows of {record.training['data']}",
+        "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
     }
+    if command:
+        metrics["command"] = command
     measured = replace(record, metrics=metrics)
     write_record(measured, record.path)
     (record.path / CARD_FILE).write_text(card(measured), encoding="utf-8")
@@ -197,8 +231,7 @@ def _record(
     labels: Sequence[str],
     source: str,
     material: Material,
-    wall_time_s: float,
-    steps: int,
+    position: Position,
 ) -> AdapterRecord:
     languages = sorted({code for row in material.training for code in _languages(row)})
     return AdapterRecord(
@@ -219,13 +252,13 @@ def _record(
         training={
             "data": config.data_description or config.data_name or Path(config.data).name,
             "licence": config.licence,
-            "rows": min(len(material.training), steps * config.batch_size),
+            "rows": min(len(material.training), position.steps * config.batch_size),
             "seed": config.seed,
-            "wall_time_s": round(wall_time_s, 1),
+            "wall_time_s": round(position.elapsed_s, 1),
             "command": command_line(config),
             "preset": config.preset,
             "languages": languages,
-            "steps": steps,
+            "steps": position.steps,
             "quantization": config.quantization,
         },
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from playground.backbones.loading import fast_bfloat16
 from playground.errors import PlaygroundError
+from playground.training.checkpoint import Checkpoint, Position
 from playground.training.config import RunConfig
 from playground.training.features import Feature
 from playground.training.trainee import Trainee, collate
@@ -20,6 +22,7 @@ from playground.training.trainee import Trainee, collate
 WARM_UP = 0.06
 BATCHES_A_BUCKET = 50
 MAX_GRADIENT_NORM = 1.0
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,55 +47,70 @@ def train(
     pad_id: int,
     on_step: Callable[[Step], None],
     should_stop: Callable[[], bool],
-) -> int:
-    """Trains in place until the epochs or the time are over or `should_stop` says so; returns the steps done.
+    checkpoint: Checkpoint | None = None,
+) -> Position:
+    """Trains in place until the epochs or the time are over or `should_stop` says so; returns how far it came.
+
+    With a `checkpoint` it goes on where that one is, saves the state now and then and at the end, and comes to the
+    same weights as a run without a break. Steps and time are counted over all parts.
 
     Raises:
-        PlaygroundError: the loss is no number any more.
+        PlaygroundError: the loss is no number any more, or the checkpoint is damaged or of another run.
     """
     torch.manual_seed(config.seed)
     accelerator = Accelerator(mixed_precision="bf16" if fast_bfloat16() else "no", cpu=not torch.cuda.is_available())
-    optimizer = AdamW([p for p in trainee.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01)
+    adamw = AdamW([p for p in trainee.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01)
     steps = max(math.ceil(config.epochs * len(features) / config.batch_size), 1)
-    began = time.monotonic()
-    share = 0.0
-    scheduler = LambdaLR(optimizer, lambda _: schedule(share))
-    model, optimizer = accelerator.prepare(trainee, optimizer)
+    model, optimizer = accelerator.prepare(trainee, adamw)
     model.train()
-    done = tokens = 0
-    for batch in batches(features, config, steps):
+    start = position = checkpoint.load(trainee, optimizer) if checkpoint else Position()
+    share = share_done(start, steps, config)
+    scheduler = LambdaLR(adamw, lambda _: schedule(share))
+    began = saved = time.monotonic()
+    for batch in islice(batches(features, config, steps), start.steps, None):
         if share >= 1.0 or should_stop():
             break
         tensors = {key: value.to(accelerator.device) for key, value in collate(batch, pad_id).items()}
         loss = model(**tensors)
         if not torch.isfinite(loss):
             raise PlaygroundError(
-                f"The loss became {loss.item()} at step {done + 1}; try a learning rate below {config.learning_rate}."
+                f"The loss became {loss.item()} at step {position.steps + 1}; try a learning rate below "
+                f"{config.learning_rate}."
             )
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        done += 1
-        tokens += sum(len(feature.input_ids) for feature in batch)
-        elapsed = time.monotonic() - began
-        share = done / steps
-        if config.time_limit_s:
-            share = max(share, elapsed / config.time_limit_s)
+        tokens = position.tokens + sum(len(feature.input_ids) for feature in batch)
+        position = Position(position.steps + 1, tokens, start.elapsed_s + time.monotonic() - began)
+        share = share_done(position, steps, config)
         scheduler.step()
-        on_step(
-            Step(
-                step=done,
-                steps=steps,
-                loss=loss.item(),
-                learning_rate=scheduler.get_last_lr()[0],
-                gradient_norm=float(norm),
-                tokens_per_s=tokens / elapsed,
-                eta_s=max(elapsed / max(share, 1e-9) - elapsed, 0.0),
-                elapsed_s=elapsed,
-            )
-        )
-    return done
+        on_step(_told(position, steps, share, loss.item(), scheduler.get_last_lr()[0], float(norm)))
+        if checkpoint and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoint.save(trainee, optimizer, position)
+            saved = time.monotonic()
+    if checkpoint and position != start:
+        checkpoint.save(trainee, optimizer, position)
+    return position
+
+
+def share_done(position: Position, steps: int, config: RunConfig) -> float:
+    """Part of the run that is over, by steps or by the time limit, whichever is nearer to its end."""
+    by_time = position.elapsed_s / config.time_limit_s if config.time_limit_s else 0.0
+    return max(position.steps / steps, by_time)
+
+
+def _told(position: Position, steps: int, share: float, loss: float, learning_rate: float, norm: float) -> Step:
+    return Step(
+        step=position.steps,
+        steps=steps,
+        loss=loss,
+        learning_rate=learning_rate,
+        gradient_norm=norm,
+        tokens_per_s=position.tokens / position.elapsed_s,
+        eta_s=max(position.elapsed_s / max(share, 1e-9) - position.elapsed_s, 0.0),
+        elapsed_s=position.elapsed_s,
+    )
 
 
 def schedule(share: float) -> float:

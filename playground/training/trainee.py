@@ -82,6 +82,7 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     Raises:
         BackboneError: its architecture can't be trained for `shape`.
     """
+    torch.manual_seed(config.seed)
     settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
     family = family_of(settings)
     if family == "encoder-decoder" or (shape == "generate" and family == "encoder"):

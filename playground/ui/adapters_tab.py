@@ -45,10 +45,10 @@ def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revisi
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         record = transfer.import_zip(Path(path))
-        yield {notice: _welcome(loader, record), revision: number + 1, archive: None}
+        yield {notice: _welcome(loader, record), revision: number + 1}
 
     archive.upload(
-        guarded(bring_in, notice),
+        guarded(bring_in, notice, lambda: {archive: None}),
         [archive, revision],
         [notice, revision, archive],
         show_progress="hidden",
@@ -126,4 +126,5 @@ def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number
 
     ask.click(lambda: asked(is_asked=True), outputs=[ask, sure, keep], **QUIET)
     keep.click(lambda: asked(is_asked=False), outputs=[ask, sure, keep], **QUIET)
-    sure.click(guarded(delete, notice), outputs=[notice, revision], **QUIET)
+    # Queued, unlike QUIET events: only then does the page hear that the revision has changed.
+    sure.click(guarded(delete, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private")

@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from playground.adapters import store
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import load
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
-from playground.errors import AdapterError, Cancelled, DataError
+from playground.errors import AdapterError, Cancelled, DataError, Paused
 from playground.tasks import get_task
 from playground.training import finetune as finetune_module
-from playground.training.finetune import command_line, finetune
+from playground.training.corpus import load_corpus
+from playground.training.finetune import command_line, finetune, measure
 
 
 def never():
@@ -178,3 +180,35 @@ def test_the_command_names_a_backbone_that_is_not_the_embedded_one(make_run_conf
     config = make_run_config()
     assert f"--backbone {shlex.quote(config.backbone)} " in command_line(config)
     assert "--backbone" not in command_line(replace(config, backbone=EMBEDDED_ID))
+
+
+def test_a_paused_run_goes_on_to_the_same_adapter_as_one_without_a_break(make_run_config, tmp_path):
+    whole = finetune(make_run_config("whole", dropout=0.1), lambda event: None, never)
+    config, steps = make_run_config("cut", dropout=0.1), [0]
+
+    def note(event):
+        if event["event"] == "step":
+            steps.append(event["step"])
+
+    for last in (2, 3):
+        with pytest.raises(Paused, match=f"after {last} steps"):
+            finetune(config, note, lambda last=last: "pause" if steps[-1] >= last else "", tmp_path / "state")
+        assert [record.name for record in store.list_adapters("classify")] == ["whole"]
+    cut = finetune(config, note, never, tmp_path / "state")
+    assert steps == list(range(whole.training["steps"] + 1))
+    ours, theirs = (load_file(record.path / "adapter_model.safetensors") for record in (cut, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert cut.training["steps"] == whole.training["steps"]
+    assert not list((tmp_path / "state").iterdir())
+
+
+def test_measuring_again_writes_figures_and_command_into_record_and_card(trained, reviews):
+    record, _ = trained
+    rows = load_corpus(reviews, "classify", {}, 10, 0).rows
+    measure(record, rows, lambda event: None, never, data="10 other rows", command="measure it")
+    found = store.find("classify", "lamps")
+    assert found.metrics["adapter"]["n"] == 10
+    text = (found.path / "README.md").read_text(encoding="utf-8")
+    assert "10 other rows" in text
+    assert "measure it" in text
+    store.verify(found)

@@ -37,7 +37,7 @@ def config(**changes):
 def run(model, stop=lambda: False, features=FEATURES, **changes):
     steps = []
     done = train(model, features, config(**changes), 0, steps.append, stop)
-    assert len(steps) == done
+    assert len(steps) == done.steps
     return steps
 
 
@@ -68,7 +68,7 @@ def test_the_last_step_has_nearly_no_learning_rate():
 def test_the_wish_to_stop_is_granted_before_the_next_step():
     steps = []
     done = train(Line(), FEATURES, config(), 0, steps.append, lambda: len(steps) == 3)
-    assert done == 3
+    assert done.steps == 3
 
 
 def test_a_time_limit_ends_the_run_and_the_schedule():

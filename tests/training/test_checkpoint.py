@@ -1,0 +1,112 @@
+import json
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import AdamW
+
+from playground.errors import DataError, InputError
+from playground.training.checkpoint import INDEX_FILE, Checkpoint, Position
+
+SETTINGS = {"rank": 8, "data": "räder.csv", "columns": {"text": "Text"}}
+
+
+def a_model(num_steps=0, seed=0):
+    """A model of one trained and one frozen layer, and its optimizer after some steps."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1)).requires_grad_(False)
+    model[2].requires_grad_(True)
+    optimizer = AdamW(model[2].parameters(), lr=0.1)
+    learn(model, optimizer, num_steps)
+    return model, optimizer
+
+
+def learn(model, optimizer, num_steps):
+    for _ in range(num_steps):
+        model(torch.ones(2, 3)).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return Checkpoint(tmp_path / "state", SETTINGS)
+
+
+@pytest.fixture
+def saved(checkpoint):
+    checkpoint.save(*a_model(3), Position(3, 60, 1.5))
+    return checkpoint
+
+
+def test_without_a_state_the_run_begins(checkpoint):
+    assert checkpoint.load(*a_model()) == Position()
+
+
+def test_going_on_gives_the_weights_of_a_run_without_a_break(saved):
+    torch.manual_seed(99)
+    model, optimizer = a_model(seed=7)
+    for layer, same in zip(model, a_model()[0], strict=True):
+        layer.load_state_dict(same.state_dict())  # a run's frozen weights come from the backbone
+    assert saved.load(model, optimizer) == Position(3, 60, 1.5)
+    learn(model, optimizer, 4)
+    whole, _ = a_model(7)
+    assert torch.equal(model[2].weight, whole[2].weight)
+    assert torch.equal(model[2].bias, whole[2].bias)
+
+
+def test_only_the_newest_state_stays_and_nothing_after_the_end(saved):
+    saved.save(*a_model(5), Position(5, 100, 2.0))
+    assert sorted(path.name for path in saved.folder.iterdir()) == [INDEX_FILE, "step-5.safetensors"]
+    assert saved.load(*a_model()).steps == 5
+    saved.remove()
+    assert not list(saved.folder.iterdir())
+
+
+def test_a_break_while_writing_leaves_the_state_before(saved, monkeypatch):
+    monkeypatch.setattr("playground.training.checkpoint.sha256", lambda path: math.nan / 0)
+    with pytest.raises(ZeroDivisionError):
+        saved.save(*a_model(5), Position(5, 100, 2.0))
+    monkeypatch.undo()
+    assert saved.load(*a_model()).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [({"rank": 16}, "rank = 8, not 16"), ({"columns": {}}, "columns"), ({"seed": 1}, "seed = None, not 1")],
+)
+def test_the_state_of_a_run_with_other_settings_is_refused(saved, changed, says):
+    with pytest.raises(InputError, match=says):
+        Checkpoint(saved.folder, SETTINGS | changed).load(*a_model())
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-7], lambda data: b"x" + data[1:], lambda data: b""])
+def test_damaged_tensors_are_refused(saved, damage):
+    path = saved.folder / "step-3.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=r"checksum of step-3\.safetensors"):
+        saved.load(*a_model())
+
+
+def test_missing_tensors_and_a_broken_index_are_refused(saved):
+    (saved.folder / "step-3.safetensors").unlink()
+    with pytest.raises(DataError, match="can't be read"):
+        saved.load(*a_model())
+    (saved.folder / INDEX_FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="no JSON"):
+        saved.load(*a_model())
+
+
+def test_the_index_can_lead_to_no_other_folder(saved, tmp_path):
+    index = json.loads((saved.folder / INDEX_FILE).read_text(encoding="utf-8"))
+    (tmp_path / "step-9.safetensors").write_bytes((saved.folder / "step-3.safetensors").read_bytes())
+    (saved.folder / INDEX_FILE).write_text(json.dumps(index | {"file": "../step-9.safetensors"}), encoding="utf-8")
+    with pytest.raises(DataError, match="can't be read"):
+        saved.load(*a_model())
+
+
+def test_a_state_of_another_model_is_refused(saved):
+    model = nn.Linear(4, 2)
+    with pytest.raises(DataError, match="does not fit"):
+        saved.load(model, AdamW(model.parameters()))
