@@ -34,6 +34,12 @@ USER_ERROR = 2
 PAUSED = 3
 INTERRUPTED = 130
 LOADING_FROM = 0.9
+TRAINING_OPTIONS = (
+    *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
+    *("max_length", "evaluation_rows", "time_limit_s", "seed", "attention", "compile"),
+    *("description", "licence", "data_description"),
+)
+"""Settings of a run that the command line may change."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,10 +117,13 @@ def _add_evaluate(commands: Any) -> None:
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="make an adapter from rows")
     _add_task(parser)
-    parser.add_argument("--data", required=True, type=Path, help="file, folder of JSON Lines files, or * pattern")
-    parser.add_argument("--validation", type=Path, help="rows to measure on (default: some of --data)")
-    parser.add_argument("--name", required=True, help="name of the new adapter")
-    parser.add_argument("--preset", default="balanced", help="quick, balanced or best (default: %(default)s)")
+    parser.add_argument(
+        "--recipe", help="settings of a shipped adapter, by name; --data is then the folder of its data"
+    )
+    parser.add_argument("--data", type=Path, help="file, folder of JSON Lines files, or * pattern")
+    parser.add_argument("--validation", help="rows to measure on (default: some of --data)")
+    parser.add_argument("--name", help="name of the new adapter")
+    parser.add_argument("--preset", help="quick, balanced or best (default: balanced)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
     parser.add_argument("--quantization", choices=("auto", "none", "4-bit"), default="auto")
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
@@ -137,7 +146,7 @@ def _add_train(commands: Any) -> None:
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )
     parser.add_argument("--slice-s", type=float, help="pause after that many seconds (exit status 3)")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
+    parser.add_argument("--compile", action="store_true", default=None, help="torch.compile: slow start, faster steps")
     parser.add_argument("--description", help="a sentence for the card")
     parser.add_argument("--licence", help="licence of the rows, for the card")
     parser.add_argument("--data-description", help="what the rows are, for the card")
@@ -282,33 +291,14 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from playground.backbones.loading import automatic_quantization
     from playground.training.config import make_config
     from playground.training.finetune import finetune
     from playground.training.runs import is_taken
 
-    check_name(options.name)
-    if is_taken(get_task(options.task).name, options.name):
-        raise InputError(f"There is already an adapter or a run called '{options.name}'; choose another name.")
-    chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
-    config = make_config(
-        options.task,
-        options.data,
-        options.name,
-        options.preset,
-        options.backbone,
-        validation=str(options.validation) if options.validation else None,
-        columns=_columns(options.column),
-        quantization="4-bit" if chosen == "4-bit" else "none",
-        **{
-            name: getattr(options, name)
-            for name in (
-                *("rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
-                *("evaluation_rows", "time_limit_s", "seed", "attention", "compile"),
-                *("description", "licence", "data_description"),
-            )
-        },
-    )
+    config = make_config(backbone=options.backbone, **_training_settings(options))
+    check_name(config.name)
+    if is_taken(config.task, config.name):
+        raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
     record = finetune(config, _say_event, lambda: "pause" if time.monotonic() >= deadline else "", state)
@@ -316,6 +306,25 @@ def _train(options: argparse.Namespace) -> None:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
+
+
+def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says, before what its recipe says."""
+    from playground.backbones.loading import automatic_quantization
+    from playground.training.recipes import read_recipe
+
+    said = {name: getattr(options, name) for name in TRAINING_OPTIONS if getattr(options, name) is not None}
+    recipe = read_recipe(options.recipe, options.data) if options.recipe else {}
+    if recipe and recipe["task"] != get_task(options.task).name:
+        raise InputError(f"The recipe '{options.recipe}' is for {recipe['task']}, not for {options.task}.")
+    if options.data and not recipe:
+        said["data"] = options.data
+    found = {"preset": "balanced", **recipe, **said, "task": options.task, "columns": _columns(options.column)}
+    missing = [f"--{name}" for name in ("data", "name") if name not in found]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} must be given, unless there is a --recipe.")
+    chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
+    return {**found, "quantization": "4-bit" if chosen == "4-bit" else "none"}
 
 
 def _columns(pairs: Sequence[str]) -> dict[str, str]:

@@ -58,6 +58,8 @@ class RunConfig:
     data_description: str = ""
     data_name: str = ""
     """What cards and commands call `data`; empty: its path."""
+    recipe: str = ""
+    """The recipe that the other settings come from."""
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")

@@ -28,10 +28,11 @@ from playground.evaluation.metrics import by_language
 from playground.evaluation.report import compare
 from playground.tasks import Task, get_task
 from playground.training.checkpoint import Checkpoint, Position
-from playground.training.config import RunConfig
+from playground.training.config import RunConfig, make_config
 from playground.training.corpus import load_corpus, sample
 from playground.training.features import build_features, head_labels
 from playground.training.loop import Step, train
+from playground.training.recipes import read_recipe
 from playground.training.trainee import Trainee, build_trainee
 from playground.types import Row
 
@@ -43,6 +44,11 @@ MUST_STAY = (
     *("batch_size", "epochs", "max_rows", "max_length", "attention", "time_limit_s", "seed"),
 )
 """Settings that decide on the weights, step by step."""
+ALWAYS_NAMED = (
+    *("preset", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
+    "attention",
+)
+NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout")
 MIN_LANGUAGE_ROWS = 20
 """A language with fewer held-out rows gets no line of its own in the card."""
 
@@ -271,22 +277,25 @@ def _languages(row: Row) -> list[str]:
 
 
 def command_line(config: RunConfig) -> str:
-    """The command that makes this adapter again."""
-    default = RunConfig(task="", data="", name="", backbone="")
-    data = config.data_name or config.data
-    words = ["python -m playground train", config.task, "--data", shlex.quote(data), "--name", config.name]
+    """The command that makes this adapter again; where a recipe says the rest, what differs from it."""
+    words = ["python -m playground train", config.task]
+    if config.recipe:
+        words += ["--recipe", config.recipe]
+        usual = make_config(backbone=config.backbone, **read_recipe(config.recipe))
+    else:
+        usual = RunConfig(task="", data="", name="", backbone="")
+        words += ["--data", shlex.quote(config.data_name or config.data)]
+        if config.validation:
+            words += ["--validation", shlex.quote(config.validation)]
+    words += ["--name", config.name]
     for name, column in config.columns.items():
         words += ["--column", shlex.quote(f"{name}={column}")]
-    if config.validation:
-        words += ["--validation", shlex.quote(config.validation)]
     if config.backbone != EMBEDDED_ID:
         words += ["--backbone", shlex.quote(config.backbone)]
-    words += ["--preset", config.preset]
-    for option in ("rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length", "attention"):
-        words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
-    for option in ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout"):
-        if getattr(config, option) != getattr(default, option):
-            words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
-    if config.compile:
+    for option in (*ALWAYS_NAMED, *NAMED_IF_UNUSUAL):
+        value = getattr(config, option)
+        if value != getattr(usual, option) or (option in ALWAYS_NAMED and not config.recipe):
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    if config.compile and not usual.compile:
         words.append("--compile")
     return " ".join(words)

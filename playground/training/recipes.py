@@ -1,0 +1,41 @@
+"""Recipes of the shipped adapters: everything a run needs but the rows, as JSON in ``adapters/recipes``."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from playground import settings
+from playground.errors import InputError
+from playground.training.config import RunConfig
+
+DATA_FOLDER = Path("data")
+"""Where the rows are expected when nobody says where."""
+
+
+def list_recipes() -> list[str]:
+    return sorted(path.stem for path in _folder().glob("*.json"))
+
+
+def read_recipe(name: str, data: Path | None = None) -> dict[str, Any]:
+    """Settings of the recipe `name` as keywords of ``RunConfig``.
+
+    Args:
+        data: folder with the rows, in which the paths of the recipe lie.
+
+    Raises:
+        InputError: there is no such recipe, or it has a setting that runs don't know.
+    """
+    if name not in list_recipes():
+        raise InputError(f"There is no recipe '{name}'; there are {', '.join(list_recipes()) or 'none'}.")
+    recipe: dict[str, Any] = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+    unknown = recipe.keys() - {field.name for field in fields(RunConfig)}
+    if unknown:
+        raise InputError(f"The recipe '{name}' has settings that runs don't know: {', '.join(sorted(unknown))}.")
+    root = data or DATA_FOLDER
+    paths = {key: str(root / recipe[key]) for key in ("data", "validation")}
+    return {**recipe, **paths, "recipe": name}
+
+
+def _folder() -> Path:
+    return settings.shipped_adapters() / "recipes"
