@@ -23,6 +23,8 @@ WARM_UP = 0.06
 BATCHES_A_BUCKET = 50
 MAX_GRADIENT_NORM = 1.0
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+TOKENS_A_PASS = 2048
+"""A pass keeps about 2 MB for each token of the embedded backbone until its gradients are there."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,12 @@ def train(
     for batch in islice(batches(features, config, steps), start.steps, None):
         if share >= 1.0 or should_stop():
             break
-        tensors = {key: value.to(accelerator.device) for key, value in collate(batch, pad_id).items()}
-        loss = model(**tensors)
-        if not torch.isfinite(loss):
+        loss = sum(_learn(model, part, len(part) / len(batch), accelerator, pad_id) for part in passes(batch))
+        if not math.isfinite(loss):
             raise PlaygroundError(
-                f"The loss became {loss.item()} at step {position.steps + 1}; try a learning rate below "
+                f"The loss became {loss} at step {position.steps + 1}; try a learning rate below "
                 f"{config.learning_rate}."
             )
-        accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -85,13 +85,27 @@ def train(
         position = Position(position.steps + 1, tokens, start.elapsed_s + time.monotonic() - began)
         share = share_done(position, steps, config)
         scheduler.step()
-        on_step(_told(position, steps, share, loss.item(), scheduler.get_last_lr()[0], float(norm)))
+        on_step(_told(position, steps, share, loss, scheduler.get_last_lr()[0], float(norm)))
         if checkpoint and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save(trainee, optimizer, position)
             saved = time.monotonic()
     if checkpoint and position != start:
         checkpoint.save(trainee, optimizer, position)
     return position
+
+
+def passes(batch: Sequence[Feature]) -> Iterator[Sequence[Feature]]:
+    """`batch` in parts that go through the model one after the other, so that long rows don't fill the memory."""
+    size = max(TOKENS_A_PASS // max(len(feature.input_ids) for feature in batch), 1)
+    return (batch[start : start + size] for start in range(0, len(batch), size))
+
+
+def _learn(model: Trainee, part: Sequence[Feature], weight: float, accelerator: Accelerator, pad_id: int) -> float:
+    """Adds the gradients of `part`, which is `weight` of its batch, and returns its share of the batch's loss."""
+    tensors = {key: value.to(accelerator.device) for key, value in collate(part, pad_id).items()}
+    loss = model(**tensors) * weight
+    accelerator.backward(loss)
+    return loss.item()
 
 
 def share_done(position: Position, steps: int, config: RunConfig) -> float:

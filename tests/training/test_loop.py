@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from playground.errors import PlaygroundError
+from playground.training import loop
 from playground.training.config import RunConfig
 from playground.training.features import Feature
 from playground.training.loop import batches, schedule, train
@@ -108,3 +109,20 @@ def test_epochs_follow_each_other_and_a_small_last_batch_is_used():
 
 def test_fewer_rows_than_a_batch_still_make_a_step():
     assert len(run(Line(), features=FEATURES[:2], epochs=1.0)) == 1
+
+
+def test_long_rows_go_through_in_parts_with_the_same_result(monkeypatch):
+    whole, cut = Line(), Line()
+    features = [Feature([4] * (1 + number % 9), [number % 5]) for number in range(40)]
+    before = run(whole, features=features)
+    monkeypatch.setattr(loop, "TOKENS_A_PASS", 20)
+    after = run(cut, features=features)
+    assert len(cut.batches) > len(whole.batches)
+    assert all(len(batch) * len(batch[0]) <= 20 or len(batch) == 1 for batch in padded_to_longest(cut.batches))
+    assert torch.allclose(cut.weight, whole.weight, atol=1e-6)
+    assert [step.loss for step in after] == pytest.approx([step.loss for step in before], rel=1e-5)
+
+
+def padded_to_longest(batches):
+    """Without the padding to round widths."""
+    return [[ids[: max(sum(token == 4 for token in row) for row in batch)] for ids in batch] for batch in batches]
