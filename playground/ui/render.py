@@ -119,11 +119,12 @@ def entities(text: str, found: Sequence[Mapping[str, Any]]) -> str:
         return f"{hint('No entity was found in this text.')}{marked}"
     labels = sorted({str(entity["label"]) for entity in kept})
     legend = "".join(f'<li><span class="{colour_class(label)}">{escape(label)}</span></li>' for label in labels)
-    rows = [
-        (text[e["start"] : e["end"]], str(e["label"]), f"{e['start']} to {e['end']}", _optional_percent(e.get("score")))
-        for e in kept
-    ]
-    listing = table(("Entity", "Type", "Characters", "Certainty"), rows)
+    rows = [(text[e["start"] : e["end"]], str(e["label"]), f"{e['start']} to {e['end']}") for e in kept]
+    columns: tuple[str, ...] = ("Entity", "Type", "Characters")
+    if any("score" in entity for entity in kept):
+        columns = (*columns, "Certainty")
+        rows = [(*row, _optional_percent(e.get("score"))) for row, e in zip(rows, kept, strict=True)]
+    listing = table(columns, rows)
     return f'<ul class="pg-legend" aria-label="Entity types">{legend}</ul>{marked}{listing}'
 
 
