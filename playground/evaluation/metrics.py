@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.errors import DataError, InputError
+from playground.evaluation.calibration import expected_calibration_error
 from playground.evaluation.classification import score_labels
 from playground.evaluation.entities import Entity, score_entities
 from playground.evaluation.scores import Scores
@@ -34,6 +35,10 @@ def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores
     if not rows:
         raise DataError("There are no rows to measure on; give at least one.")
     scores = _SHAPES[task.shape](task, rows, [prediction.get(task.output) for prediction in predictions])
+    confidences = [max((prediction.get("scores") or {"": 0.0}).values()) for prediction in predictions]
+    if task.shape == "classify" and all(confidences):
+        is_right = [str(p[task.output]) == str(gold) for p, gold in zip(predictions, _gold(task, rows), strict=True)]
+        scores.metrics["ece"] = expected_calibration_error(confidences, is_right)
     if scores.main != task.metric:
         known = ", ".join(scores.metrics)
         raise InputError(f"The task '{task.name}' is decided by {scores.main}, not '{task.metric}' (it has {known}).")

@@ -10,6 +10,7 @@ from playground.types import Row
 TITLES = {
     "macro_f1": "Macro-F1",
     "accuracy": "Accuracy",
+    "ece": "Expected calibration error (lower is better)",
     "entity_f1": "Entity F1",
     "precision": "Precision",
     "recall": "Recall",

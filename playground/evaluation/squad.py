@@ -59,6 +59,11 @@ def score_answers(gold: Sequence[Sequence[str]], predicted: Sequence[str], langs
     return Scores(metrics=metrics, main="f1", n=len(rows), interval=interval)
 
 
+def token_f1(gold: Sequence[str], predicted: str, lang: str | None) -> float:
+    """F1 (0 to 100) of one answer against the best of the accepted ones; both empty is a hit."""
+    return _best(_token_f1, gold, predicted, lang)
+
+
 def _best(
     measure: Callable[[list[str], list[str]], float], answers: Sequence[str], predicted: str, lang: str | None
 ) -> float:

@@ -1,5 +1,6 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -7,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from playground import settings
 from playground.adapters import store
 from playground.adapters.card import base_model, card
 from playground.adapters.record import CARD_FILE, AdapterRecord, hash_files, write_record
@@ -27,6 +29,7 @@ from playground.errors import Cancelled, DataError, Paused
 from playground.evaluation.metrics import by_language
 from playground.evaluation.report import compare
 from playground.tasks import Task, get_task
+from playground.training.calibrate import fit_decision
 from playground.training.checkpoint import Checkpoint, Position
 from playground.training.config import RunConfig, make_config
 from playground.training.corpus import load_corpus, sample
@@ -49,6 +52,7 @@ ALWAYS_NAMED = (
     "attention",
 )
 NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout")
+CALIBRATION_ROWS = 400
 MIN_LANGUAGE_ROWS = 20
 """A language with fewer held-out rows gets no line of its own in the card."""
 
@@ -59,6 +63,8 @@ class Material:
 
     training: list[Row]
     held_out: list[Row]
+    spare: list[Row]
+    """Neither learnt from nor measured on: to calibrate on."""
     loaded: LoadedRows
 
 
@@ -112,7 +118,7 @@ def finetune(
     if checkpoint:
         checkpoint.remove()
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return measure(record, material.held_out, emit, stop_wish)
+    return measure(record, material.held_out, emit, stop_wish, spare=material.spare)
 
 
 def _must_stay(config: RunConfig, num_features: int) -> dict[str, Any]:
@@ -130,11 +136,19 @@ def read_material(config: RunConfig, task: Task) -> Material:
     loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
     if config.validation:
         held = load_corpus(Path(config.validation), task.name, {}, config.evaluation_rows, config.seed).rows
-        return Material(loaded.rows, held, loaded)
+        others = load_corpus(Path(config.validation), task.name, {}, settings.MAX_ROWS, config.seed).rows
+        return Material(loaded.rows, held, _spare(others, held, config.seed), loaded)
     if len(loaded.rows) < 4:
         raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
     training, held_out = split(loaded.rows, task.name, seed=config.seed)
-    return Material(training, sample(held_out, config.evaluation_rows, config.seed), loaded)
+    held = sample(held_out, config.evaluation_rows, config.seed)
+    return Material(training, held, _spare(held_out, held, config.seed), loaded)
+
+
+def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
+    """Some of `rows` that are not held out to measure on."""
+    measured = {json.dumps(row, sort_keys=True) for row in held_out}
+    return sample([row for row in rows if json.dumps(row, sort_keys=True) not in measured], CALIBRATION_ROWS, seed)
 
 
 def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
@@ -156,12 +170,14 @@ def measure(
     emit: Emit,
     stop_wish: Callable[[], StopWish],
     *,
+    spare: Sequence[Row] = (),
     data: str = "",
     command: str = "",
 ) -> AdapterRecord:
     """Compares base and adapter on the same held-out rows and writes the figures into record and card.
 
     Args:
+        spare: other rows, on which the adapter is calibrated before.
         data: what the rows are, where they do not come from the adapter's own data.
         command: what measures the same again, where training does not.
     """
@@ -169,6 +185,8 @@ def measure(
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     try:
+        decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
+        record = replace(record, decision={**record.decision, **decision})
         inputs = [_without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
         # A base that can't write has nothing to say, and none can guess labels that it has never heard of.

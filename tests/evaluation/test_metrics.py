@@ -50,7 +50,7 @@ ROWS = {
     "instruct": ({"prompt": "Say hi", "completion": "hi there"}, {"completion": "hi there"}),
 }
 METRICS = {
-    "sentiment": {"macro_f1", "accuracy"},
+    "sentiment": {"macro_f1", "accuracy", "ece"},
     "ner": {"entity_f1", "precision", "recall"},
     "qa": {"f1", "exact_match", "has_answer_f1"},
     "summarize": {"rougeL", "rouge1", "rouge2"},

@@ -1,0 +1,52 @@
+"""Numbers that turn scores into honest answers, fitted on rows that were neither trained nor measured on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEMPERATURES = np.geomspace(0.25, 8.0, 141)
+NUM_BINS = 15
+
+
+def fit_temperature(logits: NDArray[np.float64], gold: Sequence[int]) -> float:
+    """The temperature with the lowest negative log-likelihood (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Args:
+        logits: (N, L).
+        gold: index of the true label of each row.
+    """
+    rows = np.arange(len(gold))
+    losses = []
+    for temperature in TEMPERATURES:
+        scaled = logits / temperature
+        top = scaled.max(axis=1)
+        losses.append(float(np.mean(np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top - scaled[rows, gold])))
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def fit_no_answer_threshold(margins: Sequence[float], answered: Sequence[float], silent: Sequence[float]) -> float:
+    """The margin below which "no answer" is the better answer on the whole.
+
+    Args:
+        margins: of the best span over "no answer", one a row.
+        answered: metric of each row when that span is given.
+        silent: metric of each row when nothing is answered.
+    """
+    order = np.argsort(margins)
+    ordered = np.asarray(margins, dtype=np.float64)[order]
+    gain = (np.asarray(answered, dtype=np.float64) - np.asarray(silent, dtype=np.float64))[order]
+    # Place k: the k rows with the smallest margins stay without an answer.
+    totals = np.concatenate([[gain.sum()], gain.sum() - np.cumsum(gain)])
+    places = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
+    best = places[totals >= totals.max() - 1e-9]
+    return float(best[np.abs(best).argmin()])
+
+
+def expected_calibration_error(confidences: Sequence[float], is_right: Sequence[bool]) -> float:
+    """How far confidence and accuracy lie apart on average, 0 to 100, in bins of equal width."""
+    confident = np.asarray(confidences, dtype=np.float64)
+    right = np.asarray(is_right, dtype=np.float64)
+    bins = np.minimum((confident * NUM_BINS).astype(int), NUM_BINS - 1)
+    sums = np.bincount(bins, confident - right, minlength=NUM_BINS)
+    return 100 * float(np.abs(sums).sum()) / len(confident)
