@@ -139,6 +139,7 @@ def _facts(record: AdapterRecord) -> str:
         "Backbone": backbone,
         "Attention": record.attention,
         "Tokens in one window": str(record.max_length),
+        "Calibrated": ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in record.decision.items()),
         "Made": record.created,
     }
     prompt = f"\n\nPrompt:\n\n{_fenced(record.prompt)}" if record.prompt else ""

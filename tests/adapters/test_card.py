@@ -99,6 +99,11 @@ def test_the_card_tells_how_it_was_made():
         assert fact in text
 
 
+def test_the_card_names_what_was_calibrated():
+    assert "| Calibrated | no answer threshold -1.5 |" in card(replace(RECORD, decision={"no_answer_threshold": -1.5}))
+    assert "Calibrated" not in card(RECORD)
+
+
 def test_gemmas_terms_are_named_for_gemma_only():
     assert "Gemma Terms of Use" in card(RECORD)
     other = card(replace(RECORD, backbone={"id": "Qwen/Qwen3-0.6B", "checksum": ""}))
