@@ -52,7 +52,7 @@ ALWAYS_NAMED = (
     "attention",
 )
 NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout")
-CALIBRATION_ROWS = 400
+CALIBRATION_ROWS = 200
 MIN_LANGUAGE_ROWS = 20
 """A language with fewer held-out rows gets no line of its own in the card."""
 

@@ -25,7 +25,7 @@ def build(loader: EngineLoader) -> gr.Tab:
             '<p class="pg-lead">An adapter is a few megabytes that teach the backbone one task. '
             "Make your own under Fine-tune, or import one that somebody gave you.</p>"
         )
-        revision = gr.State(0)
+        revision = gr.State("")
         notice = gr.HTML()
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
@@ -40,16 +40,16 @@ def _task_choices() -> list[tuple[str, str]]:
 
 
 def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
-    def bring_in(path: str | None, number: int) -> Iterator[Updates]:
+    def bring_in(path: str | None) -> Iterator[Updates]:
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         record = transfer.import_zip(Path(path))
-        yield {notice: _welcome(loader, record), revision: number + 1}
+        yield {notice: _welcome(loader, record), revision: _revision()}
 
     archive.upload(
         guarded(bring_in, notice, lambda: {archive: None}),
-        [archive, revision],
+        archive,
         [notice, revision, archive],
         show_progress="hidden",
         api_visibility="private",
@@ -66,25 +66,35 @@ def _welcome(loader: EngineLoader, record: AdapterRecord) -> str:
     return render.info(sentence)
 
 
+def _revision() -> str:
+    """Another one whenever there are other adapters to show."""
+    usable = [f"{picker.key_of(record)} {record.origin} {record.created}" for record in store.list_adapters()]
+    return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
+
+
 def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.State) -> None:
+    # Cards are only drawn anew when others are there: a click on one that is being replaced would fail. What sets the
+    # revision is queued, since only then does the page hear that it has changed.
+    tab.select(_revision, outputs=revision, show_progress="hidden", api_visibility="private")
+
     @gr.render(
-        inputs=[shown_task, revision],
-        triggers=[tab.select, shown_task.change, revision.change],
+        inputs=[shown_task],
+        triggers=[shown_task.change, revision.change],
         show_progress="hidden",
         queue=False,
     )
-    def show(task: str, number: int) -> None:
+    def show(task: str) -> None:
         records = store.list_adapters(None if task == ALL_TASKS else task)
         if not records:
             gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
         with gr.Row(equal_height=False):
             for record in records:
-                _one(record, notice, revision, number)
+                _one(record, notice, revision)
         for folder, reason in store.list_broken():
             gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
 
 
-def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number: int) -> None:
+def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
     with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
         gr.HTML(card(record))
         outcome = gr.HTML()
@@ -97,7 +107,7 @@ def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number: int
                 guarded(lambda: _export(record, outcome, download), outcome), outputs=[outcome, download], **QUIET
             )
             if record.origin == "own":
-                _deletion(record, notice, revision, number)
+                _deletion(record, notice, revision)
 
 
 def _verify(record: AdapterRecord, outcome: gr.HTML) -> Iterator[Updates]:
@@ -112,19 +122,18 @@ def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Itera
         yield {outcome: "", download: gr.File(value=str(archive), visible=True)}
 
 
-def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State, number: int) -> None:
+def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
     ask = gr.Button("Delete", size="sm")
     sure = gr.Button(f"Delete {record.name} for good", size="sm", variant="stop", visible=False)
     keep = gr.Button("Keep", size="sm", visible=False)
 
     def delete() -> Iterator[Updates]:
         store.remove(record)
-        yield {notice: render.info(f"{record.name} was deleted."), revision: number + 1}
+        yield {notice: render.info(f"{record.name} was deleted."), revision: _revision()}
 
     def asked(*, is_asked: bool) -> tuple[gr.Button, gr.Button, gr.Button]:
         return gr.Button(visible=not is_asked), gr.Button(visible=is_asked), gr.Button(visible=is_asked)
 
     ask.click(lambda: asked(is_asked=True), outputs=[ask, sure, keep], **QUIET)
     keep.click(lambda: asked(is_asked=False), outputs=[ask, sure, keep], **QUIET)
-    # Queued, unlike QUIET events: only then does the page hear that the revision has changed.
     sure.click(guarded(delete, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private")
