@@ -192,6 +192,8 @@ class Engine:
         self._run_batch(_next_batch(passes))
         for ticket in [ticket for ticket in passes if len(ticket.logits) == len(ticket.encode_rows)]:
             self._finish(ticket, None)
+        # The next request leads the next batch, so that the many windows of one long text hold up nobody.
+        passes.rotate(-1)
         for ticket in [ticket for ticket in passes if ticket.finished.is_set()]:
             passes.remove(ticket)
 

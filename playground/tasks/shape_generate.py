@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from playground.errors import InputError
-from playground.tasks.languages import english_name
+from playground.tasks.languages import base_code, english_name
 from playground.tasks.task import Task
 from playground.tasks.windows import special_ids, tokenize
 from playground.types import Row
@@ -23,6 +23,8 @@ SENTENCE = re.compile(
     re.VERBOSE,
 )
 SENTENCE_TOKENS = 128
+WITHOUT_BLANKS = ("zh", "ja")
+"""Languages that put nothing between two sentences."""
 
 
 def fill_prompt(template: str, row: Row) -> str:
@@ -89,10 +91,13 @@ def condense(row: Row, count: Callable[[str], int], limit: int) -> Steps:
 
 
 def by_sentence(row: Row, count: Callable[[str], int]) -> Steps:
-    """Each sentence by itself; blank space and line breaks between them stay as they were."""
+    """Each sentence by itself; line breaks between them stay, and blanks are as the target language has them."""
     pieces = sentences(row["source_text"], count)
     outputs = yield [{**row, "source_text": text} for text, _ in pieces]
-    return "".join(output + gap for output, (_, gap) in zip(outputs, pieces, strict=True))
+    blank = "" if base_code(row["target_lang"]) in WITHOUT_BLANKS else " "
+    gaps = [gap if "\n" in gap else blank for _, gap in pieces]
+    gaps[-1:] = [gap for _, gap in pieces[-1:]]
+    return "".join(output + gap for output, gap in zip(outputs, gaps, strict=True))
 
 
 def sentences(text: str, count: Callable[[str], int]) -> list[tuple[str, str]]:

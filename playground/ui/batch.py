@@ -117,7 +117,8 @@ def _pace(num_done: int, num_rows: int, elapsed_s: float) -> str:
 def _report(answered: list[Prediction]) -> str:
     num_failed = sum(prediction.error is not None for prediction in answered)
     rows = "1 row was" if len(answered) == 1 else f"{len(answered):,} rows were"
-    failed = f" {num_failed:,} could not be answered; their field 'error' says why." if num_failed else ""
+    whose = "its" if num_failed == 1 else "their"
+    failed = f" {num_failed:,} could not be answered; {whose} field 'error' says why." if num_failed else ""
     return f"{rows} processed, in the order of your file.{failed}"
 
 

@@ -25,11 +25,41 @@ ADDRESS = re.compile(r"Running on local URL:\s+(http://\S+)")
 READY = "The backbone is ready"
 START_S = 300.0
 """Long enough for the conversion of the backbone on a slow, busy machine."""
-ANSWER_MS = 120_000
-"""Longest wait for one answer; other work may be using the processor."""
+ANSWER_MS = 120_000  # other work may be using the processor
 WIDE = {"width": 1280, "height": 900}
-NARROW = {"width": 390, "height": 844}
 LOCAL_SCHEMES = ("data", "blob")
+HOSTILE = """<img src=x onerror="window.pwned=1"><script>window.pwned=2</script><form action="//evil"><b>ok</b>"""
+CARRY_FILE = """([name, bytes]) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File([new Uint8Array(bytes)], name));
+  return carried;
+}"""
+ENDS_BEFORE_IT_BEGINS = """part => {
+  const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT, node => node.data.trim() ? 1 : 3);
+  const nodes = [];
+  while (texts.nextNode()) nodes.push(texts.currentNode);
+  const left = (node, at) => {
+    const letter = document.createRange();
+    letter.setStart(node, at);
+    letter.setEnd(node, at + 1);
+    return letter.getBoundingClientRect().left;
+  };
+  const last = nodes[nodes.length - 1];
+  return left(last, last.data.trimEnd().length - 1) < left(nodes[0], nodes[0].data.search(/\\S/));
+}"""
+STICKING_OUT = """() => {
+  const scrolls = part => part && part !== document.body
+    && (["auto", "scroll"].includes(getComputedStyle(part).overflowX) || scrolls(part.parentElement));
+  const parts = [...document.body.querySelectorAll("*")].filter(part => {
+    const box = part.getBoundingClientRect();
+    return box.width > 1 && box.height > 1 && box.right > window.innerWidth + 1 && part.checkVisibility({
+      visibilityProperty: true, opacityProperty: true,
+    }) && !scrolls(part);
+  });
+  const named = parts.map(part => `${part.tagName}.${part.className} ${part.innerText || ""}`.slice(0, 120));
+  return document.documentElement.scrollWidth > window.innerWidth ? [...named, "the page scrolls sideways"] : named;
+}"""
+expect.set_options(timeout=ANSWER_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -113,6 +143,12 @@ def client(server: Server) -> Client:
     return Client(server.address, verbose=False)
 
 
+@pytest.fixture(scope="session")
+def hostile() -> str:
+    """A text that takes over a page which shows it as HTML."""
+    return HOSTILE
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Only as long as one module, since Playwright's event loop keeps later tests from having their own."""
@@ -134,7 +170,7 @@ class Visit:
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self.address}/{query}")
-        expect(self.page.get_by_role("tab", selected=True)).to_be_visible(timeout=ANSWER_MS)
+        expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
 
     def tab(self, title: str) -> None:
         """Selects a tab; on a narrow page it may be in the menu behind the dots."""
@@ -154,17 +190,58 @@ class Visit:
 
     def run(self, task: str, action: str) -> Locator:
         """Presses the button of a task's tab and waits for the whole answer."""
+        self.result(task).locator(".pg-stats").evaluate_all("lines => lines.forEach(line => line.dataset.old = '')")
         self.button(action).click()
-        expect(self.result(task).locator(".pg-stats").last).to_be_visible(timeout=ANSWER_MS)
-        expect(self.button(action)).to_be_enabled(timeout=ANSWER_MS)
+        expect(self.result(task).locator(".pg-stats:not([data-old])").last).to_be_visible()
+        expect(self.button(action)).to_be_enabled()
         return self.result(task)
 
     def box(self, name: str) -> Locator:
         return self.page.locator(f"#{name} textarea, #{name} input").first
 
-    def sideways_px(self) -> int:
-        """How much wider the page is than its window."""
-        return self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    def choose(self, label: str, option: str) -> None:
+        """Takes `option` from the dropdown called `label`."""
+        self.picker(label).click()
+        self.page.get_by_role("option", name=option).click()
+
+    def picker(self, label: str) -> Locator:
+        return self.page.get_by_role("combobox", name=label, exact=True).locator("visible=true")
+
+    def give(self, name: str, file_name: str, content: bytes) -> None:
+        """Chooses a file in the upload called `name`."""
+        file = {"name": file_name, "mimeType": "application/octet-stream", "buffer": content}
+        self.page.locator(f"#{name} input[type=file]").set_input_files(file)
+
+    def drop(self, on: Locator, file_name: str, content: bytes) -> None:
+        """Drops a file on a part of the page."""
+        carried = self.page.evaluate_handle(CARRY_FILE, [file_name, list(content)])
+        on.dispatch_event("drop", {"dataTransfer": carried})
+
+    def take(self, link: Locator) -> tuple[str, bytes]:
+        """Name and content of what `link` downloads."""
+        with self.page.expect_download() as download:
+            link.click()
+        return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+    def sticking_out(self) -> list[str]:
+        """Visible parts that reach beyond the window's edge and are in no box that scrolls by itself."""
+        return self.page.evaluate(STICKING_OUT)
+
+    def expect_no_overlay(self) -> None:
+        """Gradio's own error box or toast is nowhere; what went wrong is said in a sentence of ours."""
+        expect(self.page.locator("[data-testid=status-tracker] .error, [data-testid=toast-body]")).to_have_count(0)
+
+    def expect_inert(self) -> None:
+        """Nothing of `HOSTILE` became a part of the page."""
+        assert self.page.evaluate("window.pwned") is None
+        assert (
+            self.page.evaluate("[...document.scripts].filter(one => one.text.startsWith('window.pwned')).length") == 0
+        )
+        expect(self.page.locator("img[src=x], form[action*=evil]")).to_have_count(0)
+
+    def runs_right_to_left(self, part: Locator) -> bool:
+        """Whether the one line of text in `part` begins to the right of where it ends."""
+        return part.evaluate(ENDS_BEFORE_IT_BEGINS)
 
 
 @pytest.fixture

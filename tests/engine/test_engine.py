@@ -220,6 +220,16 @@ def test_short_requests_are_answered_while_a_long_one_is_written(engine, save_ti
     long.cancel()
 
 
+def test_short_requests_are_answered_while_a_long_text_is_read(engine, save_tiny_adapter, sample_ids, monkeypatch):
+    monkeypatch.setattr(engine_module, "MAX_PASS_TOKENS", 60)
+    loaded = engine.adapter(save_tiny_adapter())
+    long = engine.encode([EncodeRow(sample_ids(60, seed), loaded, "causal", pooled=True) for seed in range(2000)])
+    for _ in range(3):
+        engine.encode([EncodeRow(sample_ids(5), loaded, "causal", pooled=True)]).wait(PATIENCE_S)
+    assert not long.finished.is_set()
+    long.cancel()
+
+
 def test_more_requests_than_fit_are_told_that_the_line_is_full(engine, monkeypatch):
     monkeypatch.setattr(settings, "MAX_WAITING_REQUESTS", 2)
     waiting = [engine.generate([(PROMPT, None)], ENDLESS) for _ in range(2)]

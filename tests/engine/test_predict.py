@@ -130,7 +130,7 @@ def test_translations_keep_order_and_paragraphs(scripted, save_tiny_adapter):
     row = {"source_text": source, "source_lang": "en", "target_lang": "de-AT"}
     record = save_tiny_adapter("translate", prompt=TRANSLATE.prompt)
     found = last(predict_stream(engine, TRANSLATE, row, record)).row["translation"]
-    assert found == source.swapcase()
+    assert found == source.swapcase().replace("。s", "。 s")  # German has a blank between sentences
     assert len(engine.prompts[0]) == 7
     assert all(prompt.endswith("\nGerman:") for prompt in engine.prompts[0])
 

@@ -146,9 +146,27 @@ def test_condensing_always_ends(answer):
 
 
 def test_translation_gives_each_sentence_its_gap_back():
-    asked, text = run(by_sentence({"source_text": "One. Two!\n\nThree"}, count), lambda row: row["source_text"].upper())
-    assert [row["source_text"] for row in asked[0]] == ["One.", "Two!", "Three"]
+    asked, text = run(
+        by_sentence({"source_text": "One. Two!\n\nThree", "target_lang": "fr"}, count),
+        lambda row: row["source_text"].upper(),
+    )
+    assert [part["source_text"] for part in asked[0]] == ["One.", "Two!", "Three"]
     assert text == "ONE. TWO!\n\nTHREE"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "joined"),
+    [
+        ("今天很冷。明天会下雨。\n后天晴。", "en", "[今天很冷。] [明天会下雨。]\n[后天晴。]"),
+        ("It is cold. It will rain.\n\nThen sun.", "zh", "[It is cold.][It will rain.]\n\n[Then sun.]"),
+        ("It is cold. It will rain.", "ja", "[It is cold.][It will rain.]"),
+        ("寒い。雨だ。", "zh", "[寒い。][雨だ。]"),
+    ],
+)
+def test_sentences_are_joined_as_the_target_language_has_them(source, target, joined):
+    row = {"source_text": source, "target_lang": target}
+    _, text = run(by_sentence(row, count), lambda part: f"[{part['source_text']}]")
+    assert text == joined
 
 
 def test_language_codes_stand_as_names_in_the_prompt():

@@ -1,0 +1,197 @@
+"""The Adapters tab: cards, verifying, and moving adapters out and in."""
+
+import io
+import json
+import pickle
+import re
+import shutil
+import zipfile
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import expect
+
+from playground.adapters import store
+from playground.adapters.record import RECORD_FILE, WEIGHTS_FILE, write_record
+
+
+@pytest.fixture
+def zipped(tmp_path):
+    """``zipped(name, changed={}, **fields)``: the shipped sentiment adapter under another name, as a zip."""
+
+    def pack(name, changed=None, **fields):
+        shipped = store.default_adapter("sentiment")
+        folder = tmp_path / name
+        shutil.copytree(shipped.path, folder)
+        write_record(replace(shipped, name=name, **fields), folder)
+        for file_name, content in (changed or {}).items():
+            (folder / file_name).write_bytes(content)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for path in sorted(folder.iterdir()):
+                archive.write(path, f"{name}/{path.name}")
+        return packed.getvalue()
+
+    return pack
+
+
+def opened(visit, query="?__theme=light"):
+    visitor = visit(query)
+    visitor.tab("Adapters")
+    expect(visitor.page.locator(".pg-card")).not_to_have_count(0)
+    return visitor
+
+
+def bring(visitor, content, name="adapter.zip"):
+    file = {"name": name, "mimeType": "application/zip", "buffer": content}
+    visitor.page.get_by_role("tabpanel").locator("visible=true").locator("input[type=file]").first.set_input_files(file)
+
+
+def alert(visitor):
+    return visitor.page.get_by_role("alert").locator("visible=true")
+
+
+def card(visitor, name):
+    return visitor.page.locator(".pg-card").filter(has=visitor.page.locator("h3 bdi", has_text=re.compile(f"^{name}$")))
+
+
+def delete(visitor, name):
+    card(visitor, name).get_by_role("button", name="Delete", exact=True).click()
+    card(visitor, name).get_by_role("button", name=f"Delete {name} for good").click()
+    expect(card(visitor, name)).to_have_count(0)
+
+
+def test_every_shipped_adapter_has_a_card_that_says_what_it_is(visit):
+    visitor = opened(visit)
+    shipped = [record for record in store.list_adapters() if record.origin == "shipped"]
+    assert shipped
+    for record in shipped:
+        one = card(visitor, record.name).filter(has_text=record.description)
+        expect(one).to_have_count(1)
+        expect(one).to_contain_text("shipped")
+        for fact in ("Quality", "Trained on", "Licence of the data", "Backbone", "Size"):
+            expect(one.get_by_role("term").filter(has_text=fact).first).to_be_visible()
+        expect(one.get_by_role("button", name="Delete")).to_have_count(0)
+        expect(one.get_by_role("link", name="Try it")).to_be_visible()
+
+
+def test_the_task_picker_narrows_the_list(visit):
+    visitor = opened(visit)
+    num_all = visitor.page.locator(".pg-card").count()
+    visitor.choose("Task", "Entities")
+    expect(visitor.page.locator(".pg-card")).to_have_count(len(store.list_adapters("ner")))
+    visitor.choose("Task", "All tasks")
+    expect(visitor.page.locator(".pg-card")).to_have_count(num_all)
+
+
+def test_a_shipped_adapter_can_be_verified_and_exported(visit):
+    visitor = opened(visit)
+    record = store.default_adapter("sentiment")
+    one = card(visitor, record.name).filter(has_text=record.description)
+    one.get_by_role("button", name="Verify").click()
+    expect(one.get_by_role("status")).to_contain_text("as they were saved")
+    one.get_by_role("button", name="Export .zip").click()
+    name, content = visitor.take(one.get_by_test_id("download-link"))
+    assert name == f"sentiment-{record.name}.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for file_name in record.files:
+            assert archive.read(f"{record.name}/{file_name}") == (record.path / file_name).read_bytes()
+
+
+def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
+    visitor = opened(visit)
+    bring(visitor, zipped("guest"))
+    expect(visitor.page.get_by_text("guest was imported")).to_be_visible()
+    expect(card(visitor, "guest")).to_contain_text("yours")
+    picture(visitor, "adapters-imported")
+    visitor.tab("Sentiment")
+    visitor.choose("Adapter", "guest (yours)")
+    visitor.box("sentiment-text").fill("Molto bello.")
+    expect(visitor.run("sentiment", "Analyse").locator(".pg-stats")).to_contain_text("adapter guest")
+
+    visitor.tab("Adapters")
+    card(visitor, "guest").get_by_role("button", name="Export .zip").click()
+    _, content = visitor.take(card(visitor, "guest").get_by_test_id("download-link"))
+    bring(visitor, content)
+    expect(alert(visitor)).to_contain_text("already an adapter 'sentiment/guest'")
+    card(visitor, "guest").get_by_role("button", name="Delete", exact=True).click()
+    card(visitor, "guest").get_by_role("button", name="Keep").click()
+    delete(visitor, "guest")
+    bring(visitor, content)
+    expect(card(visitor, "guest")).to_be_visible()
+    delete(visitor, "guest")
+
+    visitor.tab("Sentiment")
+    visitor.button("Analyse").click()
+    visitor.picker("Adapter").click()
+    expect(visitor.page.get_by_role("option", name="No adapter")).to_be_visible()
+    expect(visitor.page.get_by_role("option", name="guest (yours)")).to_have_count(0)
+
+
+def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):
+    visitor = opened(visit)
+    labels = tuple(f"{hostile}{number}" for number in range(3))
+    training = store.default_adapter("sentiment").training | {"data": hostile, "licence": hostile, "command": hostile}
+    bring(visitor, zipped("sly", description=hostile, labels=labels, training=training))
+    expect(card(visitor, "sly")).to_contain_text(hostile)
+    visitor.expect_inert()
+    visitor.tab("Sentiment")
+    visitor.choose("Adapter", "sly (yours)")
+    visitor.box("sentiment-text").fill("Fine.")
+    expect(visitor.run("sentiment", "Analyse").locator(".pg-bars")).to_contain_text(labels[0])
+    visitor.expect_inert()
+    visitor.tab("Adapters")
+    delete(visitor, "sly")
+
+
+def test_a_tampered_adapter_is_refused(visit, zipped):
+    weights = bytearray((store.default_adapter("sentiment").path / WEIGHTS_FILE).read_bytes())
+    weights[-1] ^= 1
+    visitor = opened(visit)
+    bring(visitor, zipped("tampered", {WEIGHTS_FILE: bytes(weights)}))
+    expect(alert(visitor)).to_contain_text(f"{WEIGHTS_FILE} was changed or damaged")
+    expect(card(visitor, "tampered")).to_have_count(0)
+    visitor.expect_no_overlay()
+
+
+def test_an_adapter_with_a_pickle_is_refused(visit, zipped):
+    visitor = opened(visit)
+    bring(visitor, zipped("pickled", {"adapter_model.bin": pickle.dumps({})}))
+    expect(alert(visitor)).to_contain_text("pickle")
+    expect(card(visitor, "pickled")).to_have_count(0)
+    visitor.expect_no_overlay()
+
+
+def test_an_adapter_of_another_backbone_is_taken_with_a_warning_and_refuses_to_answer(visit, zipped):
+    visitor = opened(visit)
+    bring(visitor, zipped("foreign", backbone={"id": "some-other-model", "checksum": "0" * 64}))
+    expect(visitor.page.get_by_text("It can only answer with its own backbone")).to_be_visible()
+    visitor.tab("Sentiment")
+    visitor.choose("Adapter", "foreign (yours)")
+    visitor.box("sentiment-text").fill("Fine.")
+    visitor.button("Analyse").click()
+    expect(alert(visitor)).to_contain_text("some-other-model")
+    expect(visitor.button("Analyse")).to_be_enabled()
+    visitor.tab("Adapters")
+    delete(visitor, "foreign")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"PK\x03\x04 not really", "no zip file"), (b"", "adapter.zip"), (b"%PDF-1.4", "no zip file")],
+    ids=["cut", "empty", "other"],
+)
+def test_what_is_no_zip_is_refused(visit, content, sentence):
+    visitor = opened(visit)
+    bring(visitor, content)
+    expect(alert(visitor)).to_contain_text(sentence)
+    visitor.expect_no_overlay()
+
+
+def test_a_zip_that_leads_out_of_its_folder_is_refused(visit, tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"../../{RECORD_FILE}", json.dumps({}))
+    visitor = opened(visit)
+    bring(visitor, packed.getvalue())
+    expect(alert(visitor)).to_contain_text("leads out of its folder")
