@@ -254,8 +254,11 @@ def test_our_own_page_may_upload(server):
     assert upload.status_code == 200
 
 
-def test_the_log_holds_no_text_and_no_traceback(server, client):
+def test_a_request_leaves_no_text_and_no_traceback_in_the_log(server, client):
+    before = len(server.log.read_text(encoding="utf-8"))
     client.predict("A very private sentence 4711.", api_name="/classify")
-    log = server.log.read_text(encoding="utf-8")
+    with pytest.raises(AppError):
+        client.predict("A very private sentence 4711.", "no-such-adapter", api_name="/classify")
+    log = server.log.read_text(encoding="utf-8")[before:]
     assert "4711" not in log
     assert "Traceback" not in log
