@@ -198,7 +198,7 @@ def _guess_plan(engine: Engine, task: Task, row: Row) -> Plan:
     if task.shape == "classify":
         labels = task.labels or guess.DEFAULT_LABELS
         choices = tuple(shape_tag.tokenize(tokenizer, f" {label}").ids[0] for label in labels)
-        prompt = shape_generate.prompt_ids(tokenizer, guess.classify_prompt(short))
+        prompt = shape_generate.prompt_ids(tokenizer, guess.classify_prompt(short, task.shots))
         (chances,) = yield Request(prompts=[prompt], choices=choices)
         scores = dict(sorted(zip(labels, chances, strict=True), key=lambda pair: -pair[1]))
         return Outcome({"label": next(iter(scores)), "scores": scores}, is_guess=True, note=note)

@@ -8,6 +8,8 @@ from playground.tasks.task import Task
 from playground.types import Row
 
 NO_ANSWER = "unanswerable"
+MAX_SHOTS = 12
+MAX_SHOT_CHARS = 200
 DEFAULT_LABELS = ("positive", "neutral", "negative")
 
 _SENTIMENT_SHOTS: Mapping[str, str] = {
@@ -77,9 +79,22 @@ _PARALLEL: Mapping[str, tuple[str, str]] = {
 }
 
 
-def classify_prompt(row: Row) -> str:
-    shots = "".join(f"Text: {text}\nSentiment: {label}\n\n" for text, label in _SENTIMENT_SHOTS.items())
-    return f"{shots}Text: {_one_line(row['text'])}\nSentiment:"
+def classify_prompt(row: Row, shots: Sequence[tuple[str, str]] = ()) -> str:
+    """A prompt with `shots`, pairs of text and label, else with those of sentiment."""
+    word = "Label" if shots else "Sentiment"
+    pairs = shots or tuple(_SENTIMENT_SHOTS.items())
+    examples = "".join(f"Text: {_one_line(text)}\n{word}: {label}\n\n" for text, label in pairs)
+    return f"{examples}Text: {_one_line(row['text'])}\n{word}:"
+
+
+def shots_of(rows: Sequence[Row], labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The same number of short rows of each label, by turns; none when a label has no row or there are too many."""
+    texts: dict[str, list[str]] = {label: [] for label in labels}
+    for row in rows:
+        if row["label"] in texts:
+            texts[row["label"]].append(_one_line(row["text"])[:MAX_SHOT_CHARS])
+    each = min(MAX_SHOTS // max(len(labels), 1), *map(len, texts.values())) if texts else 0
+    return tuple((texts[label][turn], label) for turn in range(each) for label in labels)
 
 
 def tag_prompt(row: Row) -> str:

@@ -60,6 +60,8 @@ class Task:
     """Tokens in one window; longer inputs take several."""
     labels: tuple[str, ...] = ()
     """Labels used when the base guesses without an adapter."""
+    shots: tuple[tuple[str, str], ...] = ()
+    """Texts with labels that the base reads before it guesses; none: those of sentiment."""
     prompt: str = ""
     """``str.format`` template over the row's fields; generate tasks only."""
     max_new_tokens: int = 128

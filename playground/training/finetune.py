@@ -29,6 +29,8 @@ from playground.errors import Cancelled, DataError, Paused
 from playground.evaluation.metrics import by_language
 from playground.evaluation.report import compare
 from playground.tasks import Task, get_task
+from playground.tasks.guess import shots_of
+from playground.tasks.windows import tokenize
 from playground.training.calibrate import fit_decision
 from playground.training.checkpoint import Checkpoint, Position
 from playground.training.config import RunConfig, make_config
@@ -118,7 +120,7 @@ def finetune(
     if checkpoint:
         checkpoint.remove()
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return measure(record, material.held_out, emit, stop_wish, spare=material.spare)
+    return measure(record, material.held_out, emit, stop_wish, examples=material.training, spare=material.spare)
 
 
 def _must_stay(config: RunConfig, num_features: int) -> dict[str, Any]:
@@ -170,6 +172,7 @@ def measure(
     emit: Emit,
     stop_wish: Callable[[], StopWish],
     *,
+    examples: Sequence[Row] = (),
     spare: Sequence[Row] = (),
     data: str = "",
     command: str = "",
@@ -177,6 +180,7 @@ def measure(
     """Compares base and adapter on the same held-out rows and writes the figures into record and card.
 
     Args:
+        examples: rows that were trained on, of which the base is shown a few where the labels are not the task's own.
         spare: other rows, on which the adapter is calibrated before.
         data: what the rows are, where they do not come from the adapter's own data.
         command: what measures the same again, where training does not.
@@ -189,10 +193,8 @@ def measure(
         record = replace(record, decision={**record.decision, **decision})
         inputs = [_without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        # A base that can't write has nothing to say, and none can guess labels that it has never heard of.
-        knows_labels = task.shape != "classify" or set(record.labels) <= set(task.labels)
-        has_base = engine.backbone.can_generate and knows_labels
-        base = _predictions(engine, task, inputs, None, emit, stop_wish) if has_base else None
+        base_task = _as_base(engine, task, record.labels, examples)
+        base = _predictions(engine, base_task, inputs, None, emit, stop_wish) if base_task else None
     finally:
         engine.close()
     report = compare(task, list(held_out), base, tuned)
@@ -208,6 +210,20 @@ def measure(
     write_record(measured, record.path)
     (record.path / CARD_FILE).write_text(card(measured), encoding="utf-8")
     return measured
+
+
+def _as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
+    """`task` as the backbone without an adapter does it by a prompt; None when it can't.
+
+    Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.
+    """
+    if not engine.backbone.can_generate:
+        return None
+    if task.shape != "classify" or set(labels) <= set(task.labels):
+        return task
+    first_tokens = {tokenize(engine.backbone.tokenizer, f" {label}").ids[0] for label in labels}
+    shots = shots_of(examples, labels)
+    return replace(task, labels=tuple(labels), shots=shots) if shots and len(first_tokens) == len(labels) else None
 
 
 def _predictions(

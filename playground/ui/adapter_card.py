@@ -33,7 +33,7 @@ def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
     """(name, value) pairs; empty values are left out of the card."""
     training = record.training
     return [
-        ("Labels", ", ".join(record.labels)),
+        ("Labels", ", ".join(shown_labels(record))),
         ("Languages", ", ".join(LANGUAGES.get(code, code) for code in training.get("languages", ()))),
         ("Quality", quality(record)),
         ("Backbone", record.backbone.get("id", "")),
@@ -43,6 +43,15 @@ def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
         ("Size", f"{size_bytes(record) / 1e6:.1f} MB"),
         ("Created", _date(record.created)),
     ]
+
+
+def shown_labels(record: AdapterRecord) -> list[str]:
+    """Labels as a person knows them: entity types without B- and I-, none for answers."""
+    if record.shape == "span":
+        return []
+    if record.shape == "tag":
+        return sorted({label.partition("-")[2] for label in record.labels if "-" in label})
+    return list(record.labels)
 
 
 def quality(record: AdapterRecord) -> str:

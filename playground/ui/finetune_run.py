@@ -12,7 +12,7 @@ from playground.ui import render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
-NO_BASE = "The base has no head for these labels, so there is nothing to compare with."
+NO_BASE = "The base has nothing to say about these labels, so there is nothing to compare with."
 NUM_LANGUAGES_SHOWN = 12
 
 
@@ -89,8 +89,12 @@ def result(state: RunState) -> str:
 def _comparison(report: dict[str, Any]) -> str:
     header, *lines = report_table(report)
     hint = "" if report["base"] else render.hint(NO_BASE)
+    title = "Base against adapter on"
+    if not report["base"]:
+        title = "The adapter on"
+        header, *lines = ([name, adapter] for name, _, adapter, _ in (header, *lines))
     caption = (
-        f"<h3>Base against adapter on {report['n']:,} held-out rows</h3>"
+        f"<h3>{title} {report['n']:,} held-out rows</h3>"
         '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
     )
     return f'<section class="pg-result">{caption}{hint}{render.table(header, lines)}{_languages(report)}</section>'

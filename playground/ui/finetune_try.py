@@ -123,5 +123,7 @@ def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[A
     }
     row = rows.row_of(task, [by_name[field.name] for field in task.inputs])
     adapter = store.find(task.name, state.adapter)
-    has_base = bool(state.report and state.report["base"])
+    # The base knows labels of one's own from a prompt with rows of the run, which only the run has.
+    knows_labels = task.shape != "classify" or set(adapter.labels) <= set(task.labels)
+    has_base = knows_labels and bool(state.report and state.report["base"])
     yield from task_tab.views(task, loader, row, adapter, compares=has_base)

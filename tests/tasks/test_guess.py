@@ -57,5 +57,22 @@ def test_every_language_has_examples_for_the_translation_prompt(source):
 def test_the_prompt_ends_where_the_answer_begins():
     row = {"text": "a\n\nb", "context": "a\nb", "question": "c?"}
     assert guess.classify_prompt(row).endswith("Text: a b\nSentiment:")
+    own = guess.classify_prompt(row, [("it\nbroke", "send back"), ("fine", "keep")])
+    assert own == "Text: it broke\nLabel: send back\n\nText: fine\nLabel: keep\n\nText: a b\nLabel:"
     assert guess.tag_prompt(row).endswith("Text: a b\nPeople:")
     assert guess.span_prompt(row).endswith("Text: a b\nQuestion: c?\nAnswer:")
+
+
+def test_shots_show_every_label_the_same_number_of_times_by_turns():
+    rows = [{"text": f"{label} {n}" + "x" * 300, "label": label} for n in range(9) for label in ("b", "a", "odd")]
+    shots = guess.shots_of(rows, ("a", "b"))
+    assert [label for _, label in shots] == ["a", "b"] * 6
+    assert shots[2][0].startswith("a 1x")
+    assert all(len(text) == guess.MAX_SHOT_CHARS for text, _ in shots)
+    assert len(guess.shots_of(rows[:4], ("a", "b"))) == 2
+
+
+@pytest.mark.parametrize("labels", [("a", "missing"), tuple(map(str, range(13))), ()])
+def test_there_are_no_shots_without_a_row_of_each_label_or_with_too_many(labels):
+    rows = [{"text": "t", "label": label} for label in ("a", *map(str, range(13)))]
+    assert guess.shots_of(rows, labels) == ()

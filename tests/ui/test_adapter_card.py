@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from playground.ui.adapter_card import card, quality
+import pytest
+
+from playground.ui.adapter_card import card, quality, shown_labels
 
 
 def scored(value):
@@ -44,3 +46,15 @@ def test_link_opens_the_tab_that_offers_the_adapter(adapters):
 
 def test_no_link_for_a_task_without_a_tab(adapters):
     assert "Try it" not in card(replace(adapters[0], task="instruct"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "shown"),
+    [
+        ("tag", ("O", "B-PER", "I-PER", "B-my-type", "I-my-type"), ["PER", "my-type"]),
+        ("span", ("start", "end"), []),
+        ("classify", ("good", "bad-ish"), ["good", "bad-ish"]),
+    ],
+)
+def test_labels_are_those_a_person_knows(adapters, shape, labels, shown):
+    assert shown_labels(replace(adapters[0], shape=shape, labels=labels)) == shown

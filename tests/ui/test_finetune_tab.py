@@ -234,6 +234,7 @@ def test_the_result_compares_and_links_to_the_right_tab(state, save_tiny_adapter
     assert "81.0 (70.0 to 90.0)" in view
     assert "20 held-out rows" in view
     assert finetune_run.NO_BASE in view
+    assert "Difference" not in view
     assert "?tab=sentiment&amp;adapter=classify%2Flamps" in view
 
 
