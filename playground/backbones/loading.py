@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -77,13 +78,15 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        return self.model.device
+        device: torch.device = self.model.device
+        return device
 
     @property
     def max_positions(self) -> int:
         """Tokens that fit into one pass."""
         # Some architectures count their special positions too; their tokenizer knows better.
-        return min(int(getattr(self.model.config, "max_position_embeddings", 512)), self.tokenizer.model_max_length)
+        limit: int = self.tokenizer.model_max_length
+        return min(int(getattr(self.model.config, "max_position_embeddings", 512)), limit)
 
 
 def automatic_quantization() -> Quantization:
@@ -169,9 +172,9 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def weight_options(quantization: Quantization) -> dict:
+def weight_options(quantization: Quantization) -> dict[str, Any]:
     """Arguments of ``from_pretrained`` for safe loading in the given precision."""
-    options = {"use_safetensors": True, "trust_remote_code": False}
+    options: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False}
     on_gpu = torch.cuda.is_available()
     if quantization == "4-bit":
         options["quantization_config"] = four_bit_config()

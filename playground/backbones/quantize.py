@@ -11,6 +11,10 @@ class Int8Linear(nn.Module):
     sentences in five languages), and no row of a batch depends on another.
     """
 
+    weight_int8: Tensor
+    scale: Tensor
+    bias: Tensor | None
+
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         weight = linear.weight.detach().float()  # (V, H)

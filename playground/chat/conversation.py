@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from playground.data.text import clean_text, scrub
 from playground.engine.predict import Prediction, predict_stream
 from playground.errors import InputError
 from playground.tasks import get_task
-from playground.types import Row
+from playground.types import Row, Stream
 
 if TYPE_CHECKING:
     # The page imports this module; torch may come later, together with the engine.
@@ -65,7 +65,7 @@ class Memory:
 
 def respond(
     engine: Engine, history: Sequence[Message], message: str, *, talker: AdapterRecord | None = None
-) -> Iterator[Reply]:
+) -> Stream[Reply]:
     """Growing replies to `message`, the last one ``done``; closing the iterator stops the work.
 
     Args:
@@ -176,7 +176,7 @@ def _own_words(intent: Intent) -> str:
     return helping if intent.task == "help" else f"{phrase('no_free_talk', intent.lang)} {helping}"
 
 
-def _do_task(engine: Engine, intent: Intent, memory: Memory) -> Iterator[Reply]:
+def _do_task(engine: Engine, intent: Intent, memory: Memory) -> Stream[Reply]:
     text = intent.text or (intent.of_summary and memory.summary) or memory.context.text
     if not text:
         yield Reply(with_commands(phrase("need_text", intent.lang)))
@@ -198,7 +198,7 @@ def _do_task(engine: Engine, intent: Intent, memory: Memory) -> Iterator[Reply]:
         yield from _translated_summary(engine, intent, final)
 
 
-def _translated_summary(engine: Engine, intent: Intent, summarized: Reply) -> Iterator[Reply]:
+def _translated_summary(engine: Engine, intent: Intent, summarized: Reply) -> Stream[Reply]:
     """The summary in the language that was asked for."""
     languages = _languages(intent, summarized.text)
     if isinstance(languages, str) or not summarized.text.strip():
@@ -223,7 +223,7 @@ def _languages(intent: Intent, text: str) -> tuple[str, str] | str:
     return source, target
 
 
-def _predicted(engine: Engine, task_name: str, row: Row) -> Iterator[Reply]:
+def _predicted(engine: Engine, task_name: str, row: Row) -> Stream[Reply]:
     task = get_task(task_name)
     adapter = store.default_adapter(task_name, engine.backbone.id)
     with closing(predict_stream(engine, task, row, adapter)) as predictions:

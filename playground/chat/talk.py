@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from playground.engine.predict import predict_stream
 from playground.engine.requests import Decoding
 from playground.engine.zerogpu import on_gpu
 from playground.tasks import get_task
+from playground.types import Stream
 
 if TYPE_CHECKING:
     # The page imports this module; torch may come later, together with the engine.
@@ -31,7 +32,7 @@ def can_talk(engine: Engine, talker: AdapterRecord | None) -> bool:
 
 def talk(
     engine: Engine, turns: Sequence[Turn], message: str, talker: AdapterRecord | None
-) -> Iterator[tuple[str, bool, str]]:
+) -> Stream[tuple[str, bool, str]]:
     """(growing text, whether it is finished, sentence saying who answered); closing it stops the work."""
     began = time.monotonic()
     who = f"the adapter {talker.name} on {engine.backbone.title}" if talker else engine.backbone.title
@@ -42,7 +43,7 @@ def talk(
     yield text.strip(), True, f"Answered by {who} in {(time.monotonic() - began) * 1000:,.0f} ms."
 
 
-def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Iterator[str]:
+def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Stream[str]:
     task = get_task("instruct")
     with closing(predict_stream(engine, task, {"prompt": message}, talker)) as predictions:
         for prediction in predictions:
@@ -50,7 +51,7 @@ def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Iterat
 
 
 @on_gpu
-def _with_template(engine: Engine, turns: Sequence[Turn], message: str) -> Iterator[str]:
+def _with_template(engine: Engine, turns: Sequence[Turn], message: str) -> Stream[str]:
     room = engine.backbone.max_positions - MAX_NEW_TOKENS
     kept = alternating([*turns, {"role": "user", "content": message}])
     ids = _prompt_ids(engine, kept)

@@ -56,7 +56,7 @@ def _pairs(value: Any, start: Any) -> list[tuple[str, int | None]]:
     if isinstance(value, str):
         return [(value, _start(start))] if is_visible(value) else []
     if isinstance(value, dict) and isinstance(value.get("text"), list):
-        starts = next((value[key] for key in _START_KEYS if isinstance(value.get(key), list)), [])
+        starts: list[Any] = next((value[key] for key in _START_KEYS if isinstance(value.get(key), list)), [])
         padded = [*starts, *[None] * (len(value["text"]) - len(starts))]
         return [pair for text, place in zip(value["text"], padded, strict=False) for pair in _pairs(text, place)]
     if isinstance(value, dict):

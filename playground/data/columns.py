@@ -189,15 +189,14 @@ def _qa(columns: list[Column]) -> dict[str, str]:
 
 
 def _translation(columns: list[Column]) -> dict[str, str]:
-    pairs = next((column for column in columns if language_keys(column)), None)
-    if pairs:
-        source, target = language_keys(pairs)
-        return {
-            "source_text": pairs.name,
-            "target_text": pairs.name,
-            "source_lang": f"={source}",
-            "target_lang": f"={target}",
-        }
+    for column in columns:
+        if keys := language_keys(column):
+            return {
+                "source_text": column.name,
+                "target_text": column.name,
+                "source_lang": f"={keys[0]}",
+                "target_lang": f"={keys[1]}",
+            }
     source, target = named(columns, "source_text", 3), named(columns, "target_text", 2)
     by_language = [(column.name, language_of(column.name)) for column in columns if language_of(column.name)]
     if source and target:

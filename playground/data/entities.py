@@ -41,9 +41,9 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
         row["text"], row["entities"] = from_inline(row["text"])
     if "entities" not in row:
         raise DataError("entities are missing; an empty list means that there are none")
-    original = row.get("text")
-    text = clean_text(original)
-    marked = blank_controls(str(original))
+    text = clean_text(row.get("text"))
+    original: str = row["text"]
+    marked = blank_controls(original)
     spans = [_checked_span(entity, i, marked) for i, entity in enumerate(as_list(row["entities"], "entities"), 1)]
     kept, notes = _without_overlaps(spans, marked)
     if len(text) != len(marked):
@@ -77,7 +77,8 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row
     """
     if len(tokens) != len(tags):
         raise DataError(f"has {len(tokens)} tokens but {len(tags)} tags")
-    text, entities, last = "", [], ("O", "")
+    entities: list[Row] = []
+    text, last = "", ("O", "")
     for token, tag in zip(tokens, tags, strict=True):
         if text and _needs_space(text[-1], token[:1]):
             text += " "

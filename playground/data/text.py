@@ -70,7 +70,8 @@ def describe_type(value: object) -> str:
         return f"the truth value {str(value).lower()}"
     if isinstance(value, int | float):
         return f"the number {value}"
-    return {str: "text", list: "a list", dict: "an object"}.get(type(value), f"a {type(value).__name__}")
+    names: dict[type[object], str] = {str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), f"a {type(value).__name__}")
 
 
 def excerpt(value: object, num_chars: int = 120) -> str:

@@ -78,7 +78,8 @@ class DecodeGroup:
                 past_key_values=self.cache,
                 use_cache=True,
             ).last_hidden_state
-        return model.get_output_embeddings()(states[:, -1]).float()
+        logits: Tensor = model.get_output_embeddings()(states[:, -1]).float()
+        return logits
 
     def _advance(self, row: DecodeRow, logits: Tensor) -> None:
         if row.choices:

@@ -49,7 +49,8 @@ def run_blocks(model: PreTrainedModel, ids: Tensor, kept: Tensor, attention: Att
     mask: Tensor | dict[str, Tensor] = kept
     if attention == "bidirectional" and hasattr(model.config, "use_bidirectional_attention"):
         mask = both_ways(kept, model.config.sliding_window)
-    return model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+    states: Tensor = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
 
 
 def both_ways(kept: Tensor, sliding_window: int) -> dict[str, Tensor]:

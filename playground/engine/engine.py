@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ from playground.engine.encode import encode
 from playground.engine.lora import LoadedAdapter, Routes, install
 from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import BackboneError, BusyError, Cancelled
+from playground.types import Stream
 
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
@@ -133,7 +134,7 @@ class Engine:
 
     def generate_text(
         self, prompt_ids: Sequence[int], decoding: Decoding, adapter: LoadedAdapter | None = None
-    ) -> Iterator[str]:
+    ) -> Stream[str]:
         """The growing text after one prompt, at least every quarter of a second; closing it frees the row."""
         ticket = self.generate([(prompt_ids, adapter)], decoding)
         try:

@@ -16,6 +16,7 @@ from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import AdapterError, BackboneError, InputError
 from playground.tasks import Task, guess, shape_classify, shape_generate, shape_span, shape_tag
 from playground.tasks.languages import base_code
+from playground.tasks.windows import tokenize
 from playground.types import Row
 
 if TYPE_CHECKING:
@@ -181,9 +182,11 @@ def adapter_decoding(task: Task, adapter: AdapterRecord | None) -> Decoding:
     if adapter is None:
         stop = ("\n",) if task.name != "instruct" else ("\n\n",)
         return Decoding(max_new_tokens=task.max_new_tokens, stop=stop, repetition_penalty=1.05)
-    chosen = {"max_new_tokens": task.max_new_tokens, **adapter.generation}
+    chosen: dict[str, Any] = {"max_new_tokens": task.max_new_tokens, **adapter.generation}
+    if "stop" in chosen:
+        chosen["stop"] = tuple(chosen["stop"])
     known = Decoding.__dataclass_fields__
-    return Decoding(**{key: tuple(v) if key == "stop" else v for key, v in chosen.items() if key in known})
+    return Decoding(**{key: value for key, value in chosen.items() if key in known})
 
 
 def _guess_plan(engine: Engine, task: Task, row: Row) -> Plan:
@@ -191,13 +194,13 @@ def _guess_plan(engine: Engine, task: Task, row: Row) -> Plan:
     tokenizer = engine.backbone.tokenizer
     text_field = task.inputs[0].name
     # A prompt holds one window; the guess looks at its beginning and says so.
-    tokens = shape_tag.tokenize(tokenizer, row[text_field])
+    tokens = tokenize(tokenizer, row[text_field])
     cut = len(tokens.ids) > task.max_length
     short = {**row, text_field: row[text_field][: tokens.offsets[task.max_length][0]]} if cut else row
     note = BASE_NOTE + (f" It read only the first {task.max_length} tokens." if cut else "")
     if task.shape == "classify":
         labels = task.labels or guess.DEFAULT_LABELS
-        choices = tuple(shape_tag.tokenize(tokenizer, f" {label}").ids[0] for label in labels)
+        choices = tuple(tokenize(tokenizer, f" {label}").ids[0] for label in labels)
         prompt = shape_generate.prompt_ids(tokenizer, guess.classify_prompt(short, task.shots))
         (chances,) = yield Request(prompts=[prompt], choices=choices)
         scores = dict(sorted(zip(labels, chances, strict=True), key=lambda pair: -pair[1]))

@@ -6,7 +6,7 @@ One person's row runs its plan alone; a batch runs many plans in step, so that t
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from playground.engine.plans import Outcome, Plan, Request, clean_row, make_plan
 from playground.engine.zerogpu import on_gpu
 from playground.errors import InputError
 from playground.tasks import Task
-from playground.types import Row
+from playground.types import Row, Stream
 
 if TYPE_CHECKING:
     # The page imports this module; torch may come later, together with the engine.
@@ -72,7 +72,7 @@ class _Job:
 
 
 @on_gpu
-def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Iterator[Prediction]:
+def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Stream[Prediction]:
     """Growing predictions for one row, the last one ``done``; closing the iterator frees the row in the engine.
 
     Args:
@@ -101,7 +101,7 @@ def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
 @on_gpu
 def predict_many(
     engine: Engine, task: Task, rows: Sequence[Row], adapter: AdapterRecord | None, batch_rows: int | None = None
-) -> Iterator[tuple[int, Prediction]]:
+) -> Stream[tuple[int, Prediction]]:
     """(index, prediction) of every row in order, and about five times a second one that is not ``done``.
 
     Those unfinished ones only show that work goes on, so that a caller who has lost interest can close the iterator,

@@ -7,15 +7,14 @@ See https://huggingface.co/docs/hub/spaces-zerogpu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from playground.types import Item, Stream
 
 if TYPE_CHECKING:
     from playground.engine.engine import Engine
-
-Item = TypeVar("Item")
-Stream = Callable[..., Iterator[Item]]
 
 VARIABLE = "SPACES_ZERO_GPU"
 GPU_SECONDS = 60
@@ -28,7 +27,7 @@ def is_zerogpu() -> bool:
     return bool(os.environ.get(VARIABLE))
 
 
-def on_gpu(stream: Stream[Item]) -> Stream[Item]:
+def on_gpu(stream: Callable[..., Stream[Item]]) -> Callable[..., Stream[Item]]:
     """Decorates a generator function whose first argument is the engine, so that it runs where the GPU is.
 
     Arguments and results are pickled on their way; the engine is not: the fork has its own copy of it.
@@ -37,12 +36,12 @@ def on_gpu(stream: Stream[Item]) -> Stream[Item]:
         return stream
     import spaces
 
-    @spaces.GPU(duration=GPU_SECONDS)
-    def forked(*args: Any, **options: Any) -> Iterator[Item]:
+    @spaces.GPU(duration=GPU_SECONDS)  # type: ignore[untyped-decorator]
+    def forked(*args: Any, **options: Any) -> Stream[Item]:
         yield from stream(_engine_of_parent, *args, **options)
 
     @wraps(stream)
-    def call(engine: Engine, *args: Any, **options: Any) -> Iterator[Item]:
+    def call(engine: Engine, *args: Any, **options: Any) -> Stream[Item]:
         global _engine_of_parent  # noqa: PLW0603 - the only way past the pickling: a fork inherits globals
         _engine_of_parent = engine
         yield from forked(*args, **options)

@@ -142,7 +142,8 @@ def generate_prompt(task: Task, row: Row) -> str:
     if task.name == "summarize":
         examples = "".join(f"Text: {text}\nSummary: {summary}\n\n" for text, summary in _SUMMARY_SHOTS)
         return f"{examples}Text: {_one_line(row['document'])}\nSummary:"
-    return row["prompt"]
+    prompt: str = row["prompt"]
+    return prompt
 
 
 def _one_line(text: str) -> str:

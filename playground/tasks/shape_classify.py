@@ -29,7 +29,8 @@ def decode(
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Over the last axis."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
+    chances: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
+    return chances
 
 
 def target(row: Row, labels: Sequence[str]) -> int:

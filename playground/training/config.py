@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from playground.errors import InputError
 from playground.tasks import Task, get_task
@@ -85,7 +85,8 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
     Raises:
         InputError: there is no such task or preset.
     """
-    if preset not in get_args(Preset):
+    chosen = next((known for known in PRESETS if known == preset), None)
+    if chosen is None:
         raise InputError(f"There is no preset '{preset}'; use one of {', '.join(PRESETS)}.")
     found: Task = get_task(task)
     config = RunConfig(
@@ -93,10 +94,10 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
         data=str(data),
         name=name,
         backbone=backbone,
-        preset=preset,
+        preset=chosen,
         batch_size=ROWS_A_STEP[found.shape],
         max_length=found.max_length,
         attention=found.attention,
-        **PRESET_SETTINGS[preset],
+        **PRESET_SETTINGS[chosen],
     )
     return replace(config, **{key: value for key, value in overrides.items() if value is not None})

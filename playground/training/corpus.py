@@ -16,19 +16,19 @@ def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, s
         DataError: there is no such file or no usable row.
     """
     if path.is_file():
-        loaded = load_training_rows(path, task, columns or None)
-        rows = [as_instruction(row) for row in sample(loaded.rows, max_rows, seed)]
-        return LoadedRows(rows, loaded.rejected, loaded.notes)
+        whole = load_training_rows(path, task, columns or None)
+        chosen = [as_instruction(row) for row in sample(whole.rows, max_rows, seed)]
+        return LoadedRows(chosen, whole.rejected, whole.notes)
     files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
     if not files:
         raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")
-    loaded = [load_training_rows(file, task, None) for file in files]
+    parts = [load_training_rows(file, task, None) for file in files]
     rows: list[Row] = []
     # Smallest files first: what they can't fill is shared out among the larger ones.
-    for index, part in enumerate(sorted(loaded, key=lambda part: len(part.rows))):
-        rows += map(as_instruction, sample(part.rows, (max_rows - len(rows)) // (len(loaded) - index), seed))
-    rejected = [row for part in loaded for row in part.rejected]
-    return LoadedRows(rows, rejected, [note for part in loaded for note in part.notes])
+    for index, part in enumerate(sorted(parts, key=lambda part: len(part.rows))):
+        rows += map(as_instruction, sample(part.rows, (max_rows - len(rows)) // (len(parts) - index), seed))
+    rejected = [row for part in parts for row in part.rejected]
+    return LoadedRows(rows, rejected, [note for part in parts for note in part.notes])
 
 
 def sample(rows: list[Row], size: int, seed: int) -> list[Row]:

@@ -85,7 +85,7 @@ def train(
         position = Position(position.steps + 1, tokens, start.elapsed_s + time.monotonic() - began)
         share = share_done(position, steps, config)
         scheduler.step()
-        on_step(_told(position, steps, share, loss, scheduler.get_last_lr()[0], float(norm)))
+        on_step(_told(position, steps, share, loss, float(scheduler.get_last_lr()[0]), float(norm)))
         if checkpoint and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save(trainee, optimizer, position)
             saved = time.monotonic()
@@ -105,7 +105,7 @@ def _learn(model: Trainee, part: Sequence[Feature], weight: float, accelerator: 
     tensors = {key: value.to(accelerator.device) for key, value in collate(part, pad_id).items()}
     loss = model(**tensors) * weight
     accelerator.backward(loss)
-    return loss.item()
+    return float(loss.item())
 
 
 def share_done(position: Position, steps: int, config: RunConfig) -> float:

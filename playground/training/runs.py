@@ -25,6 +25,7 @@ from playground.training.run_files import (
     DATA_FOLDER,
     LOG_FILE,
     RunState,
+    Wish,
     beat,
     data_file,
     folder_of,
@@ -102,7 +103,7 @@ def stop_run(run_id: str, *, keep: bool) -> None:
     """
     state = read_run(run_id)
     if state.is_active:
-        keeping = "skip" if state.state == "evaluating" else "keep"
+        keeping: Wish = "skip" if state.state == "evaluating" else "keep"
         write_wish(folder_of(run_id), keeping if keep else "discard")
 
 

@@ -71,7 +71,7 @@ def next_token_loss(states: Tensor, labels: Tensor, projection: nn.Module) -> Te
         return cross_entropy(projection(part).float(), goal, reduction="sum")
 
     total = states.new_zeros((), dtype=torch.float32)
-    for part, goal in zip(picked.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
+    for part, goal in zip(torch.split(picked, LOGIT_ROWS), torch.split(targets, LOGIT_ROWS), strict=True):
         total = total + checkpoint(chunk_loss, part, goal, use_reentrant=False)
     return total / max(len(targets), 1)
 

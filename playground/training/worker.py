@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from playground import settings
 from playground.adapters import store
@@ -136,7 +137,7 @@ def _keep_beating(folder: Path, ended: threading.Event) -> None:
         beat(folder)
 
 
-def _turn(journal: Journal, terminated: threading.Event) -> AcquireReturnProxy:
+def _turn(journal: Journal, terminated: threading.Event) -> AbstractContextManager[object]:
     """Holds the lock that one run at a time has, until it is left; earlier runs go first.
 
     Raises:

@@ -12,7 +12,8 @@ from playground.tasks import list_tasks
 
 
 def build(loader: EngineLoader) -> gr.Tab:
-    with gr.Tab("About", id="about") as tab:
+    tab = gr.Tab("About", id="about")
+    with tab:
         text = gr.HTML(about(loader))
     tab.select(lambda: about(loader), outputs=text, queue=False, show_progress="hidden", api_visibility="private")
     return tab

@@ -1,8 +1,8 @@
 """The Adapters tab: what there is, what it is worth, and moving adapters in and out."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -11,16 +11,18 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
+from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_card import card
 from playground.ui.notices import Updates, guarded
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ALL_TASKS = "all"
 
 
 def build(loader: EngineLoader) -> gr.Tab:
-    with gr.Tab("Adapters", id="adapters") as tab:
+    tab = gr.Tab("Adapters", id="adapters")
+    with tab:
         gr.HTML(
             '<p class="pg-lead">An adapter is a few megabytes that teach the backbone one task. '
             "Make your own under Fine-tune, or import one that somebody gave you.</p>"
@@ -40,7 +42,7 @@ def _task_choices() -> list[tuple[str, str]]:
 
 
 def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
-    def bring_in(path: str | None) -> Iterator[Updates]:
+    def bring_in(path: str | None) -> Stream[Updates]:
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
@@ -77,7 +79,7 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.S
     # revision is queued, since only then does the page hear that it has changed.
     tab.select(_revision, outputs=revision, show_progress="hidden", api_visibility="private")
 
-    @gr.render(
+    @gr.render(  # type: ignore[untyped-decorator]
         inputs=[shown_task],
         triggers=[shown_task.change, revision.change],
         show_progress="hidden",
@@ -110,12 +112,12 @@ def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
                 _deletion(record, notice, revision)
 
 
-def _verify(record: AdapterRecord, outcome: gr.HTML) -> Iterator[Updates]:
+def _verify(record: AdapterRecord, outcome: gr.HTML) -> Stream[Updates]:
     store.verify(record)
     yield {outcome: render.info(f"All {len(record.files)} files of {record.name} are as they were saved.")}
 
 
-def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Iterator[Updates]:
+def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Stream[Updates]:
     with tempfile.TemporaryDirectory() as folder:
         archive = transfer.export_zip(record, Path(folder))
         # Gradio copies the file to its cache while it handles this value, before the folder goes.
@@ -127,7 +129,7 @@ def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> Non
     sure = gr.Button(f"Delete {record.name} for good", size="sm", variant="stop", visible=False)
     keep = gr.Button("Keep", size="sm", visible=False)
 
-    def delete() -> Iterator[Updates]:
+    def delete() -> Stream[Updates]:
         store.remove(record)
         yield {notice: render.info(f"{record.name} was deleted."), revision: _revision()}
 

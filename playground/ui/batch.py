@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from playground.engine.predict import Prediction, predict_many
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
 from playground.tasks import Task
-from playground.types import Row
+from playground.types import Row, Stream
 from playground.ui import picker, render, stopping
 from playground.ui.notices import Updates
 
@@ -43,7 +43,7 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
     def idle() -> Updates:
         return {run: gr.Button(interactive=True), stop: gr.Button(visible=False)}
 
-    def process(path: str | None, extension: str, key: str, *codes: str) -> Iterator[Updates]:
+    def process(path: str | None, extension: str, key: str, *codes: str) -> Stream[Updates]:
         if path is None:
             raise InputError("No file was chosen; drop a CSV, JSONL or TXT file first.")
         yield {
@@ -80,7 +80,7 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
     stop.click(stopping.stopper(place), queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _answers(task: Task, loader: EngineLoader, rows: list[Row], key: str, answered: list[Prediction]) -> Iterator[str]:
+def _answers(task: Task, loader: EngineLoader, rows: list[Row], key: str, answered: list[Prediction]) -> Stream[str]:
     """Fills `answered` and yields the progress line now and then."""
     adapter = picker.chosen(task, key)
     start = shown = time.monotonic()

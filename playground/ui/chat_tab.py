@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +15,7 @@ from playground.chat.phrases import COMMAND_LIST
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import get_task
+from playground.types import Stream
 from playground.ui import chat_examples, picker, render, stopping
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -31,7 +32,7 @@ _ACTIVE = re.compile("[<&]")
 Turns = list[dict[str, Any]]
 """The chatbot's value: messages with ``role`` and ``content``, text or components."""
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,14 @@ def _wire(loader: EngineLoader, parts: Parts) -> None:
     def idle() -> Updates:
         return {parts.send: gr.Button(interactive=True), parts.stop: gr.Button(visible=False)}
 
-    def answer(turns: Turns, key: str | None, session: str) -> Iterator[Updates]:
+    def answer(turns: Turns, key: str | None, session: str) -> Stream[Updates]:
         yield {parts.send: gr.Button(interactive=False), parts.stop: gr.Button(visible=True), parts.notice: ""}
         for shown in conversations(loader, turns, key, session):
             yield {parts.chatbot: shown}
 
     guarded_answer = guarded(answer, parts.notice, idle)
 
-    def handle(turns: Turns, key: str | None, request: gr.Request) -> Iterator[Updates]:
+    def handle(turns: Turns, key: str | None, request: gr.Request) -> Stream[Updates]:
         session = str(request.session_hash)
         if _awaits_answer(turns) and not stopping.is_under_way(session):
             yield from guarded_answer(turns, key, session)
@@ -179,7 +180,7 @@ def cleared(request: gr.Request) -> tuple[Turns, str]:
     return [], ""
 
 
-def conversations(loader: EngineLoader, turns: Turns, key: str | None, session: str) -> Iterator[Turns]:
+def conversations(loader: EngineLoader, turns: Turns, key: str | None, session: str) -> Stream[Turns]:
     """`turns` with the growing answer to the last one, until it is finished or stopped."""
     content: list[Any] = []
     with stopping.stoppable(session) as this, closing(contents(loader, turns, key)) as growing:
@@ -191,7 +192,7 @@ def conversations(loader: EngineLoader, turns: Turns, key: str | None, session: 
             yield [*turns, {"role": "assistant", "content": [*content, _html(render.hint(stopping.STOPPED))]}]
 
 
-def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Iterator[list[Any]]:
+def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Stream[list[Any]]:
     """The growing content of the answer to the last of `turns`, at most ten times a second.
 
     What has not changed is yielded too, since closing this, which stops the work, takes effect at a yield.

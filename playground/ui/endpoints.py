@@ -1,16 +1,18 @@
 """Named HTTP endpoints: one for each task, with the task's inputs as parameters and its row as result, and chat."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from playground.chat.conversation import chat_once
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import Task, list_tasks
+from playground.types import Stream
 from playground.ui import picker, rows
 
 
@@ -20,8 +22,8 @@ def register(loader: EngineLoader) -> None:
     for task in sorted(list_tasks(), key=lambda task: not task.has_tab):
         if task.endpoint not in taken:
             taken.add(task.endpoint)
-            gr.api(endpoint(task, loader), api_name=task.endpoint, concurrency_limit=None)
-    gr.api(chat_endpoint(loader), api_name="chat", concurrency_limit=None)
+            api(endpoint(task, loader), api_name=task.endpoint, concurrency_limit=None)
+    api(chat_endpoint(loader), api_name="chat", concurrency_limit=None)
 
 
 def chat_endpoint(loader: EngineLoader) -> Callable[..., dict[str, Any]]:
@@ -40,14 +42,14 @@ def chat_endpoint(loader: EngineLoader) -> Callable[..., dict[str, Any]]:
     return chat
 
 
-def endpoint(task: Task, loader: EngineLoader) -> Callable[..., Iterator[dict[str, Any]]]:
+def endpoint(task: Task, loader: EngineLoader) -> Callable[..., Stream[dict[str, Any]]]:
     """A generator function with the signature ``(*task inputs: str, adapter: str | None = None)``; its last value is
     the answer. Gradio closes it, which stops the work, when the one who asked cancels or goes away.
     """
     names = [field.name for field in task.inputs]
 
-    def answer(*given: Any, **named: Any) -> Iterator[dict[str, Any]]:
-        bound = answer.__signature__.bind(*given, **named)
+    def answer(*given: Any, **named: Any) -> Stream[dict[str, Any]]:
+        bound = signature.bind(*given, **named)
         bound.apply_defaults()
         try:
             row = rows.row_of(task, [bound.arguments[name] for name in names])
@@ -59,9 +61,10 @@ def endpoint(task: Task, loader: EngineLoader) -> Callable[..., Iterator[dict[st
 
     texts = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str) for name in names]
     choice = inspect.Parameter("adapter", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=str | None)
+    signature = inspect.Signature([*texts, choice], return_annotation=dict[str, Any])
     answer.__name__ = task.endpoint
     answer.__doc__ = _description(task)
-    answer.__signature__ = inspect.Signature([*texts, choice], return_annotation=dict[str, Any])
+    answer.__signature__ = signature  # type: ignore[attr-defined]  # typeshed's functions have none
     answer.__annotations__ = dict.fromkeys(names, str) | {"adapter": str | None, "return": dict[str, Any]}
     return answer
 

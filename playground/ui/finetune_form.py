@@ -1,22 +1,23 @@
 """The first half of the Fine-tune tab: rows, what they are for, and how to train."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from playground import settings
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
 from playground.training.config import PRESETS
+from playground.types import Stream
 from playground.ui import finetune_data, render
 from playground.ui.notices import Updates, guarded, sentence_of
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NOTHING_YET = (
     "Choose a file, or paste rows: a table with one example a row, such as a text and its label. You will see here how "
     "it was understood, before anything starts."
@@ -54,7 +55,7 @@ class Form:
     """What came of choosing Start, beside the button."""
 
     @property
-    def seen(self) -> list[Component]:
+    def seen(self) -> list[Block]:
         """What changes when a file was looked at."""
         notices = [self.notice, self.outcome, self.reasons, self.preview]
         return [*notices, self.mapping, self.task, *self.columns, self.rejected, self.start]
@@ -139,7 +140,7 @@ def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
 def wire(form: Form) -> None:
     """What happens before the start: reading, recognising, correcting."""
 
-    def look(path: str | None) -> Iterator[Updates]:
+    def look(path: str | None) -> Stream[Updates]:
         # What is visible changes in one step only: of two changes in one frame, the browser may drop the later one.
         yield {form.notice: render.working("Reading the file…")}
         try:
@@ -151,20 +152,20 @@ def wire(form: Form) -> None:
         name = runs.free_name(found.mapping.task, wanted)
         yield from _shown(form, found, {form.name: name, form.reasons: finetune_data.reasons(found)})
 
-    def with_task(path: str | None, task: str) -> Iterator[Updates]:
+    def with_task(path: str | None, task: str) -> Stream[Updates]:
         yield from _shown(form, finetune_data.inspect(_needed(path), task), {form.reasons: ""})
 
-    def with_columns(path: str | None, task: str, *values: str | None) -> Iterator[Updates]:
+    def with_columns(path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         columns = finetune_data.chosen_columns(task, values)
         yield from _shown(form, finetune_data.inspect(_needed(path), task, columns), {form.reasons: ""})
 
-    def paste(text: str) -> Iterator[Updates]:
+    def paste(text: str) -> Stream[Updates]:
         with tempfile.TemporaryDirectory() as folder:
             # Gradio copies the file to its cache while it handles this value, before the folder goes.
             yield {form.file: str(finetune_data.write_pasted(text, Path(folder)))}
 
     seen = [*form.seen, form.name]
-    visible = {"show_progress": "hidden", "api_visibility": "private"}
+    visible: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     form.file.upload(guarded(look, form.notice), form.file, seen, **visible)
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
     form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **visible)
@@ -192,7 +193,7 @@ def _needed(path: str | None) -> Path:
     return Path(path)
 
 
-def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Iterator[Updates]:
+def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Stream[Updates]:
     fields = finetune_data.fields_of(found.mapping.task)
     updates: Updates = {
         form.notice: "",

@@ -1,19 +1,18 @@
 """The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, InputError, PlaygroundError
 from playground.training import runs
 from playground.training.config import make_config
 from playground.training.run_files import RunState
-from playground.types import Quantization
+from playground.types import Quantization, Stream
 from playground.ui import finetune_data, finetune_form, finetune_run, finetune_try, render
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -24,8 +23,8 @@ LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
 )
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-PRIVATE = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class FinetuneTab:
     timer: gr.Timer
 
     @property
-    def outputs(self) -> list[Component]:
+    def outputs(self) -> list[Block]:
         panel, box = self.panel, self.box
         shown = [getattr(panel, name) for name in RunPanel.__dataclass_fields__]
         own = [self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
@@ -86,7 +85,8 @@ def build(loader: EngineLoader) -> FinetuneTab:
 
 def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
     """Finds the run of this browser or of ``?run=`` again and watches it; call it outside the tabs."""
-    for part in (tab.run_key, tab.seen, tab.timer):
+    unseen: list[Block] = [tab.run_key, tab.seen, tab.timer]
+    for part in unseen:
         part.render()
 
     def arrive(stored: str | None, request: gr.Request) -> Updates:
@@ -156,7 +156,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
     if state.state == "evaluating":
         updates[panel.keep] = gr.Button("Skip the measuring", visible=True, interactive=True)
     elif state.is_active:
-        pressable = {"interactive": True} if is_new else {}
+        pressable: dict[str, Any] = {"interactive": True} if is_new else {}
         # While it waits there is nothing to keep.
         updates[panel.keep] = gr.Button("Stop and keep", visible=state.state == "running", **pressable)
     else:
@@ -179,7 +179,7 @@ def nothing_shown(tab: FinetuneTab) -> Updates:
 def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
     form = tab.form
 
-    def start(*choices: Any) -> Iterator[Updates]:
+    def start(*choices: Any) -> Stream[Updates]:
         yield {form.outcome: render.working("Starting…")}
         run_id = begin(loader.backbone_id, *choices)
         yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
@@ -249,7 +249,7 @@ def _wire_stop(tab: FinetuneTab) -> None:
 def _wire_again(tab: FinetuneTab) -> None:
     panel = tab.panel
 
-    def restart(run_id: str | None) -> Iterator[Updates]:
+    def restart(run_id: str | None) -> Stream[Updates]:
         yield {panel.notice: render.working("Starting…")}
         yield shown(tab, runs.read_run(runs.restart_run(run_id or "")), is_new=True)
 

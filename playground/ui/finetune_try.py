@@ -1,6 +1,5 @@
 """A small box to try the adapter of a finished run, whatever its task."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from playground.errors import InputError
 from playground.tasks import Field, Task, get_task
 from playground.training import runs
 from playground.training.run_files import RunState
+from playground.types import Stream
 from playground.ui import languages, render, rows, stopping, task_tab
 from playground.ui.notices import Updates
 
@@ -65,10 +65,10 @@ def shown(box: TryBox, state: RunState) -> Updates:
 
 
 def _look(part: Component, field: Field | None) -> Any:
-    kind = gr.Textbox if isinstance(part, gr.Textbox) else gr.Dropdown
+    kind: Any = gr.Textbox if isinstance(part, gr.Textbox) else gr.Dropdown
     if field is None:
         return kind(visible=False)
-    more = {"placeholder": field.placeholder} if kind is gr.Textbox else {}
+    more: dict[str, Any] = {"placeholder": field.placeholder} if kind is gr.Textbox else {}
     return kind(label=field.label, visible=True, **more)
 
 
@@ -89,7 +89,7 @@ def wire(box: TryBox, loader: EngineLoader, run_key: gr.BrowserState) -> None:
     def idle() -> Updates:
         return {box.ask: gr.Button(interactive=True), box.stop: gr.Button(visible=False)}
 
-    def answer(run_id: str | None, *values: Any) -> Iterator[Updates]:
+    def answer(run_id: str | None, *values: Any) -> Stream[Updates]:
         yield {
             box.ask: gr.Button(interactive=False),
             box.stop: gr.Button(visible=True),
@@ -112,7 +112,7 @@ def wire(box: TryBox, loader: EngineLoader, run_key: gr.BrowserState) -> None:
     box.stop.click(stopping.stopper(PLACE), queue=False, show_progress="hidden", api_visibility="private")
 
 
-def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[Any, ...]) -> Iterator[str]:
+def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[Any, ...]) -> Stream[str]:
     """The growing answer of the run's adapter, then the base's beside it where the base can answer."""
     state = runs.read_run(run_id or "")
     if state.adapter is None:

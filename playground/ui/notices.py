@@ -1,18 +1,19 @@
 """The one place that turns errors into what the page shows."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from playground.errors import PlaygroundError
+from playground.types import Stream
 from playground.ui import render
 
 logger = logging.getLogger(__name__)
 
-Updates = dict[Component, Any]
+Updates = dict[Block, Any]
 """New values by component, as Gradio's event handlers return them."""
 
 UNEXPECTED = "Something went wrong on our side; the log of the server says more. Your text is still here: try again."
@@ -27,14 +28,14 @@ def sentence_of(error: Exception) -> str:
 
 
 def guarded(
-    handler: Callable[..., Iterator[Updates]], notice: gr.HTML, idle: Callable[[], Updates] = dict
-) -> Callable[..., Iterator[Updates]]:
+    handler: Callable[..., Stream[Updates]], notice: gr.HTML, idle: Callable[[], Updates] = dict
+) -> Callable[..., Stream[Updates]]:
     """Wraps an event handler so that it ends with `idle` and its errors show in `notice`.
 
     Closing the returned generator (a cancelled event, a closed page) closes `handler`'s, which stops its work.
     """
 
-    def handle(*values: Any) -> Iterator[Updates]:
+    def handle(*values: Any) -> Stream[Updates]:
         try:
             yield from handler(*values)
         except Exception as error:  # noqa: BLE001 - the boundary of the page: nothing may pass it as a traceback

@@ -84,7 +84,7 @@ def body_of(task: Task, row: Row, *, done: bool) -> str:
     if task.output not in row:
         return NOTHING_YET
     if task.shape == "classify":
-        return label_bars(row[task.output], row.get("scores") or {})
+        return label_bars(str(row[task.output]), row.get("scores") or {})
     if task.shape == "tag":
         return entities(str(row.get("text", "")), row[task.output] or [])
     if task.shape == "span":
@@ -92,11 +92,11 @@ def body_of(task: Task, row: Row, *, done: bool) -> str:
     return generated(str(row[task.output] or ""), done=done)
 
 
-def label_bars(label: object, scores: Mapping[str, float]) -> str:
+def label_bars(label: str, scores: Mapping[str, float]) -> str:
     """The label in large type and a bar for each label's probability (0 to 1), the best first."""
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     sure = f" <small>{_percent(scores[label])}</small>" if label in scores else ""
-    head = f'<p class="pg-big"><bdi>{escape(str(label))}</bdi>{sure}</p>'
+    head = f'<p class="pg-big"><bdi>{escape(label)}</bdi>{sure}</p>'
     bars = "".join(_bar(name, share, is_top=name == label) for name, share in ranked)
     return f'{head}<dl class="pg-bars">{bars}</dl>' if bars else head
 
@@ -119,7 +119,9 @@ def entities(text: str, found: Sequence[Mapping[str, Any]]) -> str:
         return f"{hint('No entity was found in this text.')}{marked}"
     labels = sorted({str(entity["label"]) for entity in kept})
     legend = "".join(f'<li><span class="{colour_class(label)}">{escape(label)}</span></li>' for label in labels)
-    rows = [(text[e["start"] : e["end"]], str(e["label"]), f"{e['start']} to {e['end']}") for e in kept]
+    rows: list[tuple[str, ...]] = [
+        (text[e["start"] : e["end"]], str(e["label"]), f"{e['start']} to {e['end']}") for e in kept
+    ]
     columns: tuple[str, ...] = ("Entity", "Type", "Characters")
     if any("score" in entity for entity in kept):
         columns = (*columns, "Certainty")

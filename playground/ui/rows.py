@@ -1,6 +1,6 @@
 """From what a person gave to a row, and from a prediction to what a program gets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -11,7 +11,7 @@ from playground.engine.startup import EngineLoader
 from playground.errors import InputError
 from playground.tasks import Task
 from playground.tasks.languages import base_code
-from playground.types import Row
+from playground.types import Row, Stream
 
 
 def row_of(task: Task, values: Sequence[object]) -> Row:
@@ -32,7 +32,7 @@ def row_of(task: Task, values: Sequence[object]) -> Row:
     return row
 
 
-def answer_rows(loader: EngineLoader, task: Task, row: Row, adapter: AdapterRecord | None) -> Iterator[Row]:
+def answer_rows(loader: EngineLoader, task: Task, row: Row, adapter: AdapterRecord | None) -> Stream[Row]:
     """At last the row with the predicted fields and who answered, as plain JSON values; before it an empty row now and
     then, since closing this, which stops the work, takes effect at a yield.
 

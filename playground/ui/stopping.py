@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.types import Stream
 from playground.ui import render
 from playground.ui.notices import Updates, guarded
 
@@ -56,12 +57,12 @@ def stop(session: str) -> None:
 
 
 def until_stopped(
-    place: str, handler: Callable[..., Iterator[Updates]], notice: gr.HTML, idle: Callable[[], Updates]
-) -> Callable[..., Iterator[Updates]]:
+    place: str, handler: Callable[..., Stream[Updates]], notice: gr.HTML, idle: Callable[[], Updates]
+) -> Callable[..., Stream[Updates]]:
     """The guarded `handler` of an event; `stopper` of the same `place` of the page ends it between two updates."""
     steps_of = guarded(handler, notice, idle)
 
-    def handle(request: gr.Request, *values: Any) -> Iterator[Updates]:
+    def handle(request: gr.Request, *values: Any) -> Stream[Updates]:
         with stoppable(_key(request, place)) as this:
             with closing(steps_of(*values)) as steps:
                 for step in steps:

@@ -1,6 +1,5 @@
 """The tab of one task, built from the task's own description."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader
 from playground.tasks import Field, Task
-from playground.types import Row
+from playground.types import Row, Stream
 from playground.ui import batch, languages, picker, render, rows, stopping, text_file
 from playground.ui.notices import Updates
 
@@ -58,24 +57,24 @@ def build(task: Task, loader: EngineLoader) -> TaskTab:
     return TaskTab(task, tab, parts.picker)
 
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """Of events that only rearrange the page."""
 
 
 def _inputs(task: Task) -> Parts:
     notice = gr.HTML(render=False)
     result = gr.HTML(_nothing_yet(task), render=False, elem_id=f"{task.name}-result")
-    fields = [_field(task, field, notice) for field in task.inputs if field.kind != "language"]
+    fields: dict[str, Component] = {f.name: _field(task, f, notice) for f in task.inputs if f.kind != "language"}
     spoken = [field for field in task.inputs if field.kind == "language"]
     with gr.Row(visible=bool(spoken)):
-        fields += [_language(task, field) for field in spoken]
+        fields |= {field.name: _language(task, field) for field in spoken}
     choice = picker.build(task)
     compare = gr.Checkbox(label="Compare with no adapter", value=False, container=False, elem_classes="pg-plain")
     with gr.Row(elem_classes="pg-actions"):
         run = gr.Button(task.action, variant="primary")
         stop = gr.Button("Cancel", variant="stop", visible=False)
         clear = gr.Button("Clear")
-    in_order = sorted(fields, key=lambda part: [f"{task.name}-{f.name}" for f in task.inputs].index(part.elem_id))
+    in_order = [fields[field.name] for field in task.inputs]
     return Parts(in_order, choice, compare, run, stop, clear, notice, result)
 
 
@@ -145,7 +144,7 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
     def idle() -> Updates:
         return {parts.run: gr.Button(interactive=True), parts.stop: gr.Button(visible=False)}
 
-    def answer(*values: Any) -> Iterator[Updates]:
+    def answer(*values: Any) -> Stream[Updates]:
         *texts, key, compares = values
         yield {
             parts.run: gr.Button(interactive=False),
@@ -161,7 +160,7 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
 
     def cleared(request: gr.Request) -> Updates:
         stop(request)
-        emptied = {part: field.default for part, field in zip(parts.fields, task.inputs, strict=True)}
+        emptied: Updates = {part: field.default for part, field in zip(parts.fields, task.inputs, strict=True)}
         return {**emptied, parts.result: _nothing_yet(task), parts.notice: "", **idle()}
 
     stop = stopping.stopper(task.name)
@@ -182,7 +181,7 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
 
 def views(
     task: Task, loader: EngineLoader, row: Row, adapter: AdapterRecord | None, *, compares: bool = False
-) -> Iterator[str]:
+) -> Stream[str]:
     """The growing result; with `compares`, the base answers beside it after the adapter.
 
     Closing this closes the stream below it, which stops the work.

@@ -1,6 +1,5 @@
 """The text of a file that was opened for, or dropped on, a text box."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -8,6 +7,7 @@ import gradio as gr
 from playground.data.decoding import decode, file_bytes, refuse_foreign
 from playground.data.text import clean_text
 from playground.errors import DataError
+from playground.types import Stream
 from playground.ui import render
 from playground.ui.notices import Updates, guarded
 
@@ -35,7 +35,7 @@ def build(box: gr.Textbox, notice: gr.HTML) -> None:
         "Open a text file", type="filepath", size="sm", variant="secondary", elem_classes="pg-open"
     )
 
-    def fill(path: str | None) -> Iterator[Updates]:
+    def fill(path: str | None) -> Stream[Updates]:
         if path is None:
             raise DataError("No file arrived; choose one again.")
         name = Path(path).name
