@@ -78,9 +78,18 @@ def test_a_link_opens_a_tab_with_an_adapter(visit):
     expect(visitor.picker("Adapter")).to_have_value("No adapter")
 
 
-@pytest.mark.parametrize("query", ["?tab=nowhere", "?tab=sentiment&adapter=../../etc", "?run=0", "?tab=&adapter=&run="])
-def test_a_wrong_link_still_opens_the_page(visit, query):
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("?tab=nowhere", "Chat"),
+        ("?tab=sentiment&adapter=../../etc", "Sentiment"),
+        ("?run=0", "Fine-tune"),
+        ("?tab=&adapter=&run=", "Fine-tune"),
+    ],
+)
+def test_a_wrong_link_still_opens_the_page(visit, query, title):
     visitor = visit(query)
+    expect(visitor.page.get_by_role("tab", selected=True)).to_have_text(title)
     visitor.tab("Sentiment")
     expect(visitor.button("Analyse")).to_be_enabled()
     visitor.expect_no_overlay()
