@@ -206,27 +206,11 @@ def _say_progress(fraction: float, message: str) -> None:
     print(f"{fraction:4.0%}  {message}", file=sys.stderr)
 
 
-def choose_adapter(task: Task, name: str | None, backbone_id: str) -> AdapterRecord | None:
-    """The adapter called `name`; None as name is the task's default for the backbone, ``none`` the bare base.
-
-    Raises:
-        AdapterError: there is none of that name.
-    """
-    if name == "none":
-        return None
-    if name is None:
-        return store.default_adapter(task.name, backbone_id)
-    for holder in (task.name, *task.also_adapters_of):
-        if any(record.name == name for record in store.list_adapters(holder)):
-            return store.find(holder, name)
-    return store.find(task.name, name)
-
-
 def _predict(options: argparse.Namespace) -> None:
     from playground.engine.predict import predict_many
 
     task = get_task(options.task)
-    adapter = choose_adapter(task, options.adapter, options.backbone)
+    adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
     rows = _input_rows(options.input, task)
     failed = 0
     with _engine(options) as engine, _output(options.output) as out:
@@ -266,7 +250,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from playground.training.corpus import load_corpus
 
     task = get_task(options.task)
-    adapter = choose_adapter(task, options.adapter, options.backbone)
+    adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
     rows = load_corpus(options.data, task.name, {}, options.max_rows, seed=0).rows
     inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
     with _engine(options) as engine:

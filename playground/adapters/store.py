@@ -3,7 +3,7 @@
 import errno
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from hashlib import sha256
@@ -19,6 +19,8 @@ from playground.adapters.untrusted import MAX_JSON_BYTES, read_limited
 from playground.errors import AdapterError
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+NO_ADAPTER = "none"
+"""What stands for the base alone where a name is asked for."""
 PARTIAL_SUFFIX = ".partial"
 STALE_AFTER_S = 24 * 3600
 
@@ -54,6 +56,26 @@ def find(task: str, name: str) -> AdapterRecord:
     near = get_close_matches(str(name), names, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none yet'}."
     raise AdapterError(f"There is no adapter '{name}' for the task '{task}'; {hint}")
+
+
+def adapters_for(tasks: Sequence[str]) -> list[AdapterRecord]:
+    """Adapters of any of `tasks`, the shipped ones first."""
+    found = [record for task in tasks for record in list_adapters(task)]
+    return sorted(found, key=lambda record: record.origin != "shipped")
+
+
+def choose(tasks: Sequence[str], name: str | None, backbone_id: str | None = None) -> AdapterRecord | None:
+    """The adapter called `name` of any of `tasks`; None is the default of the first one, ``none`` no adapter.
+
+    Raises:
+        AdapterError: there is none of that name.
+    """
+    if name is None:
+        return default_adapter(tasks[0], backbone_id)
+    if name == NO_ADAPTER:
+        return None
+    named = next((record for record in adapters_for(tasks) if record.name == name), None)
+    return named or find(tasks[0], name)
 
 
 def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord | None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from playground.errors import DataError, InputError
@@ -34,11 +35,7 @@ def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores
         raise DataError(f"{len(rows)} rows can't be compared with {len(predictions)} predictions; give one for each.")
     if not rows:
         raise DataError("There are no rows to measure on; give at least one.")
-    scores = _SHAPES[task.shape](task, rows, [prediction.get(task.output) for prediction in predictions])
-    confidences = [max((prediction.get("scores") or {"": 0.0}).values()) for prediction in predictions]
-    if task.shape == "classify" and all(confidences):
-        is_right = [str(p[task.output]) == str(gold) for p, gold in zip(predictions, _gold(task, rows), strict=True)]
-        scores.metrics["ece"] = expected_calibration_error(confidences, is_right)
+    scores = _SHAPES[task.shape](task, rows, predictions)
     if scores.main != task.metric:
         known = ", ".join(scores.metrics)
         raise InputError(f"The task '{task.name}' is decided by {scores.main}, not '{task.metric}' (it has {known}).")
@@ -65,22 +62,32 @@ def row_language(row: Row) -> str | None:
     return row.get("lang")
 
 
-def _score_classify(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
-    predicted = [None if output is None else str(output) for output in outputs]
-    return score_labels([str(label) for label in _gold(task, rows)], predicted)
+def _score_classify(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
+    gold = [str(label) for label in _gold(task, rows)]
+    predicted = [None if output is None else str(output) for output in _outputs(task, predictions)]
+    scores = score_labels(gold, predicted)
+    confidences = [max((prediction.get("scores") or {"": 0.0}).values()) for prediction in predictions]
+    if not all(confidences):
+        return scores
+    is_right = [guess == label for guess, label in zip(predicted, gold, strict=True)]
+    ece = expected_calibration_error(confidences, is_right)
+    return replace(scores, metrics={**scores.metrics, "ece": ece})
 
 
-def _score_tag(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+def _score_tag(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
+    outputs = _outputs(task, predictions)
     return score_entities([_entities(spans) for spans in _gold(task, rows)], [_entities(spans) for spans in outputs])
 
 
-def _score_span(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+def _score_span(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
+    outputs = _outputs(task, predictions)
     gold = [[answer["text"] for answer in answers] for answers in _gold(task, rows)]
     predicted = [output["text"] if output else "" for output in outputs]
     return score_answers(gold, predicted, [row.get("lang") for row in rows])
 
 
-def _score_generate(task: Task, rows: Sequence[Row], outputs: list[Any]) -> Scores:
+def _score_generate(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
+    outputs = _outputs(task, predictions)
     gold = _gold(task, rows)
     predicted = [output or "" for output in outputs]
     if task.metric == "chrf++":
@@ -95,6 +102,10 @@ _SHAPES = {
     "span": _score_span,
     "generate": _score_generate,
 }
+
+
+def _outputs(task: Task, predictions: Sequence[Row]) -> list[Any]:
+    return [prediction.get(task.output) for prediction in predictions]
 
 
 def _gold(task: Task, rows: Sequence[Row]) -> list[Any]:

@@ -15,14 +15,21 @@ def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, s
     Raises:
         DataError: there is no such file or no usable row.
     """
+    return balanced(read_corpus(path, task, columns), max_rows, seed)
+
+
+def read_corpus(path: Path, task: str, columns: dict[str, str]) -> list[LoadedRows]:
+    """All usable rows of `path`, a part a file. Raises DataError as `load_corpus` does."""
     if path.is_file():
-        whole = load_training_rows(path, task, columns or None)
-        chosen = [as_instruction(row) for row in sample(whole.rows, max_rows, seed)]
-        return LoadedRows(chosen, whole.rejected, whole.notes)
+        return [load_training_rows(path, task, columns or None)]
     files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
     if not files:
         raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")
-    parts = [load_training_rows(file, task, None) for file in files]
+    return [load_training_rows(file, task, None) for file in files]
+
+
+def balanced(parts: list[LoadedRows], max_rows: int, seed: int) -> LoadedRows:
+    """At most `max_rows` rows of the `parts`, as equal a share of each as it can give."""
     rows: list[Row] = []
     # Smallest files first: what they can't fill is shared out among the larger ones.
     for index, part in enumerate(sorted(parts, key=lambda part: len(part.rows))):

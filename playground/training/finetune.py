@@ -34,7 +34,7 @@ from playground.tasks.windows import tokenize
 from playground.training.calibrate import fit_decision
 from playground.training.checkpoint import Checkpoint, Position
 from playground.training.config import RunConfig, make_config
-from playground.training.corpus import load_corpus, sample
+from playground.training.corpus import balanced, load_corpus, read_corpus, sample
 from playground.training.features import build_features, head_labels
 from playground.training.loop import Step, train
 from playground.training.recipes import read_recipe
@@ -137,8 +137,9 @@ def read_material(config: RunConfig, task: Task) -> Material:
     path = Path(config.data)
     loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
     if config.validation:
-        held = load_corpus(Path(config.validation), task.name, {}, config.evaluation_rows, config.seed).rows
-        others = load_corpus(Path(config.validation), task.name, {}, settings.MAX_ROWS, config.seed).rows
+        parts = read_corpus(Path(config.validation), task.name, {})
+        held = balanced(parts, config.evaluation_rows, config.seed).rows
+        others = balanced(parts, settings.MAX_ROWS, config.seed).rows
         return Material(loaded.rows, held, _spare(others, held, config.seed), loaded)
     if len(loaded.rows) < 4:
         raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
@@ -160,10 +161,14 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
     trainee.model.active_peft_config.base_model_name_or_path = base_model(record) or record.backbone["id"]
     with store.new_folder(record.task, record.name) as folder:
         trainee.model.save_pretrained(folder, save_embedding_layers=False)
-        record = replace(record, files=hash_files(folder))
-        write_record(record, folder)
-        (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+        _describe(replace(record, files=hash_files(folder)), folder)
     return store.find(record.task, record.name)
+
+
+def _describe(record: AdapterRecord, folder: Path) -> None:
+    """Writes the record and the card made from it."""
+    write_record(record, folder)
+    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
 
 
 def measure(
@@ -207,8 +212,7 @@ def measure(
     if command:
         metrics["command"] = command
     measured = replace(record, metrics=metrics)
-    write_record(measured, record.path)
-    (record.path / CARD_FILE).write_text(card(measured), encoding="utf-8")
+    _describe(measured, record.path)
     return measured
 
 

@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -14,9 +13,9 @@ from playground.tasks import list_tasks
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_card import card
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
 
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ALL_TASKS = "all"
 
 

@@ -17,6 +17,7 @@ from playground.errors import PlaygroundError
 from playground.tasks import get_task
 from playground.types import Stream
 from playground.ui import chat_examples, picker, render, stopping
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
 SECONDS_BETWEEN_UPDATES = 0.1
@@ -31,8 +32,6 @@ _ACTIVE = re.compile("[<&]")
 
 Turns = list[dict[str, Any]]
 """The chatbot's value: messages with ``role`` and ``content``, text or components."""
-
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)

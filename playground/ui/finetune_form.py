@@ -15,9 +15,9 @@ from playground.training import runs
 from playground.training.config import PRESETS
 from playground.types import Stream
 from playground.ui import finetune_data, render
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 NOTHING_YET = (
     "Choose a file, or paste rows: a table with one example a row, such as a text and its label. You will see here how "
     "it was understood, before anything starts."

@@ -14,6 +14,7 @@ from playground.training.config import make_config
 from playground.training.run_files import RunState
 from playground.types import Quantization, Stream
 from playground.ui import finetune_data, finetune_form, finetune_run, finetune_try, render
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
 SECONDS_BETWEEN_LOOKS = 1.5
@@ -23,7 +24,6 @@ LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
 )
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
 
 

@@ -6,17 +6,16 @@ import gradio as gr
 
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
+from playground.adapters.store import NO_ADAPTER
 from playground.errors import AdapterError
 from playground.tasks import Task
 
-NO_ADAPTER = "none"
 ORIGINS = {"shipped": "shipped", "own": "yours"}
 
 
 def offered(task: Task) -> list[AdapterRecord]:
     """Adapters that can do `task`, read anew from disk, the shipped ones first."""
-    found = [record for name in (task.name, *task.also_adapters_of) for record in store.list_adapters(name)]
-    return sorted(found, key=lambda record: record.origin != "shipped")
+    return store.adapters_for((task.name, *task.also_adapters_of))
 
 
 def key_of(record: AdapterRecord) -> str:
@@ -71,9 +70,4 @@ def named(task: Task, name: str | None) -> AdapterRecord | None:
     Raises:
         AdapterError: there is no such adapter for this task.
     """
-    if name is None:
-        return store.default_adapter(task.name)
-    if name == NO_ADAPTER:
-        return None
-    by_name = {record.name: record for record in reversed(offered(task))}
-    return by_name[name] if name in by_name else store.find(task.name, name)
+    return store.choose((task.name, *task.also_adapters_of), name)

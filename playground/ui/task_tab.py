@@ -13,6 +13,7 @@ from playground.engine.startup import EngineLoader
 from playground.tasks import Field, Task
 from playground.types import Row, Stream
 from playground.ui import batch, languages, picker, render, rows, stopping, text_file
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates
 
 LINES_OF_BOX = 7
@@ -55,10 +56,6 @@ def build(task: Task, loader: EngineLoader) -> TaskTab:
     _wire(task, loader, parts)
     tab.select(lambda key: picker.refreshed(task, key), parts.picker, parts.picker, **QUIET)
     return TaskTab(task, tab, parts.picker)
-
-
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-"""Of events that only rearrange the page."""
 
 
 def _inputs(task: Task) -> Parts:
