@@ -371,7 +371,7 @@ def _verify_adapter(options: argparse.Namespace) -> None:
 
 def _measure_adapter(options: argparse.Namespace) -> None:
     from playground.training.corpus import load_corpus
-    from playground.training.finetune import measure
+    from playground.training.measure import measure
 
     record = _named(options)
     store.verify(record)

@@ -19,7 +19,8 @@ from playground.errors import AdapterError, Cancelled, DataError, Paused
 from playground.tasks import get_task
 from playground.training import finetune as finetune_module
 from playground.training.corpus import load_corpus
-from playground.training.finetune import command_line, finetune, measure
+from playground.training.finetune import command_line, finetune
+from playground.training.measure import measure
 
 
 def never():

@@ -1,0 +1,113 @@
+"""Base against adapter on held-out rows: what a run ends with, and what ``adapters measure`` does again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from playground.adapters.card import card
+from playground.adapters.record import CARD_FILE, AdapterRecord, write_record
+from playground.backbones.loading import automatic_quantization, load
+from playground.engine.engine import Engine
+from playground.engine.predict import predict_many
+from playground.errors import Cancelled
+from playground.evaluation.metrics import by_language
+from playground.evaluation.report import compare
+from playground.tasks import Task, get_task
+from playground.tasks.guess import shots_of
+from playground.tasks.windows import tokenize
+from playground.training.calibrate import fit_decision
+from playground.types import Row
+
+Emit = Callable[[dict[str, Any]], None]
+"""Receives events: ``{"event": name, ...}``, JSON-able."""
+StopWish = Literal["", "pause", "keep", "discard"]
+MIN_LANGUAGE_ROWS = 20
+"""A language with fewer held-out rows gets no line of its own in the card."""
+
+
+def describe(record: AdapterRecord, folder: Path) -> None:
+    """Writes the record and the card made from it."""
+    write_record(record, folder)
+    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+
+
+def measure(
+    record: AdapterRecord,
+    held_out: Sequence[Row],
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+    *,
+    examples: Sequence[Row] = (),
+    spare: Sequence[Row] = (),
+    data: str = "",
+    command: str = "",
+) -> AdapterRecord:
+    """Compares base and adapter on the same held-out rows and writes the figures into record and card.
+
+    Args:
+        examples: rows that were trained on, of which the base is shown a few where the labels are not the task's own.
+        spare: other rows, on which the adapter is calibrated before.
+        data: what the rows are, where they do not come from the adapter's own data.
+        command: what measures the same again, where training does not.
+    """
+    task = get_task(record.task)
+    emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
+    engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
+    try:
+        decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
+        record = replace(record, decision={**record.decision, **decision})
+        inputs = [_without_target(task, row) for row in held_out]
+        tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
+        base_task = _as_base(engine, task, record.labels, examples)
+        base = _predictions(engine, base_task, inputs, None, emit, stop_wish) if base_task else None
+    finally:
+        engine.close()
+    report = compare(task, list(held_out), base, tuned)
+    emit({"event": "report", "report": report})
+    languages = by_language(task, list(held_out), tuned)
+    metrics = {key: report[key] for key in ("base", "adapter") if report[key] is not None} | {
+        "by_language": {lang: scores.as_dict() for lang, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS},
+        "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
+    }
+    if command:
+        metrics["command"] = command
+    measured = replace(record, metrics=metrics)
+    describe(measured, record.path)
+    return measured
+
+
+def _as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
+    """`task` as the backbone without an adapter does it by a prompt; None when it can't.
+
+    Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.
+    """
+    if not engine.backbone.can_generate:
+        return None
+    if task.shape != "classify" or set(labels) <= set(task.labels):
+        return task
+    first_tokens = {tokenize(engine.backbone.tokenizer, f" {label}").ids[0] for label in labels}
+    shots = shots_of(examples, labels)
+    return replace(task, labels=tuple(labels), shots=shots) if shots and len(first_tokens) == len(labels) else None
+
+
+def _predictions(
+    engine: Engine,
+    task: Task,
+    rows: Sequence[Row],
+    adapter: AdapterRecord | None,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+) -> list[Row]:
+    found: list[Row] = []
+    for index, prediction in predict_many(engine, task, rows, adapter, batch_rows=16):
+        if prediction.done:
+            found.append(prediction.row)
+        if prediction.done and index % 16 == 0:
+            emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
+        if stop_wish() == "discard":
+            raise Cancelled("The run was stopped while it was measured; the adapter is saved without figures.")
+    return found
+
+
+def _without_target(task: Task, row: Row) -> Row:
+    return {key: value for key, value in row.items() if key != task.target}
