@@ -36,7 +36,7 @@ INTERRUPTED = 130
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
-    *("max_length", "evaluation_rows", "time_limit_s", "seed", "attention", "compile"),
+    *("max_length", "evaluation_rows", "base_rows", "time_limit_s", "seed", "attention", "compile"),
     *("description", "licence", "data_description"),
 )
 """Settings of a run that the command line may change."""
@@ -89,6 +89,9 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", help="adapter name, or 'none' for the bare base (default: the shipped one)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
     parser.add_argument("--quantization", choices=("auto", "none", "8-bit", "4-bit"), default="auto")
+    parser.add_argument(
+        "--num-beams", type=int, help="beams of a task that writes text (default: what the adapter says)"
+    )
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
@@ -137,6 +140,7 @@ def _add_train(commands: Any) -> None:
         ("max-rows", int, "rows to learn from"),
         ("max-length", int, "tokens in one window"),
         ("evaluation-rows", int, "held-out rows to measure on"),
+        ("base-rows", int, "how many of them the base is measured on too (default all; 0 none)"),
         ("time-limit-s", float, "seconds after which the schedule ends"),
         ("seed", int, "seed of everything random"),
     ):
@@ -172,6 +176,7 @@ def _add_adapters(commands: Any) -> None:
     measuring.add_argument("adapter", metavar="TASK/NAME")
     measuring.add_argument("--data", required=True, type=Path, help="rows that it was not trained on")
     measuring.add_argument("--max-rows", type=int, default=500, help="a balanced sample of that many (default 500)")
+    measuring.add_argument("--base-rows", type=int, help="how many of them the base gets too (default all; 0 none)")
     measuring.add_argument("--seed", type=int, default=0, help="seed of the sample")
     measuring.set_defaults(run=_measure_adapter)
     exporting = actions.add_parser("export", help="write an adapter as zip")
@@ -211,10 +216,11 @@ def _predict(options: argparse.Namespace) -> None:
 
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
+    _check_beams(options.num_beams, task, adapter)
     rows = _input_rows(options.input, task)
     failed = 0
     with _engine(options) as engine, _output(options.output) as out:
-        for index, prediction in predict_many(engine, task, rows, adapter):
+        for index, prediction in predict_many(engine, task, rows, adapter, num_beams=options.num_beams):
             if not prediction.done:
                 continue
             row = prediction.row
@@ -225,6 +231,18 @@ def _predict(options: argparse.Namespace) -> None:
             print(join_surrogates(json.dumps(row, ensure_ascii=False)), file=out, flush=True)
     if failed:
         print(f"{failed} of {len(rows)} rows could not be used; they have an 'error' field.", file=sys.stderr)
+
+
+def _check_beams(num_beams: int | None, task: Task, adapter: AdapterRecord | None) -> None:
+    """Raises InputError before the backbone is loaded, instead of once for each row."""
+    from playground.engine.plans import adapter_decoding
+
+    if task.shape == "generate":
+        adapter_decoding(task, adapter, num_beams)
+    elif num_beams is not None:
+        raise InputError(
+            f"The task {task.name} writes no text, so that there is nothing to try beams on; leave out --num-beams."
+        )
 
 
 def _input_rows(source: str, task: Task) -> list[Row]:
@@ -251,10 +269,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
+    _check_beams(options.num_beams, task, adapter)
     rows = load_corpus(options.data, task.name, {}, options.max_rows, seed=0).rows
     inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
     with _engine(options) as engine:
-        found = predict_many(engine, task, inputs, adapter, batch_rows=32)
+        found = predict_many(engine, task, inputs, adapter, batch_rows=32, num_beams=options.num_beams)
         predictions = [prediction.row for _, prediction in found if prediction.done]
     scores = score(task, rows, predictions)
     result = {
@@ -303,6 +322,9 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"The recipe '{options.recipe}' is for {recipe['task']}, not for {options.task}.")
     if options.data and not recipe:
         said["data"] = options.data
+    # What the command line says holds in every part of the training.
+    parts = [{key: value for key, value in part.items() if key not in said} for part in recipe.get("stages", [])]
+    recipe |= {"stages": parts} if parts else {}
     found = {"preset": "balanced", **recipe, **said, "task": options.task, "columns": _columns(options.column)}
     missing = [f"--{name}" for name in ("data", "name") if name not in found]
     if missing:
@@ -325,9 +347,11 @@ def _say_event(event: dict[str, Any]) -> None:
     elif kind == "material":
         print(
             f"{event['training_rows']} rows to learn from, {event['held_out_rows']} held out, "
-            f"{event['num_rejected']} set aside",
+            f"{event['num_rejected']} set aside, {event['duplicates']} dropped as duplicates of rows to measure on",
             file=sys.stderr,
         )
+    elif kind == "features" and event["parts"] > 1:
+        print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
     elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"]):
         print(
             f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}  {event['tokens_per_s']:.0f} tokens/s  "
@@ -377,9 +401,11 @@ def _measure_adapter(options: argparse.Namespace) -> None:
     store.verify(record)
     held_out = load_corpus(options.data, record.task, {}, options.max_rows, options.seed).rows
     words = ["python -m playground adapters measure", options.adapter, "--data", shlex.quote(str(options.data))]
+    words += [] if options.base_rows is None else [f"--base-rows {options.base_rows}"]
     command = " ".join([*words, f"--max-rows {options.max_rows} --seed {options.seed}"])
     said = f"{len(held_out)} rows of {options.data.name}"
-    measured = measure(record, held_out, _say_event, lambda: "", data=said, command=command)
+    base_rows = options.base_rows
+    measured = measure(record, held_out, _say_event, lambda: "", data=said, command=command, base_rows=base_rows)
     print((measured.path / CARD_FILE).read_text(encoding="utf-8"))
 
 

@@ -127,6 +127,27 @@ def test_evaluate_prints_one_json_object(run, adapter, tmp_path):
     assert "95 % interval" in plain.out
 
 
+def test_the_number_of_beams_stands_before_what_the_adapter_says(run, save_tiny_adapter, made_for, tmp_path):
+    for name, generation in (("greedy", {}), ("beams", {"num_beams": 4}), ("hot", {"temperature": 0.7})):
+        save_tiny_adapter("summarize", name, backbone=made_for, generation={"max_new_tokens": 12, **generation})
+    data = tmp_path / "rows.jsonl"
+    rows = [{"document": text, "summary": "Sea.", "lang": "en"} for text in ("The sea.", "Rome was not built.", "海")]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def summaries(*words):
+        result = run("predict", "summarize", "--input", data, "--output", "-", "--adapter", *words)
+        assert result.code == 0, result.err
+        return [row["summary"] for row in lines(result.out)]
+
+    assert summaries("greedy") == summaries("beams", "--num-beams", 1)
+    assert summaries("greedy", "--num-beams", 4) == summaries("beams") != summaries("greedy")
+    assert summaries("none", "--num-beams", 2) != summaries("none")
+    asked = ("evaluate", "summarize", "--data", data, "--json", "--adapter")
+    by_beams, asked_beams = (run(*asked, *words).out for words in (("beams",), ("greedy", "--num-beams", 4)))
+    assert lines(by_beams)[0]["metrics"] == lines(asked_beams)[0]["metrics"]
+    assert_mistake(run(*asked, "hot", "--num-beams", 2), "2 beams and the temperature 0.7 can't go together")
+
+
 def test_train_makes_an_adapter_that_predicts(run, tmp_path):
     data = tmp_path / "lamps.csv"
     data.write_text("what,verdict\n" + "".join(f"lamp {n},{'keep' if n % 2 else 'return'}\n" for n in range(20)))
@@ -164,6 +185,16 @@ def test_an_adapter_can_be_measured_again(run, adapter, tmp_path):
     assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
 
 
+def test_the_base_can_be_measured_on_fewer_rows(run, adapter, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": f"row {n}", "label": "positive"}) + "\n" for n in range(6)))
+    measured = run("adapters", "measure", "sentiment/mine", "--data", rows, "--base-rows", 2)
+    assert measured.code == 0, measured.err
+    assert "--base-rows 2 --max-rows 500" in measured.out
+    metrics = store.find("sentiment", "mine").metrics
+    assert (metrics["adapter"]["n"], metrics["base"]["n"]) == (6, 2)
+
+
 def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
     (adapter.path / "README.md").write_text("# The card\n")
     (listed,) = lines(run("adapters", "list", "--json").out)
@@ -190,6 +221,11 @@ def test_an_empty_list_is_still_one_json_object(run):
         (("predict", "sentiment", "--input", "{rows}", "--output", "-", "--adapter", "minne"), "did you mean mine?"),
         (("predict", "sentiment", "--input", "{rows}"), "--output"),
         (("evaluate", "ner", "--data", "missing"), "missing"),
+        (("predict", "ner", "--input", "{rows}", "--output", "-", "--num-beams", "4"), "ner writes no text"),
+        (("evaluate", "sentiment", "--data", "{rows}", "--num-beams", "1"), "sentiment writes no text"),
+        (("predict", "translate", "--input", "{rows}", "--output", "-", "--num-beams", "17"), "from 1 to 16, not 17"),
+        (("evaluate", "summarize", "--data", "{rows}", "--num-beams", "0"), "from 1 to 16, not 0"),
+        (("evaluate", "summarize", "--data", "{rows}", "--num-beams", "two"), "two"),
         (("train", "classify", "--data", "{rows}", "--name", "Bad Name"), "'Bad Name' can't be the name"),
         (("train", "classify", "--data", "{rows}", "--name", "x", "--preset", "huge"), "There is no preset 'huge'"),
         (("train", "classify", "--data", "{rows}", "--name", "x", "--column", "text"), "FIELD=COLUMN"),

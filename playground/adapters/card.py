@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from string import Formatter
 from typing import Any
 
+from playground.adapters.figures import figure, language_lines
 from playground.adapters.record import AdapterRecord
+from playground.adapters.untrusted import take_texts
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
 
 HUB_NAMES: Mapping[str, str] = {EMBEDDED_ID: "google/gemma-3-270m"}
@@ -39,7 +41,7 @@ def card(record: AdapterRecord) -> str:
     sections = (
         ("What it is", _facts(record)),
         ("How good it is", _quality(record.metrics)),
-        ("How good it is by language", _by_language(record.metrics)),
+        ("How good it is by language", _languages(record)),
         ("How it was trained", _training(record.training)),
         ("Loading it with plain PEFT", _fenced(loading_code(record), "python")),
         ("Limits", _LIMITS),
@@ -147,12 +149,15 @@ def _facts(record: AdapterRecord) -> str:
 
 
 def _quality(metrics: Mapping[str, Any]) -> str:
-    adapter, base = metrics.get("adapter"), metrics.get("base")
+    adapter, base, trivial = (metrics.get(key) for key in ("adapter", "base", "trivial"))
     if adapter is None:
         return "It has not been measured."
-    rows = [(name, _value(adapter, name), _value(base, name)) for name in adapter["metrics"]]
-    header = ("Metric (0 to 100)", f"This adapter (n = {adapter['n']:,})", "The backbone without it")
-    header = header if base is None else (*header[:2], f"{header[2]} (n = {base['n']:,})")
+    titles = {"This adapter": adapter, "The backbone without it": base}
+    if trivial is not None:
+        titles[f"Trivial: {_plain(metrics.get('trivial_title', 'unnamed'))}"] = trivial
+    counts = {title: f" (n = {scores['n']:,})" if scores else "" for title, scores in titles.items()}
+    header = ("Metric (0 to 100)", *(title + count for title, count in counts.items()))
+    rows = [(name, *(figure(scores, name) for scores in titles.values())) for name in adapter["metrics"]]
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
@@ -160,20 +165,36 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
-def _value(scores: Mapping[str, Any] | None, name: str) -> str:
-    if scores is None or name not in scores["metrics"]:
-        return "not measured"
-    value = f"{scores['metrics'][name]:.1f}"
-    if name != scores["main"]:
-        return value
-    low, high = scores["interval"]
-    return f"{value} ({low:.1f} to {high:.1f})"
+def _languages(record: AdapterRecord) -> str:
+    untrained = ", ".join(map(_plain, _untrained(record)))
+    beyond = "what it does there is transfer, measured above where there is a figure"
+    line = f"Languages it was never trained on: {untrained} ({beyond})." if untrained else ""
+    return "\n\n".join(part for part in (_by_language(record.metrics), line) if part)
 
 
 def _by_language(metrics: Mapping[str, Any]) -> str:
-    by_language: Mapping[str, Any] = metrics.get("by_language", {})
-    rows = [(lang, s["main"], _value(s, s["main"]), f"{s['n']:,}") for lang, s in sorted(by_language.items())]
-    return _table(("Language", "Metric", "This adapter", "n"), rows) if rows else ""
+    lines = language_lines(metrics)
+    if not lines:
+        return ""
+    main = _plain(metrics["adapter"]["main"]) if "adapter" in metrics else "main metric"
+    columns = {"language": "Language", "n": "n", "adapter": f"This adapter, {main} (95 % interval)"}
+    others = {"base": "The backbone without it", "trivial": "Trivial"}
+    columns |= {key: title for key, title in others.items() if metrics.get(f"{key}_by_language")}
+    return _table(tuple(columns.values()), [tuple(getattr(line, key) for key in columns) for line in lines])
+
+
+def _untrained(record: AdapterRecord) -> list[str]:
+    """Languages that it was measured on or is known to lack, though it was not trained on them."""
+    trained = {code.split("-")[0] for code in record.training.get("languages", ())}
+    measured = {code for key in record.metrics.get("by_language", {}) for code in _codes(record.task, key)}
+    named = set(take_texts(dict(record.training), "untrained", record.title))
+    return sorted(named | (measured - trained if trained else set()))
+
+
+def _codes(task: str, key: str) -> list[str]:
+    """Languages of one entry by language: ``pt`` of ``pt-BR``, in translation both of ``en-pt-BR``."""
+    codes = re.findall(r"\b[a-z]{2,3}\b", key)
+    return codes if task == "translate" else codes[:1]
 
 
 def _training(training: Mapping[str, Any]) -> str:
@@ -183,6 +204,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Licence of the data": training.get("licence"),
         "Languages": ", ".join(training.get("languages", ())),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
+        "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
         "Preset": training.get("preset"),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,

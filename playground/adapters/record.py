@@ -39,6 +39,8 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "command": str,
     "preset": str,
     "languages": list,
+    "untrained": list,
+    "duplicates": int,
 }
 
 
@@ -63,8 +65,10 @@ class AdapterRecord:
     training: Mapping[str, Any] = field(default_factory=dict)
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    """``adapter`` and ``base``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the same held-out
-    rows; ``by_language``: such an object a language; ``data``: what the rows are."""
+    """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
+    same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;
+    ``by_language``, ``base_by_language`` and ``trivial_by_language``: such an object a language; ``data``: what the
+    rows are."""
     created: str = ""
     """ISO 8601 time."""
     description: str = ""
@@ -217,8 +221,14 @@ def _prompt(payload: dict[str, Any], where: str) -> str:
 
 def _generation(payload: dict[str, Any], where: str) -> dict[str, Any]:
     generation = take(payload, "generation", dict, where, {})
-    if "max_new_tokens" in generation:
-        _bounded(generation, "max_new_tokens", MAX_LENGTH_TOKENS, f"{where}: 'generation'")
+    inside = f"{where}: 'generation'"
+    for key, most in (("max_new_tokens", MAX_LENGTH_TOKENS), ("num_beams", 16)):
+        if key in generation:
+            _bounded(generation, key, most, inside)
+    try:
+        float(take(generation, "length_penalty", float, inside, 1.0))
+    except OverflowError as err:
+        raise AdapterError(f"{inside}: 'length_penalty' is too large a number.") from err
     for key, value in generation.items():
         texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
         if not texts and not isinstance(value, (str, int, float)):
@@ -241,11 +251,16 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
 def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
     metrics = take(payload, "metrics", dict, where, {})
     inside = f"{where}: 'metrics'"
-    take(metrics, "data", str, inside, "")
-    scores: dict[str, Any] = {key: metrics[key] for key in ("adapter", "base") if key in metrics}
-    scores |= take(metrics, "by_language", dict, inside, {})
-    for key in scores:
-        _check_scores(take(scores, key, dict, inside), f"{inside}: '{key}'")
+    for key in ("data", "trivial_title"):
+        take(metrics, key, str, inside, "")
+    groups: dict[str, dict[str, Any]] = {
+        f"{inside}: '{key}'": take(metrics, key, dict, inside, {})
+        for key in ("by_language", "base_by_language", "trivial_by_language")
+    }
+    groups[inside] = {key: metrics[key] for key in ("adapter", "base", "trivial") if key in metrics}
+    for place, scores in groups.items():
+        for key in scores:
+            _check_scores(take(scores, key, dict, place), f"{place}: '{key}'")
     return metrics
 
 

@@ -1,10 +1,11 @@
 """Decoding with a key/value cache, one token a step for a group of rows that started together.
 
-Shapes: B live rows, T tokens so far, V vocabulary.
+Shapes: B lines of the cache, N of them one row's, V vocabulary.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 
 import torch
@@ -13,6 +14,7 @@ from transformers import DynamicCache, LogitsProcessorList, NoRepeatNGramLogitsP
 from transformers.generation import RepetitionPenaltyLogitsProcessor
 
 from playground.backbones.loading import Backbone
+from playground.engine.beams import Beams
 from playground.engine.lora import LoadedAdapter, Routes
 from playground.engine.requests import Decoding
 
@@ -31,6 +33,13 @@ class DecodeRow:
     output_ids: list[int] = field(default_factory=list)
     text: str = ""
     done: bool = False
+    beams: Beams | None = None
+    """When it is searched by beams: the text and its tokens are the best hypothesis so far."""
+
+    @property
+    def num_lines(self) -> int:
+        """Lines of the cache that it takes: one, or one for each live beam."""
+        return len(self.beams.live) if self.beams else 1
 
 
 class DecodeGroup:
@@ -41,6 +50,9 @@ class DecodeGroup:
         self.routes = routes
         self.rows = list(rows)
         self.stop_ids = _stop_ids(backbone)
+        for row in self.rows:
+            if row.decoding.num_beams > 1:
+                row.beams = Beams(row.decoding, self.stop_ids, partial(self._has_stop, row.decoding.stop))
         width = max(len(row.prompt_ids) for row in rows)
         pad = backbone.tokenizer.pad_token_id
         self.mask = torch.tensor([[0] * (width - len(r.prompt_ids)) + [1] * len(r.prompt_ids) for r in rows])
@@ -55,22 +67,31 @@ class DecodeGroup:
     @torch.inference_mode()
     def step(self) -> None:
         """Adds one token to every live row."""
-        self._drop([row for row in self.rows if row.cancelled.is_set()])
+        self._drop_cancelled()
         if self.finished:
             return
         logits = self._forward()
-        for row, row_logits in zip(self.rows, logits, strict=True):
-            self._advance(row, row_logits)
-        picked = [row.output_ids[-1] if row.output_ids else 0 for row in self.rows]
-        self.next_ids = torch.tensor(picked, device=logits.device)[:, None]
+        lines: list[int] = []
+        tokens: list[int] = []
+        first = 0
+        of_rows = torch.split(logits, [row.num_lines for row in self.rows])
+        for row, row_logits in zip(self.rows, of_rows, strict=True):
+            for line, token in self._advance(row, row_logits):
+                lines.append(first + line)
+                tokens.append(token)
+            first += len(row_logits)
+        self.rows = [row for row in self.rows if not row.done]
+        if not lines:
+            return
+        self._keep(lines)
+        self.next_ids = torch.tensor(tokens, device=logits.device)[:, None]
         self.mask = torch.cat([self.mask, torch.ones_like(self.next_ids)], dim=1)
-        self._drop([row for row in self.rows if row.done])
 
     def _forward(self) -> Tensor:
         """Logits (B, V) of the next token."""
         model = self.backbone.model
         positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -self.next_ids.shape[1] :]
-        with self.routes.use([row.adapter for row in self.rows], self.mask.device):
+        with self.routes.use([row.adapter for row in self._owners()], self.mask.device):
             states = model.base_model(
                 input_ids=self.next_ids,
                 attention_mask=self.mask,
@@ -81,50 +102,80 @@ class DecodeGroup:
         logits: Tensor = model.get_output_embeddings()(states[:, -1]).float()
         return logits
 
-    def _advance(self, row: DecodeRow, logits: Tensor) -> None:
-        if row.choices:
-            row.chances = torch.softmax(logits[list(row.choices)], -1).tolist()
-            row.done = True
-            return
-        chosen = choose(row, logits)
-        if chosen not in self.stop_ids:
-            row.output_ids.append(chosen)
-            text = self.backbone.tokenizer.decode(row.output_ids, skip_special_tokens=True)
-            row.text = text.rstrip("\ufffd")  # the first bytes of a character whose others are still to come
-        cut = min((row.text.find(stop) for stop in row.decoding.stop if stop in row.text), default=-1)
-        if cut >= 0:
-            row.text = row.text[:cut]
-        full = len(row.output_ids) >= row.decoding.max_new_tokens
-        row.done = chosen in self.stop_ids or cut >= 0 or full
+    def _owners(self) -> list[DecodeRow]:
+        """The row of each line of the cache."""
+        return [row for row in self.rows for _ in range(row.num_lines)]
 
-    def _drop(self, leaving: Sequence[DecodeRow]) -> None:
-        if not leaving:
-            return
-        for row in leaving:
+    def _advance(self, row: DecodeRow, logits: Tensor) -> list[tuple[int, int]]:
+        """Writes down what (N, V) logits say; the lines that go on, numbered within the row, and their next tokens."""
+        if row.choices:
+            row.chances = torch.softmax(logits[0, list(row.choices)], -1).tolist()
             row.done = True
-        kept = [index for index, row in enumerate(self.rows) if not row.done]
-        self.rows = [self.rows[index] for index in kept]
-        if not kept:
+            return []
+        if row.beams is not None:
+            written = [hypothesis.ids for hypothesis in row.beams.live]
+            grown = row.beams.advance(apply_rules(row.decoding, written, torch.log_softmax(logits, -1)))
+            self._write(row, row.beams.best.ids)
+            row.done = not grown
+            return grown
+        chosen = choose(row, logits[0])
+        ids = row.output_ids if chosen in self.stop_ids else [*row.output_ids, chosen]
+        was_cut = self._write(row, ids)
+        row.done = chosen in self.stop_ids or was_cut or len(ids) >= row.decoding.max_new_tokens
+        return [] if row.done else [(0, chosen)]
+
+    def _write(self, row: DecodeRow, ids: Sequence[int]) -> bool:
+        """Makes `ids` the row's text, up to the first of its stops; whether there is one."""
+        row.output_ids = list(ids)
+        text = self._text(ids)
+        cut = _find_stop(text, row.decoding.stop)
+        row.text = text if cut < 0 else text[:cut]
+        return cut >= 0
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self.backbone.tokenizer.decode(ids, skip_special_tokens=True)
+        return text.rstrip("\ufffd")  # the first bytes of a character whose others are still to come
+
+    def _has_stop(self, stops: Sequence[str], ids: Sequence[int]) -> bool:
+        return bool(stops) and _find_stop(self._text(ids), stops) >= 0
+
+    def _drop_cancelled(self) -> None:
+        for row in self.rows:
+            row.done = row.cancelled.is_set()
+        kept = [line for line, row in enumerate(self._owners()) if not row.done]
+        self.rows = [row for row in self.rows if not row.done]
+        self._keep(kept)
+
+    def _keep(self, lines: list[int]) -> None:
+        """Puts these lines in the place of all; one that several beams go on from comes several times."""
+        if not lines or lines == list(range(len(self.mask))):
             return
+        chosen = torch.tensor(lines, device=self.mask.device)
         if self.cache.get_seq_length():
-            self.cache.batch_select_indices(torch.tensor(kept, device=self.mask.device))
-        self.mask, self.next_ids = self.mask[kept], self.next_ids[kept]
+            self.cache.reorder_cache(chosen)
+        self.mask, self.next_ids = self.mask[chosen], self.next_ids[chosen]
 
 
 def choose(row: DecodeRow, logits: Tensor) -> int:
     """Next token for (V,) logits under the row's decoding settings."""
     settings = row.decoding
+    scores = apply_rules(settings, [row.output_ids], logits[None])[0]
+    if settings.temperature <= 0:
+        return int(scores.argmax())
+    return _sample(scores / settings.temperature, settings, len(row.output_ids))
+
+
+def apply_rules(settings: Decoding, written: Sequence[Sequence[int]], scores: Tensor) -> Tensor:
+    """(N, V) scores of next tokens, changed by what was written before, which is of one length."""
     rules = LogitsProcessorList()
     if settings.repetition_penalty != 1.0:
         rules.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
     if settings.no_repeat_ngram_size:
         rules.append(NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size))
-    scores = logits[None]
-    if rules and row.output_ids:
-        scores = rules(torch.tensor([row.output_ids], device=logits.device), scores.clone())
-    if settings.temperature <= 0:
-        return int(scores.argmax())
-    return _sample(scores[0] / settings.temperature, settings, len(row.output_ids))
+    if not rules or not written[0]:
+        return scores
+    changed: Tensor = rules(torch.tensor(written, device=scores.device), scores.clone())
+    return changed
 
 
 def _sample(scores: Tensor, settings: Decoding, step: int) -> int:
@@ -133,6 +184,11 @@ def _sample(scores: Tensor, settings: Decoding, step: int) -> int:
     chances[chances.cumsum(0) - chances > settings.top_p] = 0
     generator = torch.Generator(device=scores.device).manual_seed(settings.seed + step)
     return int(order[torch.multinomial(chances, 1, generator=generator)])
+
+
+def _find_stop(text: str, stops: Sequence[str]) -> int:
+    """Where the first of `stops` begins in `text`; -1 when it holds none."""
+    return min((text.find(stop) for stop in stops if stop in text), default=-1)
 
 
 def _stop_ids(backbone: Backbone) -> set[int]:

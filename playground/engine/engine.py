@@ -21,14 +21,16 @@ from playground.engine.adapters import load_adapter
 from playground.engine.decode import DecodeGroup, DecodeRow
 from playground.engine.encode import encode
 from playground.engine.lora import LoadedAdapter, Routes, install
-from playground.engine.requests import Decoding, EncodeRow
+from playground.engine.requests import MAX_BEAMS, Decoding, EncodeRow
 from playground.errors import BackboneError, BusyError, Cancelled
 from playground.types import Stream
 
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
-MAX_DECODE_ROWS = 16
-"""Rows of one request decoded together; the others of a long text wait, so that their caches do not fill the memory."""
+MAX_DECODE_ROWS = MAX_BEAMS
+"""Rows of one request decoded together, each beam counted as one; the others of a long text wait, so that their caches
+do not fill the memory.
+"""
 MAX_DECODE_GROUPS = 8
 """Requests that get their next token in turn; later ones wait."""
 
@@ -252,7 +254,7 @@ class _Decode:
     def step(self, backbone: Backbone, routes: Routes) -> bool:
         """Adds one token to the rows of the group, started first if need be; whether all of them are done."""
         if self.group is None:
-            size = min(MAX_DECODE_ROWS, len(self.waiting))
+            size = min(MAX_DECODE_ROWS // self.waiting[0].decoding.num_beams, len(self.waiting))
             self.group = DecodeGroup(backbone, routes, [self.waiting.popleft() for _ in range(size)])
         self.group.step()
         if self.group.finished:

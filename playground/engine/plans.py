@@ -88,8 +88,13 @@ def clean_row(task: Task, row: Row) -> Row:
     return cleaned
 
 
-def make_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Plan:
+def make_plan(
+    engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None, num_beams: int | None = None
+) -> Plan:
     """The plan of a cleaned row.
+
+    Args:
+        num_beams: of a task that writes text; None leaves it to the adapter.
 
     Raises:
         AdapterError: the adapter does not fit the task or the backbone, or is broken.
@@ -99,7 +104,7 @@ def make_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | Non
         _check_task(adapter, task)
     if task.shape == "generate":
         engine.must_generate()
-        return _generate_plan(engine, task, row, adapter)
+        return _generate_plan(engine, task, row, adapter, num_beams)
     if adapter is None:
         if not engine.backbone.can_generate:
             raise BackboneError(
@@ -148,10 +153,10 @@ def _span_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
     return Outcome({"answer": found["answer"]}, note="" if found["answer"] else "The text does not answer it.")
 
 
-def _generate_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Plan:
+def _generate_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None, num_beams: int | None) -> Plan:
     tokenizer = engine.backbone.tokenizer
     loaded = engine.adapter(adapter) if adapter else None
-    decoding = adapter_decoding(task, adapter)
+    decoding = adapter_decoding(task, adapter, num_beams)
     room = engine.backbone.max_positions - decoding.max_new_tokens
 
     def ids_of(part: Row) -> list[int]:
@@ -177,12 +182,20 @@ def _generate_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
             return Outcome({task.output: end.value}, note="" if adapter else FEW_SHOT_NOTE)
 
 
-def adapter_decoding(task: Task, adapter: AdapterRecord | None) -> Decoding:
-    """Decoding settings of an adapter, or of the base's few-shot prompt."""
+def adapter_decoding(task: Task, adapter: AdapterRecord | None, num_beams: int | None = None) -> Decoding:
+    """Decoding settings of an adapter, or of the base's few-shot prompt.
+
+    Args:
+        num_beams: in place of what the adapter says.
+
+    Raises:
+        InputError: these settings can't go together.
+    """
+    wish = {} if num_beams is None else {"num_beams": num_beams}
     if adapter is None:
         stop = ("\n",) if task.name != "instruct" else ("\n\n",)
-        return Decoding(max_new_tokens=task.max_new_tokens, stop=stop, repetition_penalty=1.05)
-    chosen: dict[str, Any] = {"max_new_tokens": task.max_new_tokens, **adapter.generation}
+        return Decoding(max_new_tokens=task.max_new_tokens, stop=stop, repetition_penalty=1.05, **wish)
+    chosen: dict[str, Any] = {"max_new_tokens": task.max_new_tokens, **adapter.generation, **wish}
     if "stop" in chosen:
         chosen["stop"] = tuple(chosen["stop"])
     known = Decoding.__dataclass_fields__

@@ -51,6 +51,7 @@ class _Job:
     engine: Engine
     task: Task
     adapter: AdapterRecord | None
+    num_beams: int | None = None
     began: float = field(default_factory=time.monotonic)
 
     def prediction(
@@ -100,12 +101,20 @@ def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
 
 @on_gpu
 def predict_many(
-    engine: Engine, task: Task, rows: Sequence[Row], adapter: AdapterRecord | None, batch_rows: int | None = None
+    engine: Engine,
+    task: Task,
+    rows: Sequence[Row],
+    adapter: AdapterRecord | None,
+    batch_rows: int | None = None,
+    num_beams: int | None = None,
 ) -> Stream[tuple[int, Prediction]]:
     """(index, prediction) of every row in order, and about five times a second one that is not ``done``.
 
     Those unfinished ones only show that work goes on, so that a caller who has lost interest can close the iterator,
     which frees the rows in the engine. A row that can't be used has ``error`` set; the others go on.
+
+    Args:
+        num_beams: of a task that writes text; None leaves it to the adapter.
 
     Raises:
         PlaygroundError: the adapter or the backbone does not allow any row of it, or too many requests wait.
@@ -115,7 +124,7 @@ def predict_many(
     size = batch_rows or BATCH_ROWS[task.shape]
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
-        job = _Job(engine, task, adapter)
+        job = _Job(engine, task, adapter, num_beams)
         yield from enumerate((yield from _run_in_step(job, part, (start, job.prediction(part[0], done=False)))), start)
 
 
@@ -128,7 +137,8 @@ def _run_in_step(job: _Job, rows: Sequence[Row], beat: Beat) -> Generator[Beat, 
         """The next request of a row; its first one when there is no result yet."""
         try:
             if result is None:
-                plans[index] = make_plan(job.engine, job.task, clean_row(job.task, rows[index]), job.adapter)
+                row = clean_row(job.task, rows[index])
+                plans[index] = make_plan(job.engine, job.task, row, job.adapter, job.num_beams)
                 asked[index] = next(plans[index])
             else:
                 asked[index] = plans[index].send(result)

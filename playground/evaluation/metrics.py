@@ -9,6 +9,7 @@ from playground.errors import DataError, InputError
 from playground.evaluation.calibration import expected_calibration_error
 from playground.evaluation.classification import score_labels
 from playground.evaluation.entities import Entity, score_entities
+from playground.evaluation.grounding import source_precision
 from playground.evaluation.scores import Scores
 from playground.evaluation.squad import score_answers
 from playground.evaluation.text_overlap import score_texts
@@ -16,7 +17,7 @@ from playground.evaluation.translation import score_translations
 from playground.tasks.task import Task
 from playground.types import Row
 
-__all__ = ["Scores", "by_language", "row_language", "score"]
+__all__ = ["Scores", "by_language", "row_language", "rows_by_language", "score"]
 
 
 def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
@@ -44,15 +45,20 @@ def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores
 
 def by_language(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> dict[str, Scores]:
     """Scores of each language, or of each direction (``en-fr``) in translation; rows that name none are left out."""
+    return {
+        language: score(task, [rows[i] for i in members], [predictions[i] for i in members])
+        for language, members in rows_by_language(rows).items()
+    }
+
+
+def rows_by_language(rows: Sequence[Row]) -> dict[str, list[int]]:
+    """Places of the rows of each language, as `by_language` groups them."""
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         language = row_language(row)
         if language:
             groups[language].append(i)
-    return {
-        language: score(task, [rows[i] for i in members], [predictions[i] for i in members])
-        for language, members in sorted(groups.items())
-    }
+    return dict(sorted(groups.items()))
 
 
 def row_language(row: Row) -> str | None:
@@ -93,7 +99,11 @@ def _score_generate(task: Task, rows: Sequence[Row], predictions: Sequence[Row])
     if task.metric == "chrf++":
         return score_translations(gold, predicted, [row.get("target_lang") or "" for row in rows])
     # A free prompt may ask for a name or a number, where being the same is what counts.
-    return score_texts(gold, predicted, with_exact_match=task.target == "completion")
+    scores = score_texts(gold, predicted, with_exact_match=task.target == "completion")
+    if task.target != "summary" or not task.inputs or task.inputs[0].name != "document":
+        return scores
+    precision = source_precision([row["document"] for row in rows], predicted)
+    return replace(scores, metrics={**scores.metrics, "source_precision": precision})
 
 
 _SHAPES = {

@@ -21,6 +21,7 @@ TITLES = {
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L",
+    "source_precision": "Names and numbers found in the source",
     "chrf++": "chrF++",
     "bleu": "BLEU",
 }

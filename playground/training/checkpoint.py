@@ -73,10 +73,6 @@ class Checkpoint:
         torch.set_rng_state(tensors[RANDOM_STATE])
         return Position(**index["position"])
 
-    def remove(self) -> None:
-        for path in (self.folder / INDEX_FILE, *self.folder.glob("step-*.safetensors")):
-            path.unlink(missing_ok=True)
-
     def _index(self) -> dict[str, Any] | None:
         try:
             index: dict[str, Any] = json.loads((self.folder / INDEX_FILE).read_text(encoding="utf-8"))
@@ -107,6 +103,16 @@ class Checkpoint:
 
     def _damaged(self, reason: str) -> DataError:
         return DataError(f"The checkpoint in {self.folder} is damaged: {reason}. Delete the folder to begin anew.")
+
+
+def remove(folder: Path) -> None:
+    """Takes away the state in `folder` and in those of its parts."""
+    for index in [*folder.glob(INDEX_FILE), *folder.glob(f"part-*/{INDEX_FILE}")]:
+        index.unlink()
+        for tensors in index.parent.glob("step-*.safetensors"):
+            tensors.unlink()
+        if index.parent != folder:
+            index.parent.rmdir()
 
 
 def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

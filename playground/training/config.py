@@ -50,9 +50,20 @@ class RunConfig:
     time_limit_s: float = 0.0
     """The schedule ends by then; 0: no limit."""
     evaluation_rows: int = 200
+    base_rows: int | None = None
+    """How many of them the base is measured on too; None: all."""
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
+    source_shares: dict[str, float] = field(default_factory=dict)
+    """Share of the rows of a ``source`` that may be drawn, 0 to 1; sources not named: all."""
+    validation_shares: dict[str, float] = field(default_factory=dict)
+    """The same for the rows to measure on."""
+    augmentations: dict[str, float] = field(default_factory=dict)
+    """Share of the rows that each of ``data.augment.AUGMENTATIONS`` changes."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """Settings that differ in each part of the training, one after the other; none: one part with the settings
+    above."""
     description: str = ""
     licence: str = "Not stated"
     data_description: str = ""

@@ -1,6 +1,8 @@
 """Rows to learn from: one file of any readable kind, or a folder (or ``*`` pattern) of JSON Lines files."""
 
 import random
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from playground.data.dialogue import as_instruction
@@ -36,6 +38,13 @@ def balanced(parts: list[LoadedRows], max_rows: int, seed: int) -> LoadedRows:
         rows += map(as_instruction, sample(part.rows, (max_rows - len(rows)) // (len(parts) - index), seed))
     rejected = [row for part in parts for row in part.rejected]
     return LoadedRows(rows, rejected, [note for part in parts for note in part.notes])
+
+
+def thin(parts: list[LoadedRows], shares: Mapping[str, float], seed: int) -> list[LoadedRows]:
+    """`parts` with only a share of the rows of each source named; a file that has none left is dropped."""
+    chance = random.Random(seed)
+    kept = [[row for row in part.rows if chance.random() < shares.get(str(row.get("source")), 1.0)] for part in parts]
+    return [replace(part, rows=rows) for part, rows in zip(parts, kept, strict=True) if rows]
 
 
 def sample(rows: list[Row], size: int, seed: int) -> list[Row]:

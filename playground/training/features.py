@@ -11,6 +11,8 @@ from playground.tasks.windows import tokenize
 from playground.types import Row
 
 IGNORED = shape_tag.IGNORED
+EMPTY_SHARE = 0.2
+"""Share of the answered questions that also give a window without the answer."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,10 @@ def _span(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
     targets = [shape_span.target(context, window, row["answers"]) for window in windows]
     holding = [i for i, found in enumerate(targets) if found != (0, 0)]
     empty = [i for i, found in enumerate(targets) if found == (0, 0)]
-    # One window without the answer teaches "not here" as well as all of them would.
-    kept = holding + recipe.chance.sample(empty, min(1, len(empty)))
+    # A few windows without the answer teach "not here" as well as all of them would.
+    with_empty = not holding or recipe.chance.random() < EMPTY_SHARE
+    kept = recipe.chance.sample(holding, min(1, len(holding)))
+    kept += recipe.chance.sample(empty, min(1, len(empty))) if with_empty else []
     return [Feature(windows[i].input_ids, list(targets[i])) for i in kept], True
 
 

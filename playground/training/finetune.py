@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,30 +14,36 @@ from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
+from playground.data.augment import augment
+from playground.data.duplicates import find_leaks
 from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.errors import Cancelled, DataError, Paused
 from playground.tasks import Task, get_task
-from playground.training.checkpoint import Checkpoint, Position
+from playground.tasks.languages import LANGUAGES
+from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.config import RunConfig, make_config
-from playground.training.corpus import balanced, load_corpus, read_corpus, sample
-from playground.training.features import build_features, head_labels
+from playground.training.corpus import balanced, load_corpus, read_corpus, sample, thin
+from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
 from playground.training.measure import Emit, StopWish, describe, measure
 from playground.training.recipes import read_recipe
 from playground.training.trainee import Trainee, build_trainee
 from playground.types import Row
 
+Part = tuple[RunConfig, Sequence[Feature], Checkpoint | None]
+"""What one part of the training learns from, with which settings, and where its state lies."""
 MUST_STAY = (
     *("task", "data", "columns", "backbone", "quantization", "rank", "alpha", "dropout", "learning_rate"),
     *("batch_size", "epochs", "max_rows", "max_length", "attention", "time_limit_s", "seed"),
+    *("source_shares", "augmentations"),
 )
 """Settings that decide on the weights, step by step."""
 ALWAYS_NAMED = (
     *("preset", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
     "attention",
 )
-NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "seed", "quantization", "dropout")
+NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "base_rows", "seed", "quantization", "dropout")
 CALIBRATION_ROWS = 200
 
 
@@ -45,11 +51,18 @@ CALIBRATION_ROWS = 200
 class Material:
     """Rows of a run, split into those to learn from and those to measure on."""
 
-    training: list[Row]
+    stages: list[tuple[RunConfig, list[Row]]]
+    """Settings and rows of each part of the training."""
     held_out: list[Row]
     spare: list[Row]
     """Neither learnt from nor measured on: to calibrate on."""
     loaded: LoadedRows
+    duplicates: int = 0
+    """Rows that were taken out because they resemble one of those to measure on."""
+
+    @property
+    def training(self) -> list[Row]:
+        return [row for _, rows in self.stages for row in rows]
 
 
 def finetune(
@@ -77,57 +90,99 @@ def finetune(
 
     source = locate(config.backbone, progress)
     tokenizer = load_tokenizer(source)
-    built = build_features(task, material.training, tokenizer, labels, config.max_length, config.seed)
-    emit({"event": "features", "features": len(built.features), "truncated_rows": built.num_truncated})
     trainee = build_trainee(config, task.shape, source, len(labels))
     emit({"event": "phase", "phase": "training", "message": "Training"})
-    checkpoint = Checkpoint(checkpoints, _must_stay(config, len(built.features))) if checkpoints else None
-    position = train(
-        trainee,
-        built.features,
-        config,
-        tokenizer.pad_token_id,
-        on_step=lambda step: emit(_step_event(step)),
-        should_stop=lambda: bool(stop_wish()),
-        checkpoint=checkpoint,
-    )
+
+    def parts() -> Iterator[Part]:
+        for number, (stage, rows) in enumerate(material.stages, start=1):
+            built = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed)
+            emit(_features_event(built, number, len(material.stages)))
+            yield stage, built.features, _checkpoint(checkpoints, config, stage, number, len(built.features))
+
+    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, emit, stop_wish)
     if stop_wish() == "pause":
-        raise Paused(f"Paused after {position.steps} steps; start it again with the same settings to go on.")
-    if stop_wish() == "discard" or position.steps == 0:
+        raise Paused(f"Paused after {positions[-1].steps} steps; start it again with the same settings to go on.")
+    if stop_wish() == "discard" or not any(position.steps for position in positions):
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
-    record = _record(config, task, labels, source, material, position)
+    record = _record(config, task, labels, source, material, positions)
     record = save(trainee, record)
     del trainee
-    if checkpoint:
-        checkpoint.remove()
+    if checkpoints:
+        remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return measure(record, material.held_out, emit, stop_wish, examples=material.training, spare=material.spare)
+    return measure(
+        record,
+        material.held_out,
+        emit,
+        stop_wish,
+        examples=material.training,
+        spare=material.spare,
+        base_rows=config.base_rows,
+    )
 
 
-def _must_stay(config: RunConfig, num_features: int) -> dict[str, Any]:
-    """What a run that goes on must have in common with its beginning."""
-    return {name: getattr(config, name) for name in MUST_STAY} | {"training examples": num_features}
+def _train_parts(
+    trainee: Trainee, parts: Iterable[Part], pad_id: int, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> list[Position]:
+    """How far each of the parts came, up to the one in which the person wished to stop."""
+    positions: list[Position] = []
+    for stage, features, checkpoint in parts:
+        position = train(
+            trainee,
+            features,
+            stage,
+            pad_id,
+            on_step=lambda step: emit(_step_event(step)),
+            should_stop=lambda: bool(stop_wish()),
+            checkpoint=checkpoint,
+        )
+        positions.append(position)
+        if stop_wish():
+            break
+    return positions
+
+
+def _checkpoint(
+    folder: Path | None, config: RunConfig, stage: RunConfig, number: int, num_features: int
+) -> Checkpoint | None:
+    """Where the state of one part lies, with what a run that goes on must have in common with its beginning."""
+    if folder is None:
+        return None
+    begun_with = {name: getattr(stage, name) for name in MUST_STAY} | {"training examples": num_features}
+    return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
 
 
 def read_material(config: RunConfig, task: Task) -> Material:
-    """Rows of the run.
+    """Rows of the run; with rows of its own to measure on, those like them are taken out of the others.
 
     Raises:
         DataError: no usable row, or too few to hold some out.
     """
     path = Path(config.data)
-    loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
-    if config.validation:
-        parts = read_corpus(Path(config.validation), task.name, {})
-        held = balanced(parts, config.evaluation_rows, config.seed).rows
-        others = balanced(parts, settings.MAX_ROWS, config.seed).rows
-        return Material(loaded.rows, held, _spare(others, held, config.seed), loaded)
-    if len(loaded.rows) < 4:
-        raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
-    training, held_out = split(loaded.rows, task.name, seed=config.seed)
-    held = sample(held_out, config.evaluation_rows, config.seed)
-    return Material(training, held, _spare(held_out, held, config.seed), loaded)
+    if not config.validation:
+        loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
+        if len(loaded.rows) < 4:
+            raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
+        training, held_out = split(loaded.rows, task.name, seed=config.seed)
+        held = sample(held_out, config.evaluation_rows, config.seed)
+        return Material([(config, training)], held, _spare(held_out, held, config.seed), loaded)
+    everything = read_corpus(Path(config.validation), task.name, {})
+    parts = thin(everything, config.validation_shares, config.seed)
+    held = balanced(parts, config.evaluation_rows, config.seed).rows
+    others = balanced(parts, settings.MAX_ROWS, config.seed).rows
+    unseen = [row for part in everything for row in part.rows]
+    stages: list[tuple[RunConfig, list[Row]]] = []
+    duplicates = 0
+    for differing in config.stages or [{}]:
+        stage = replace(config, stages=[], **differing)
+        files = thin(read_corpus(Path(stage.data), task.name, stage.columns), stage.source_shares, stage.seed)
+        loaded = balanced(files, stage.max_rows, stage.seed)
+        rows = augment(loaded.rows, stage.augmentations, stage.seed)
+        leaking = {leak.row for leak in find_leaks(task.name, rows, unseen)}
+        duplicates += len(leaking)
+        stages.append((stage, [row for index, row in enumerate(rows) if index not in leaking]))
+    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates)
 
 
 def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
@@ -152,11 +207,17 @@ def _material_event(material: Material, labels: Sequence[str]) -> dict[str, Any]
         "event": "material",
         "training_rows": len(material.training),
         "held_out_rows": len(material.held_out),
+        "duplicates": material.duplicates,
         "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
         "num_rejected": len(material.loaded.rejected),
         "notes": material.loaded.notes[:20],
         "labels": list(labels),
     }
+
+
+def _features_event(built: Features, part: int, parts: int) -> dict[str, Any]:
+    sizes = {"features": len(built.features), "truncated_rows": built.num_truncated}
+    return {"event": "features", **sizes, "part": part, "parts": parts}
 
 
 def _step_event(step: Step) -> dict[str, Any]:
@@ -169,7 +230,7 @@ def _record(
     labels: Sequence[str],
     source: str,
     material: Material,
-    position: Position,
+    positions: Sequence[Position],
 ) -> AdapterRecord:
     languages = sorted({code for row in material.training for code in _languages(row)})
     return AdapterRecord(
@@ -190,13 +251,18 @@ def _record(
         training={
             "data": config.data_description or config.data_name or Path(config.data).name,
             "licence": config.licence,
-            "rows": min(len(material.training), position.steps * config.batch_size),
+            "rows": sum(
+                min(len(rows), position.steps * stage.batch_size)
+                for (stage, rows), position in zip(material.stages, positions, strict=False)
+            ),
+            "duplicates": material.duplicates,
             "seed": config.seed,
-            "wall_time_s": round(position.elapsed_s, 1),
+            "wall_time_s": round(sum(position.elapsed_s for position in positions), 1),
             "command": command_line(config),
             "preset": config.preset,
             "languages": languages,
-            "steps": position.steps,
+            **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
+            "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
         },
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

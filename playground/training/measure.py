@@ -1,6 +1,7 @@
 """Base against adapter on held-out rows: what a run ends with, and what ``adapters measure`` does again."""
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from playground.backbones.loading import automatic_quantization, load
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
-from playground.evaluation.metrics import by_language
+from playground.evaluation.baselines import trivial_predictions
+from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
 from playground.evaluation.report import compare
 from playground.tasks import Task, get_task
 from playground.tasks.guess import shots_of
@@ -22,8 +24,8 @@ from playground.types import Row
 Emit = Callable[[dict[str, Any]], None]
 """Receives events: ``{"event": name, ...}``, JSON-able."""
 StopWish = Literal["", "pause", "keep", "discard"]
-MIN_LANGUAGE_ROWS = 20
-"""A language with fewer held-out rows gets no line of its own in the card."""
+MIN_LANGUAGE_ROWS = 5
+"""A language with fewer measured rows gets no figure of its own."""
 
 
 def describe(record: AdapterRecord, folder: Path) -> None:
@@ -42,14 +44,20 @@ def measure(
     spare: Sequence[Row] = (),
     data: str = "",
     command: str = "",
+    base_rows: int | None = None,
 ) -> AdapterRecord:
     """Compares base and adapter on the same held-out rows and writes the figures into record and card.
+
+    The event ``report`` compares the two on the rows that both have done; the adapter's figures in the record, and the
+    trivial answer's beside them, are on all.
 
     Args:
         examples: rows that were trained on, of which the base is shown a few where the labels are not the task's own.
         spare: other rows, on which the adapter is calibrated before.
         data: what the rows are, where they do not come from the adapter's own data.
         command: what measures the same again, where training does not.
+        base_rows: at most so many rows are given to the base, which reads a long prompt for each; 0 leaves it out,
+            None gives it all.
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
@@ -59,22 +67,57 @@ def measure(
         record = replace(record, decision={**record.decision, **decision})
         inputs = [_without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        base_task = _as_base(engine, task, record.labels, examples)
-        base = _predictions(engine, base_task, inputs, None, emit, stop_wish) if base_task else None
+        base_task = None if base_rows == 0 else _as_base(engine, task, record.labels, examples)
+        places = _balanced_places(held_out, base_rows if base_task else None)
+        asked = [inputs[place] for place in places]
+        base = _predictions(engine, base_task, asked, None, emit, stop_wish) if base_task else None
     finally:
         engine.close()
-    report = compare(task, list(held_out), base, tuned)
+    shared = [held_out[place] for place in places]
+    report = compare(task, shared, base, [tuned[place] for place in places])
     emit({"event": "report", "report": report})
-    languages = by_language(task, list(held_out), tuned)
-    metrics = {key: report[key] for key in ("base", "adapter") if report[key] is not None} | {
-        "by_language": {lang: scores.as_dict() for lang, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS},
+    metrics: dict[str, Any] = {
+        "adapter": score(task, held_out, tuned).as_dict(),
+        "by_language": _figures(by_language(task, held_out, tuned)),
+        **_trivial_metrics(task, held_out),
         "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
     }
+    if base is not None:
+        metrics |= {"base": report["base"], "base_by_language": _figures(by_language(task, shared, base))}
     if command:
         metrics["command"] = command
     measured = replace(record, metrics=metrics)
     describe(measured, record.path)
     return measured
+
+
+def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:
+    """Places of at most `most` rows, the same share of each language, always the same ones; None: of all."""
+    if most is None or most >= len(rows):
+        return list(range(len(rows)))
+    places = random.Random(0).sample(range(len(rows)), len(rows))
+    places.sort(key=lambda place: row_language(rows[place]) or "")
+    return sorted(places[turn * len(rows) // most] for turn in range(most))
+
+
+def _trivial_metrics(task: Task, rows: Sequence[Row]) -> dict[str, Any]:
+    """Figures of the trivial answer, each language's own where it depends on the rows; empty where there is none."""
+    groups = {language: [rows[place] for place in places] for language, places in rows_by_language(rows).items()}
+    answers = {language: trivial_predictions(task, members) for language, members in groups.items()}
+    whole = trivial_predictions(task, rows)
+    if not whole:
+        return {}
+    title, predictions = whole
+    languages = {language: score(task, groups[language], found[1]) for language, found in answers.items() if found}
+    return {
+        "trivial": score(task, rows, predictions).as_dict(),
+        "trivial_title": title,
+        "trivial_by_language": _figures(languages),
+    }
+
+
+def _figures(languages: Mapping[str, Scores]) -> dict[str, Any]:
+    return {language: scores.as_dict() for language, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS}
 
 
 def _as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:

@@ -29,12 +29,18 @@ def read_recipe(name: str, data: Path | None = None) -> dict[str, Any]:
     if name not in list_recipes():
         raise InputError(f"There is no recipe '{name}'; there are {', '.join(list_recipes()) or 'none'}.")
     recipe: dict[str, Any] = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
-    unknown = recipe.keys() - {field.name for field in fields(RunConfig)}
+    named = recipe.keys() | {key for stage in recipe.get("stages", []) for key in stage}
+    unknown = named - {field.name for field in fields(RunConfig)}
     if unknown:
         raise InputError(f"The recipe '{name}' has settings that runs don't know: {', '.join(sorted(unknown))}.")
     root = data or DATA_FOLDER
-    paths = {key: str(root / recipe[key]) for key in ("data", "validation")}
-    return {**recipe, **paths, "recipe": name}
+    stages = [_with_paths(stage, root) for stage in recipe.get("stages", [])]
+    return {**_with_paths(recipe, root), "stages": stages, "recipe": name}
+
+
+def _with_paths(settings_of: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Settings whose paths, which the recipe gives within the data folder, begin with `root`."""
+    return settings_of | {key: str(root / settings_of[key]) for key in ("data", "validation") if key in settings_of}
 
 
 def _folder() -> Path:

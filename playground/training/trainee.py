@@ -5,12 +5,13 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -27,6 +28,8 @@ from playground.types import Family, Shape
 
 LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
+FREQUENT_TOKENS = 32_768
+"""Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
 WIDTH_STEP = 16
 HEADS = {"decoder": "score", "encoder": "classifier"}
 
@@ -39,13 +42,19 @@ class Trainee(nn.Module):
         self.model = model
         self.shape = shape
         self.family = family
+        self.vocabulary: Vocabulary | None = None
+
+    def learn_words(self, features: Sequence[Feature]) -> None:
+        """Prepares the loss of generate tasks for the tokens of `features`."""
+        self.vocabulary = vocabulary(self.model.get_base_model().get_output_embeddings().weight, features)
 
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
         inner = self.model.get_base_model()
         states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
         if self.shape == "generate":
-            return next_token_loss(states, labels, inner.get_output_embeddings())
+            words = self.vocabulary or Vocabulary(inner.get_output_embeddings().weight.detach())
+            return next_token_loss(states, labels, words)
         head = getattr(inner, HEADS[self.family])
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
@@ -58,22 +67,75 @@ class Trainee(nn.Module):
         return (cross_entropy(logits[:, :, 0], labels[:, 0]) + cross_entropy(logits[:, :, 1], labels[:, 1])) / 2
 
 
-def next_token_loss(states: Tensor, labels: Tensor, projection: nn.Module) -> Tensor:
-    """Mean cross-entropy of the next token, with logits only at positions that have a target, a few at a time.
+class LinearCrossEntropy(torch.autograd.Function):
+    """Sum of the cross-entropies of ``states @ weight.T``, a few rows at a time.
+
+    The gradient is made together with the logits, so that these are neither kept nor computed a second time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
+        """States (N, H), targets (N,), weight (V, H), frozen."""
+        gradient = torch.empty_like(states)
+        total = states.new_zeros((), dtype=torch.float32)
+        for start in range(0, len(targets), LOGIT_ROWS):
+            rows = slice(start, start + LOGIT_ROWS)
+            logits = (states[rows].to(weight.dtype) @ weight.T).float()
+            goal = targets[rows, None]
+            total += (logits.logsumexp(1) - logits.gather(1, goal)[:, 0]).sum()
+            chances = logits.softmax(1).scatter_add_(1, goal, -torch.ones_like(goal, dtype=logits.dtype))
+            gradient[rows] = (chances.to(weight.dtype) @ weight).to(states.dtype)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer[0].to(gradient.dtype), None, None
+
+
+def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tensor:
+    """Mean cross-entropy of the next token, with logits only at positions that have a target.
 
     Args:
-        states: (B, T, H). labels: (B, T), IGNORED where there is nothing to learn. projection: H to V.
+        states: (B, T, H). labels: (B, T), IGNORED where there is nothing to learn.
     """
     wanted = labels[:, 1:] != IGNORED
-    picked, targets = states[:, :-1][wanted], labels[:, 1:][wanted]
-
-    def chunk_loss(part: Tensor, goal: Tensor) -> Tensor:
-        return cross_entropy(projection(part).float(), goal, reduction="sum")
-
-    total = states.new_zeros((), dtype=torch.float32)
-    for part, goal in zip(torch.split(picked, LOGIT_ROWS), torch.split(targets, LOGIT_ROWS), strict=True):
-        total = total + checkpoint(chunk_loss, part, goal, use_reentrant=False)
+    picked, targets = states[:, :-1][wanted], vocabulary.places(labels[:, 1:][wanted])
+    total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
     return total / max(len(targets), 1)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Rows of the output projection that take part in the loss."""
+
+    weight: Tensor
+    """(K, H)."""
+    place_of: Tensor | None = None
+    """(V,) row of `weight` for each token id; None when all take part."""
+
+    def places(self, ids: Tensor) -> Tensor:
+        return ids if self.place_of is None else self.place_of[ids]
+
+
+def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
+    """The tokens that occur in `features` and the frequent ones, as far as that leaves out most of the others.
+
+    The projection has 168 M weights, more than the blocks together: with the tokens of a corpus alone a step takes
+    half the time. Tokens left out are never a target; without them in the sum the loss is a little lower.
+
+    Args:
+        projection: (V, H), frozen.
+    """
+    seen = {token for feature in features for token in feature.input_ids}
+    kept = torch.tensor(sorted(seen | set(range(min(FREQUENT_TOKENS, len(projection))))))
+    if len(kept) > len(projection) / 2:
+        return Vocabulary(projection.detach())
+    kept = kept.to(projection.device)
+    place_of = torch.full((len(projection),), -1, device=projection.device)
+    place_of[kept] = torch.arange(len(kept), device=projection.device)
+    return Vocabulary(projection.detach()[kept], place_of)
 
 
 def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:

@@ -7,17 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from playground.adapters.record import AdapterRecord
+from playground.evaluation.report import TITLES
 from playground.tasks import get_task, list_tasks
 from playground.tasks.languages import LANGUAGES
 from playground.ui import picker
-
-METRIC_TITLES = {
-    "macro_f1": "macro-F1",
-    "entity_f1": "entity F1",
-    "f1": "F1",
-    "rougeL": "ROUGE-L",
-    "chrf++": "chrF++",
-}
 
 
 def card(record: AdapterRecord) -> str:
@@ -68,7 +61,7 @@ def _score(scores: Mapping[str, Any] | None) -> str:
         return ""
     value = scores["metrics"][scores["main"]]
     low, high = scores.get("interval") or (value, value)
-    title = METRIC_TITLES.get(scores["main"], scores["main"])
+    title = TITLES.get(scores["main"], scores["main"])
     return f"{title} {value:.1f} ({low:.1f} to {high:.1f}, {scores.get('n', 0):,} rows)"
 
 

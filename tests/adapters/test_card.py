@@ -83,7 +83,45 @@ def test_the_adapters_figures_stand_beside_the_bases_with_count_and_interval():
     assert "| macro\\_f1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) |" in text
     assert "| accuracy | 66.1 | not measured |" in text
     assert "n = 3,000" in text
-    assert "| en | macro\\_f1 | 70.0 (66.0 to 74.0) | 300 |" in text
+    assert "| Language | n | This adapter, macro\\_f1 (95 % interval) |\n" in text
+    assert "| en | 300 | 70.0 (66.0 to 74.0) |\n" in text
+
+
+def scores_of(value, n):
+    return {"metrics": {"macro_f1": value}, "main": "macro_f1", "n": n, "interval": [value, value]}
+
+
+def test_base_and_trivial_answer_have_columns_of_their_own_where_they_were_measured():
+    more = {
+        "trivial": scores_of(20.0, 3000),
+        "trivial_title": "the commonest | label",
+        "base_by_language": {"en": scores_of(40.0, 12)},
+        "trivial_by_language": {"en": scores_of(25.0, 300), "fi": scores_of(9.0, 50)},
+        "by_language": {**RECORD.metrics["by_language"], "fi": scores_of(60.0, 50)},
+    }
+    text = card(replace(RECORD, metrics={**RECORD.metrics, **more}))
+    assert "| Trivial: the commonest \\| label (n = 3,000) |\n" in text
+    assert "| macro\\_f1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) | 20.0 (20.0 to 20.0) |" in text
+    assert "(95 % interval) | The backbone without it | Trivial |\n" in text
+    assert "| en | 300 | 70.0 (66.0 to 74.0) | 40.0 (n = 12) | 25.0 |" in text
+    assert "| fi | 50 | 60.0 (60.0 to 60.0) | - | 9.0 |" in text
+
+
+def test_languages_that_it_was_not_trained_on_are_named():
+    assert "never trained on" not in card(RECORD)
+    measured = {"pt-BR": scores_of(1.0, 10), "fi": scores_of(1.0, 10)}
+    training = {**RECORD.training, "untrained": ["sw"]}
+    text = card(replace(RECORD, metrics={**RECORD.metrics, "by_language": measured}, training=training))
+    assert "Languages it was never trained on: fi, sw (" in text
+    pairs = replace(RECORD, task="translate", metrics={"by_language": {"en-fi": scores_of(1.0, 10)}})
+    assert "Languages it was never trained on: fi (" in card(pairs)
+    assert "never trained on" not in card(replace(pairs, training={}))  # nobody knows
+
+
+def test_the_card_says_how_many_rows_were_dropped_as_too_like_the_measured_ones():
+    assert "resemble" not in card(RECORD)
+    text = card(replace(RECORD, training={**RECORD.training, "duplicates": 12}))
+    assert "| Rows dropped because they resemble a row it is measured on | 12 |" in text
 
 
 def test_the_card_tells_how_it_was_made():

@@ -20,7 +20,9 @@ RECORD = AdapterRecord(
     max_length=128,
     generation={"max_new_tokens": 32, "stop": ["\n"], "do_sample": False},
     training={"data": "reviews.csv", "licence": "mine", "rows": 90, "seed": 1, "wall_time_s": 12, "languages": ["de"]},
-    metrics={"adapter": SCORES, "base": SCORES, "by_language": {"de": SCORES}, "data": "30 held-out rows"},
+    metrics={"adapter": SCORES, "base": SCORES, "by_language": {"de": SCORES}, "data": "30 held-out rows"}
+    | {"trivial": SCORES, "trivial_title": "always 'yes'"}
+    | {"base_by_language": {"de": SCORES}, "trivial_by_language": {"de": SCORES}},
     created="2025-01-02T03:04:05+00:00",
     description="Opinions about 🧹",
     decision={"temperature": 1.5},
@@ -38,6 +40,12 @@ def test_a_written_record_is_read_back_equal(tmp_path):
     write_record(RECORD, tmp_path)
     assert read_record(tmp_path, "shipped") == replace(RECORD, path=tmp_path, origin="shipped")
     assert [path.name for path in tmp_path.iterdir()] == [RECORD_FILE]
+
+
+@pytest.mark.parametrize("generation", [{"num_beams": 16, "length_penalty": -0.5}, {"length_penalty": 2}])
+def test_beams_and_length_penalty_are_read(tmp_path, generation):
+    rewrite(tmp_path, generation=generation)
+    assert read_record(tmp_path, "own").generation == generation
 
 
 def test_path_and_origin_stay_out_of_the_file(tmp_path):
@@ -83,6 +91,13 @@ def test_unknown_fields_are_ignored(tmp_path):
         ("max_length", 10**9),
         ("generation", [1]),
         ("generation", {"max_new_tokens": -1}),
+        ("generation", {"num_beams": 0}),
+        ("generation", {"num_beams": 17}),
+        ("generation", {"num_beams": 2.0}),
+        ("generation", {"num_beams": True}),
+        ("generation", {"length_penalty": "1"}),
+        ("generation", {"length_penalty": [1.0]}),
+        ("generation", {"length_penalty": 10**400}),
         ("generation", {"stop": [1]}),
         ("generation", {"stop": {"a": 1}}),
         ("training", {"rows": "many"}),
@@ -94,6 +109,10 @@ def test_unknown_fields_are_ignored(tmp_path):
         ("metrics", {"adapter": SCORES | {"main": "f1"}}),
         ("metrics", {"adapter": SCORES | {"metrics": {"macro_f1": "high"}}}),
         ("metrics", {"by_language": {"de": {}}}),
+        ("metrics", {"base_by_language": {"de": SCORES | {"n": 1.5}}}),
+        ("metrics", {"trivial_by_language": [SCORES]}),
+        ("metrics", {"trivial": SCORES | {"main": "f1"}}),
+        ("metrics", {"trivial_title": 3}),
         ("created", 20250102),
         ("description", {}),
         ("decision", {"temperature": "hot"}),

@@ -278,6 +278,24 @@ def test_closing_a_batch_in_the_middle_frees_its_rows(private_engine, save_tiny_
     assert freed(private_engine)
 
 
+def test_an_adapters_beams_and_length_penalty_are_used(tiny_engine, save_tiny_adapter):
+    short = {"max_new_tokens": 12}
+    wishes = [{}, {"num_beams": 4}, {"num_beams": 4, "length_penalty": -9.0}]
+    records = [save_tiny_adapter("summarize", f"a{n}", generation=short | wish) for n, wish in enumerate(wishes)]
+    rows = [{"document": f"Text number {number}."} for number in range(12)]
+    found = [[p.row for _, p in finished(predict_many(tiny_engine, SUMMARIZE, rows, record))] for record in records]
+    assert found[0] != found[1] != found[2] != found[0]
+    asked = finished(predict_many(tiny_engine, SUMMARIZE, rows, records[0], num_beams=4))
+    assert [prediction.row for _, prediction in asked] == found[1]
+    assert [last(predict_stream(tiny_engine, SUMMARIZE, row, records[1])).row for row in rows] == found[1]
+
+
+def test_an_adapter_that_wants_beams_and_a_temperature_is_refused(tiny_engine, save_tiny_adapter):
+    record = save_tiny_adapter("summarize", generation={"num_beams": 2, "temperature": 0.5})
+    with pytest.raises(InputError, match=r"2 beams and the temperature 0.5 can't go together"):
+        last(predict_stream(tiny_engine, SUMMARIZE, {"document": "Sea."}, record))
+
+
 @pytest.mark.parametrize("with_adapter", [True, False])
 @pytest.mark.parametrize("task", [SENTIMENT, NER, QA, SUMMARIZE], ids=lambda task: task.name)
 def test_a_batch_equals_its_rows_alone(task, with_adapter, tiny_engine, save_tiny_adapter):

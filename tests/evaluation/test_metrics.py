@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from playground.errors import DataError, InputError
 from playground.evaluation.metrics import by_language, score
-from playground.tasks.task import Task
+from playground.tasks.task import Field, Task
 
 SHAPES = {
     "sentiment": ("classify", "label", "label", "macro_f1"),
@@ -24,7 +25,7 @@ def make_task(name, metric=None):
         title=name,
         summary="",
         action="",
-        inputs=(),
+        inputs=(Field("document", "Text"),) if name == "summarize" else (),
         target=target,
         output=output,
         endpoint=name,
@@ -53,7 +54,7 @@ METRICS = {
     "sentiment": {"macro_f1", "accuracy", "ece"},
     "ner": {"entity_f1", "precision", "recall"},
     "qa": {"f1", "exact_match", "has_answer_f1"},
-    "summarize": {"rougeL", "rouge1", "rouge2"},
+    "summarize": {"rougeL", "rouge1", "rouge2", "source_precision"},
     "translate": {"chrf++", "bleu"},
     "instruct": {"rougeL", "rouge1", "rouge2", "exact_match"},
 }
@@ -82,6 +83,14 @@ def test_null_answer_is_right_only_where_there_is_none():
     rows = [{"context": "c", "question": "q", "answers": []}, ROWS["qa"][0]]
     metrics = score(make_task("qa"), rows, [row | {"answer": None} for row in rows]).metrics
     assert (metrics["no_answer_f1"], metrics["has_answer_f1"]) == (100, 0)
+
+
+def test_a_summary_is_held_against_its_document_and_a_summary_of_something_else_is_not():
+    row = {"document": "It opened in 1932.", "summary": "Open since 1932."}
+    prediction = {"summary": "Open since 1932, shut in 1999."}
+    assert score(make_task("summarize"), [row], [prediction]).metrics["source_precision"] == 50
+    other = replace(make_task("summarize"), inputs=(Field("minutes", "Minutes"),))
+    assert "source_precision" not in score(other, [{"summary": "x"}], [{"summary": "x"}]).metrics
 
 
 def test_a_conversation_is_judged_by_its_last_reply():

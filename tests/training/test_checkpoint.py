@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import AdamW
 
 from playground.errors import DataError, InputError
-from playground.training.checkpoint import INDEX_FILE, Checkpoint, Position
+from playground.training.checkpoint import INDEX_FILE, Checkpoint, Position, remove
 
 SETTINGS = {"rank": 8, "data": "räder.csv", "columns": {"text": "Text"}}
 
@@ -60,7 +60,7 @@ def test_only_the_newest_state_stays_and_nothing_after_the_end(saved):
     saved.save(*a_model(5), Position(5, 100, 2.0))
     assert sorted(path.name for path in saved.folder.iterdir()) == [INDEX_FILE, "step-5.safetensors"]
     assert saved.load(*a_model()).steps == 5
-    saved.remove()
+    remove(saved.folder)
     assert not list(saved.folder.iterdir())
 
 

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from playground.data.rows import LoadedRows
 from playground.errors import DataError
-from playground.training.corpus import load_corpus, sample
+from playground.training.corpus import load_corpus, sample, thin
 
 
 def write(path, texts):
@@ -60,3 +61,14 @@ def test_nothing_to_read_is_said_by_name(name, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"is neither a file nor a folder with .jsonl"):
         load_corpus(tmp_path / name, "classify", {}, 10, seed=0)
+
+
+def test_a_share_of_a_source_is_drawn_and_a_file_without_rows_is_dropped(tmp_path):
+    rows = [{"text": f"{source}{number}", "source": source} for source in ("noisy", "clean") for number in range(200)]
+    parts = [LoadedRows(rows, [], []), LoadedRows([{"text": "x", "source": "out"}], [], []), LoadedRows([{}], [], [])]
+    first, last = thin(parts, {"noisy": 0.25, "out": 0.0}, seed=0)
+    counts = {source: sum(row["source"] == source for row in first.rows) for source in ("noisy", "clean")}
+    assert 30 < counts["noisy"] < 70
+    assert counts["clean"] == 200
+    assert last.rows == [{}]
+    assert thin(parts, {"noisy": 0.25}, seed=0) == thin(parts, {"noisy": 0.25}, seed=0)

@@ -213,3 +213,51 @@ def test_measuring_again_writes_figures_and_command_into_record_and_card(trained
     assert "10 other rows" in text
     assert "measure it" in text
     store.verify(found)
+
+
+@pytest.fixture
+def staged(make_run_config, tmp_path, reviews):
+    """``staged(name)``: two parts on rows of one file, measured on rows of another, of which one is in the first."""
+    held = tmp_path / "held out.csv"
+    lines = ["The very SPLENDID lamp, number 3!,buy again".replace("lamp,", "lamp")]
+    lines += [f"a lamp like no other in the world {i},{('buy again', 'send back')[i % 2]}" for i in range(9)]
+    held.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    extra = "the very splendid lamp number 3,buy again\n"
+    reviews.write_text(reviews.read_text(encoding="utf-8") + extra, encoding="utf-8")
+    stages = [{}, {"seed": 1, "learning_rate": 1e-3, "max_rows": 20}]
+    return lambda name, **changes: make_run_config(name, validation=str(held), stages=stages, **changes)
+
+
+def test_parts_follow_one_another_and_rows_like_those_to_measure_on_are_dropped(staged):
+    events = []
+    record = finetune(staged("parts"), events.append, never)
+    assert [(e["part"], e["parts"]) for e in events if e["event"] == "features"] == [(1, 2), (2, 2)]
+    material = next(e for e in events if e["event"] == "material")
+    assert (material["duplicates"], record.training["duplicates"]) == (1, 1)
+    rates = [e["learning_rate"] for e in events if e["event"] == "step"]
+    assert max(rates[-2:]) <= 1e-3 < max(rates)
+    assert record.training["rows"] == 40 + 20
+    assert record.training["steps"] == len(rates)
+
+
+def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path):
+    whole = finetune(staged("whole"), lambda event: None, never)
+    seen, breaks = [], 0
+
+    def tired():
+        return "pause" if _steps(seen) >= 3 * (breaks + 1) else ""
+
+    while breaks < 20:
+        try:
+            cut = finetune(staged("cut"), seen.append, tired, tmp_path / "c")
+            break
+        except Paused:
+            breaks += 1
+    assert 2 < breaks < 20
+    for name, tensor in load_file(whole.path / "adapter_model.safetensors").items():
+        torch.testing.assert_close(load_file(cut.path / "adapter_model.safetensors")[name], tensor)
+    assert not list((tmp_path / "c").iterdir())
+
+
+def _steps(events):
+    return sum(event["event"] == "step" for event in events)

@@ -12,7 +12,7 @@ from playground.training import trainee as trainee_module
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature, build_features, head_labels
 from playground.training.loop import train
-from playground.training.trainee import LOGIT_ROWS, build_trainee, collate, next_token_loss
+from playground.training.trainee import LOGIT_ROWS, Vocabulary, build_trainee, collate, next_token_loss, vocabulary
 
 ROWS = {
     "classify": [
@@ -103,7 +103,7 @@ def test_the_loss_by_parts_and_its_gradient_equal_the_full_cross_entropy(length)
     labels = torch.randint(0, 50, (3, length))
     labels[:, :2] = IGNORED
     labels[1] = IGNORED
-    found = next_token_loss(states, labels, projection)
+    found = next_token_loss(states, labels, Vocabulary(projection.weight.detach()))
     (gradient,) = torch.autograd.grad(found, states, retain_graph=True)
     full = cross_entropy(projection(states)[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
     (expected,) = torch.autograd.grad(full, states)
@@ -113,7 +113,25 @@ def test_the_loss_by_parts_and_its_gradient_equal_the_full_cross_entropy(length)
 
 def test_rows_with_nothing_to_learn_have_no_loss():
     states = torch.randn(1, 4, 8)
-    assert next_token_loss(states, torch.full((1, 4), IGNORED), torch.nn.Linear(8, 9)) == 0
+    assert next_token_loss(states, torch.full((1, 4), IGNORED), Vocabulary(torch.randn(9, 8))) == 0
+
+
+def test_the_vocabulary_of_a_corpus_gives_the_softmax_over_its_tokens(monkeypatch):
+    monkeypatch.setattr(trainee_module, "FREQUENT_TOKENS", 5)
+    torch.manual_seed(0)
+    projection, states = torch.randn(50, 16), torch.randn(1, 4, 16)
+    words = vocabulary(projection, [Feature([40, 3], [40, 3]), Feature([9], [9])])
+    kept = [0, 1, 2, 3, 4, 9, 40]
+    torch.testing.assert_close(words.weight, projection[kept])
+    found = next_token_loss(states, torch.tensor([[IGNORED, 9, 40, 0]]), words)
+    logits = states[0, :3] @ projection[kept].T
+    torch.testing.assert_close(found, cross_entropy(logits, torch.tensor([5, 6, 0])))
+
+
+def test_a_corpus_with_most_of_the_tokens_keeps_all(monkeypatch):
+    monkeypatch.setattr(trainee_module, "FREQUENT_TOKENS", 26)
+    projection = torch.randn(50, 16)
+    assert vocabulary(projection, [Feature([40], [40])]).weight.shape == projection.shape
 
 
 @pytest.mark.parametrize("task", ["classify", "ner", "qa", "instruct"])

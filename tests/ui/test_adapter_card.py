@@ -12,7 +12,7 @@ def scored(value):
 def test_quality_names_interval_rows_and_the_base(adapters):
     record = replace(adapters[0], metrics={"adapter": scored(65.0), "base": scored(33.0)})
     assert quality(record) == (
-        "macro-F1 65.0 (63.0 to 67.0, 1,200 rows); without adapter macro-F1 33.0 (31.0 to 35.0, 1,200 rows)"
+        "Macro-F1 65.0 (63.0 to 67.0, 1,200 rows); without adapter Macro-F1 33.0 (31.0 to 35.0, 1,200 rows)"
     )
 
 
