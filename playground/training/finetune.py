@@ -128,6 +128,7 @@ def _train_parts(
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
     for stage, features, checkpoint in parts:
+        trainee.learn_words(features)
         position = train(
             trainee,
             features,
@@ -180,6 +181,11 @@ def read_material(config: RunConfig, task: Task) -> Material:
         loaded = balanced(files, stage.max_rows, stage.seed)
         rows = augment(loaded.rows, stage.augmentations, stage.seed)
         leaking = {leak.row for leak in find_leaks(task.name, rows, unseen)}
+        if len(leaking) == len(rows):
+            raise DataError(
+                f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
+                "measure on rows that are not learnt from."
+            )
         duplicates += len(leaking)
         stages.append((stage, [row for index, row in enumerate(rows) if index not in leaking]))
     return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates)

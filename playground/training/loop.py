@@ -60,8 +60,6 @@ def train(
         PlaygroundError: the loss is no number any more, or the checkpoint is damaged or of another run.
     """
     torch.manual_seed(config.seed)
-    if trainee.shape == "generate":
-        trainee.learn_words(features)
     accelerator = Accelerator(mixed_precision="bf16" if fast_bfloat16() else "no", cpu=not torch.cuda.is_available())
     adamw = AdamW([p for p in trainee.parameters() if p.requires_grad], lr=config.learning_rate, weight_decay=0.01)
     steps = max(math.ceil(config.epochs * len(features) / config.batch_size), 1)

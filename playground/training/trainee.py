@@ -45,8 +45,10 @@ class Trainee(nn.Module):
         self.vocabulary: Vocabulary | None = None
 
     def learn_words(self, features: Sequence[Feature]) -> None:
-        """Prepares the loss of generate tasks for the tokens of `features`."""
-        self.vocabulary = vocabulary(self.model.get_base_model().get_output_embeddings().weight, features)
+        """Prepares the loss of generate tasks for the tokens of `features`; the others have none to prepare."""
+        if self.shape == "generate":
+            projection = self.model.get_base_model().get_output_embeddings().weight
+            self.vocabulary = vocabulary(projection, features)
 
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""

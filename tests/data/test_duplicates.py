@@ -41,8 +41,33 @@ def test_a_text_with_a_cut_end_or_another_word_is_found_and_its_like_is_not(text
     assert leaks([text[: len(text) // 2]], [text]) == []
 
 
+def long_text(seed, num_words=600):
+    chance = random.Random(seed)
+    return " ".join("".join(chance.choices("abcdefghij", k=chance.randrange(3, 9))) for _ in range(num_words))
+
+
+def test_a_long_text_with_another_number_or_a_cut_end_is_found():
+    text = long_text(1) + " 1932 " + long_text(2)
+    others = [long_text(seed) for seed in range(3, 9)]
+    training = [text.replace("1932", "1955"), text[: int(len(text) * 0.94)], text[len(text) // 2 :]]
+    found = leaks(training, [*others, text])
+    assert [(leak.row, leak.held_out) for leak in found] == [(0, 6), (1, 6)]
+    assert found[0].similarity > 0.98
+    assert found[1].similarity == pytest.approx(0.94, abs=0.05)
+
+
+def test_a_text_without_its_accents_is_the_same_and_the_nearest_is_named():
+    text = "Aceasta depinde de cum priveşti lucrurile şi ce vrei să spui"
+    (leak,) = leaks([text.replace("ş", "s").replace("ă", "a")], [f"{text} cu asta", text])
+    assert leak == Leak(0, 1, 1.0)
+
+
 def test_short_sentences_of_one_pattern_are_different_ones():
     assert leaks(["Tom is here.", "I like red apples"], ["Mary is here.", "I like green apples"]) == []
+
+
+def test_sentences_of_a_phrase_book_are_different_ones():
+    assert leaks(["She bought the house near the station."], ["She bought the house near the harbour."]) == []
 
 
 def test_a_translation_is_found_by_either_side():

@@ -91,11 +91,14 @@ REVIEWS = [
 def trained(task, rows, backbone, tmp_path, **options):
     import json
 
-    data = tmp_path / "rows.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    data, held_out = tmp_path / "rows.jsonl", tmp_path / "held out.jsonl"
+    field = get_task(task).inputs[0].name
+    others = [{**row, field: row[field] + " indeed"} for row in rows[:4]]
+    for path, written in ((data, rows), (held_out, others)):
+        path.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
     short = {"epochs": 6.0, "max_length": 48, "evaluation_rows": 2, "learning_rate": 1e-2, "batch_size": 4}
     losses = []
-    config = make_config(task, data, "mine", "quick", backbone, validation=str(data), **short | options)
+    config = make_config(task, data, "mine", "quick", backbone, validation=str(held_out), **short | options)
     finetune(config, lambda event: losses.append(event["loss"]) if event["event"] == "step" else None, lambda: "")
     return store.find(task, "mine"), losses
 

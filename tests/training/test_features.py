@@ -57,12 +57,13 @@ def test_long_tag_rows_give_windows_that_hold_every_entity(built):
     assert sum(feature.labels.count(1) for feature in found.features) >= 30
 
 
-def test_a_span_row_keeps_the_windows_with_the_answer_and_one_without(built, tokenizer):
+def test_a_span_row_gives_a_window_with_the_answer_and_some_give_one_without(built, tokenizer):
     context = "word " * 60 + "here"
     row = {"context": context, "question": "Where?", "answers": [{"text": "here", "start": 300}]}
-    found = built("qa", [row]).features
+    found = built("qa", [row] * 100).features
     holding = [feature for feature in found if feature.labels != [0, 0]]
-    assert len(found) == len(holding) + 1
+    assert len(holding) == 100
+    assert 5 < len(found) - len(holding) < 40
     for feature in holding:
         first, last = feature.labels
         assert tokenizer.decode(feature.input_ids[first : last + 1]) == "here"

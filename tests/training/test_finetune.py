@@ -157,10 +157,17 @@ def test_rows_that_teach_nothing_are_refused_before_anything_is_loaded(content, 
 
 
 def test_rows_of_its_own_for_validation_are_all_measured(make_run_config, reviews, tmp_path):
-    held = shutil.copy(reviews, tmp_path / "held.csv")
+    held = tmp_path / "held.csv"
+    held.write_text(reviews.read_text(encoding="utf-8").replace("lamp number", "chair"), encoding="utf-8")
     record = finetune(make_run_config(epochs=1.0, validation=str(held), evaluation_rows=11), lambda event: None, never)
     assert record.metrics["adapter"]["n"] == 11
     assert record.training["rows"] == 40
+
+
+def test_rows_to_measure_on_that_are_those_to_learn_from_are_refused(make_run_config, reviews, tmp_path):
+    held = shutil.copy(reviews, tmp_path / "held.csv")
+    with pytest.raises(DataError, match=r"Every row of 'My reviews\.csv' is or resembles a row of 'held\.csv'"):
+        finetune(make_run_config(validation=str(held)), lambda event: None, never)
 
 
 def test_the_command_makes_the_same_run_again(make_run_config):
@@ -224,7 +231,7 @@ def staged(make_run_config, tmp_path, reviews):
     held.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
     extra = "the very splendid lamp number 3,buy again\n"
     reviews.write_text(reviews.read_text(encoding="utf-8") + extra, encoding="utf-8")
-    stages = [{}, {"seed": 1, "learning_rate": 1e-3, "max_rows": 20}]
+    stages = [{}, {"seed": 1, "learning_rate": 1e-4, "max_rows": 20}]
     return lambda name, **changes: make_run_config(name, validation=str(held), stages=stages, **changes)
 
 
@@ -234,10 +241,10 @@ def test_parts_follow_one_another_and_rows_like_those_to_measure_on_are_dropped(
     assert [(e["part"], e["parts"]) for e in events if e["event"] == "features"] == [(1, 2), (2, 2)]
     material = next(e for e in events if e["event"] == "material")
     assert (material["duplicates"], record.training["duplicates"]) == (1, 1)
-    rates = [e["learning_rate"] for e in events if e["event"] == "step"]
-    assert max(rates[-2:]) <= 1e-3 < max(rates)
+    steps = [e for e in events if e["event"] == "step"]
+    assert max(step["learning_rate"] for step in steps[6:]) <= 1e-4 < max(step["learning_rate"] for step in steps[:6])
     assert record.training["rows"] == 40 + 20
-    assert record.training["steps"] == len(rates)
+    assert record.training["steps"] == len(steps)
 
 
 def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path):
@@ -245,7 +252,7 @@ def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path
     seen, breaks = [], 0
 
     def tired():
-        return "pause" if _steps(seen) >= 3 * (breaks + 1) else ""
+        return "pause" if _steps(seen) >= 2 * (breaks + 1) else ""
 
     while breaks < 20:
         try:
@@ -253,7 +260,7 @@ def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path
             break
         except Paused:
             breaks += 1
-    assert 2 < breaks < 20
+    assert 3 < breaks < 20
     for name, tensor in load_file(whole.path / "adapter_model.safetensors").items():
         torch.testing.assert_close(load_file(cut.path / "adapter_model.safetensors")[name], tensor)
     assert not list((tmp_path / "c").iterdir())

@@ -9,11 +9,7 @@ from playground.tasks import get_task
 from playground.training.measure import MIN_LANGUAGE_ROWS, _balanced_places, _trivial_metrics, measure
 
 LABELS = {"de": ("positive", "positive", "negative"), "fi": ("neutral", "neutral", "positive")}
-ROWS = [
-    {"text": f"row {n}", "label": LABELS[lang][n % 3], "lang": lang}
-    for lang in LABELS
-    for n in range(MIN_LANGUAGE_ROWS)
-]
+ROWS = [{"text": f"row {n}", "label": LABELS[lang][n % 3], "lang": lang} for lang in LABELS for n in range(10)]
 
 
 @pytest.fixture
@@ -41,27 +37,28 @@ def test_adapter_base_and_trivial_answer_are_measured_on_the_same_rows(figures):
     assert {metrics[key]["n"] for key in ("adapter", "base", "trivial")} == {len(ROWS)} == {report["n"]}
     assert (metrics["adapter"], metrics["base"]) == (report["adapter"], report["base"])
     for key in ("by_language", "base_by_language", "trivial_by_language"):
-        assert counts(metrics[key]) == {"de": MIN_LANGUAGE_ROWS, "fi": MIN_LANGUAGE_ROWS}
+        assert counts(metrics[key]) == {"de": 10, "fi": 10}
     assert "commonest label" in metrics["trivial_title"]
     text = (store.find("sentiment", "mine").path / "README.md").read_text(encoding="utf-8")
     assert metrics["trivial_title"] in text
 
 
 def test_a_base_on_fewer_rows_is_compared_with_the_adapter_on_those_alone(figures):
-    metrics, report = figures(ROWS, MIN_LANGUAGE_ROWS)
+    metrics, report = figures(ROWS, 8)
     assert (metrics["adapter"]["n"], metrics["trivial"]["n"]) == (len(ROWS), len(ROWS))
-    assert metrics["base"]["n"] == report["n"] == report["adapter"]["n"] == MIN_LANGUAGE_ROWS
-    assert counts(report["per_language"]) == {"de": MIN_LANGUAGE_ROWS // 2, "fi": MIN_LANGUAGE_ROWS // 2}
+    assert metrics["base"]["n"] == report["n"] == report["adapter"]["n"] == 8
+    assert counts(report["per_language"]) == {"de": 4, "fi": 4}
     assert metrics["base_by_language"] == {}  # too few of each for a figure
     assert set(metrics["by_language"]) == {"de", "fi"}
 
 
 def test_a_base_that_is_left_out_leaves_no_figure(figures):
-    metrics, report = figures(ROWS[-2:] + ROWS[:-3], 0)
+    few = MIN_LANGUAGE_ROWS - 1
+    metrics, report = figures(ROWS[: 10 + few], 0)
     assert not {"base", "base_by_language"} & metrics.keys()
     assert report["base"] is None
-    assert report["n"] == metrics["adapter"]["n"] == len(ROWS) - 1
-    assert counts(metrics["by_language"]) == {"de": MIN_LANGUAGE_ROWS}  # one Finnish row less is too few
+    assert report["n"] == metrics["adapter"]["n"] == 10 + few
+    assert counts(metrics["by_language"]) == {"de": 10}  # Finnish has one row too few
 
 
 def test_each_language_has_its_own_commonest_label():
