@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -112,6 +113,7 @@ def _add_evaluate(commands: Any) -> None:
     _add_task(parser)
     parser.add_argument("--data", required=True, type=Path, help="file, or folder of JSON Lines files")
     parser.add_argument("--max-rows", type=int, default=settings.MAX_ROWS, help="a balanced sample of that many rows")
+    parser.add_argument("--source", action="append", help="only rows whose 'source' is this; may be given several times")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     _add_engine_options(parser)
     parser.set_defaults(run=_evaluate)
@@ -265,12 +267,17 @@ def _output(target: str) -> Iterator[Any]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from playground.engine.predict import predict_many
-    from playground.training.corpus import load_corpus
+    from playground.training.corpus import balanced, read_corpus
 
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
     _check_beams(options.num_beams, task, adapter)
-    rows = load_corpus(options.data, task.name, {}, options.max_rows, seed=0).rows
+    parts = read_corpus(options.data, task.name, {})
+    if options.source:
+        parts = [replace(part, rows=[row for row in part.rows if row.get("source") in options.source]) for part in parts]
+    rows = balanced([part for part in parts if part.rows], options.max_rows, seed=0).rows
+    if not rows:
+        raise InputError(f"No row of '{options.data}' has the source {' or '.join(options.source)}.")
     inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
     with _engine(options) as engine:
         found = predict_many(engine, task, inputs, adapter, batch_rows=32, num_beams=options.num_beams)

@@ -127,6 +127,17 @@ def test_evaluate_prints_one_json_object(run, adapter, tmp_path):
     assert "95 % interval" in plain.out
 
 
+def test_evaluate_measures_on_the_rows_of_a_source(run, adapter, tmp_path):
+    data = tmp_path / "gold.jsonl"
+    rows = [{"text": f"text {n}", "label": adapter.labels[n % 3], "source": "abc"[n % 3]} for n in range(9)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert ", 6 rows" in run("evaluate", "sentiment", "--data", data, "--source", "a", "--source", "c").out
+    refused = run("evaluate", "sentiment", "--data", data, "--source", "d")
+    assert refused.code == 2
+    assert "No row of" in refused.err
+    assert "source d" in refused.err
+
+
 def test_the_number_of_beams_stands_before_what_the_adapter_says(run, save_tiny_adapter, made_for, tmp_path):
     for name, generation in (("greedy", {}), ("beams", {"num_beams": 4}), ("hot", {"temperature": 0.7})):
         save_tiny_adapter("summarize", name, backbone=made_for, generation={"max_new_tokens": 12, **generation})

@@ -15,7 +15,7 @@ from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
 from playground.data.augment import augment
-from playground.data.duplicates import find_leaks
+from playground.data.duplicates import NEAR, find_leaks
 from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.errors import Cancelled, DataError, Paused
@@ -180,7 +180,9 @@ def read_material(config: RunConfig, task: Task) -> Material:
         files = thin(read_corpus(Path(stage.data), task.name, stage.columns), stage.source_shares, stage.seed)
         loaded = balanced(files, stage.max_rows, stage.seed)
         rows = augment(loaded.rows, stage.augmentations, stage.seed)
-        leaking = {leak.row for leak in find_leaks(task.name, rows, unseen)}
+        # Prompts may share a long instruction: there only the same one counts.
+        threshold = 1.0 if task.name == "instruct" else NEAR
+        leaking = {leak.row for leak in find_leaks(task.name, rows, unseen, threshold)}
         if len(leaking) == len(rows):
             raise DataError(
                 f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
