@@ -64,7 +64,8 @@ def test_a_shipped_adapter_is_whole_small_and_measured(folder):
     assert record.backbone["id"] == EMBEDDED_ID
     assert sum(path.stat().st_size for path in folder.iterdir()) < MAX_BYTES
     assert record.metrics["adapter"]["n"] >= 50
-    assert record.metrics["base"]["n"] == record.metrics["adapter"]["n"]
+    assert 50 <= record.metrics["base"]["n"] <= record.metrics["adapter"]["n"]
+    assert len(record.metrics["by_language"]) >= 10
     assert record.training.keys() >= {"data", "licence", "command", "seed", "wall_time_s"}
 
 
