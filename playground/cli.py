@@ -113,7 +113,7 @@ def _add_evaluate(commands: Any) -> None:
     _add_task(parser)
     parser.add_argument("--data", required=True, type=Path, help="file, or folder of JSON Lines files")
     parser.add_argument("--max-rows", type=int, default=settings.MAX_ROWS, help="a balanced sample of that many rows")
-    parser.add_argument("--source", action="append", help="only rows whose 'source' is this; may be given several times")
+    parser.add_argument("--source", action="append", help="only rows with this 'source'; may be given several times")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     _add_engine_options(parser)
     parser.set_defaults(run=_evaluate)
@@ -274,8 +274,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     _check_beams(options.num_beams, task, adapter)
     parts = read_corpus(options.data, task.name, {})
     if options.source:
-        parts = [replace(part, rows=[row for row in part.rows if row.get("source") in options.source]) for part in parts]
-    rows = balanced([part for part in parts if part.rows], options.max_rows, seed=0).rows
+        kept = [[row for row in part.rows if row.get("source") in options.source] for part in parts]
+        parts = [replace(part, rows=rows) for part, rows in zip(parts, kept, strict=True) if rows]
+    rows = balanced(parts, options.max_rows, seed=0).rows
     if not rows:
         raise InputError(f"No row of '{options.data}' has the source {' or '.join(options.source)}.")
     inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
