@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -267,19 +266,19 @@ def _output(target: str) -> Iterator[Any]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from playground.engine.predict import predict_many
-    from playground.training.corpus import balanced, read_corpus
+    from playground.training.corpus import balanced, keep, read_corpus
+    from playground.training.measure import without_target
 
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
     _check_beams(options.num_beams, task, adapter)
     parts = read_corpus(options.data, task.name, {})
     if options.source:
-        kept = [[row for row in part.rows if row.get("source") in options.source] for part in parts]
-        parts = [replace(part, rows=rows) for part, rows in zip(parts, kept, strict=True) if rows]
+        parts = keep(parts, lambda row: row.get("source") in options.source)
     rows = balanced(parts, options.max_rows, seed=0).rows
     if not rows:
         raise InputError(f"No row of '{options.data}' has the source {' or '.join(options.source)}.")
-    inputs = [{key: value for key, value in row.items() if key != task.target} for row in rows]
+    inputs = [without_target(task, row) for row in rows]
     with _engine(options) as engine:
         found = predict_many(engine, task, inputs, adapter, batch_rows=32, num_beams=options.num_beams)
         predictions = [prediction.row for _, prediction in found if prediction.done]

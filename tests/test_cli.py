@@ -186,20 +186,23 @@ def test_a_training_run_in_slices_goes_on_with_the_same_command(run, tmp_path):
     assert store.find("classify", "lamps").training["steps"] == 4
 
 
-def test_an_adapter_can_be_measured_again(run, adapter, tmp_path):
+@pytest.fixture
+def six_rows(tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps({"text": f"row {n}", "label": "positive"}) + "\n" for n in range(6)))
-    measured = run("adapters", "measure", "sentiment/mine", "--data", rows, "--max-rows", 5)
+    return rows
+
+
+def test_an_adapter_can_be_measured_again(run, adapter, six_rows):
+    measured = run("adapters", "measure", "sentiment/mine", "--data", six_rows, "--max-rows", 5)
     assert measured.code == 0, measured.err
     assert "| macro\\_f1 |" in measured.out
     assert "--max-rows 5" in measured.out
     assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
 
 
-def test_the_base_can_be_measured_on_fewer_rows(run, adapter, tmp_path):
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"text": f"row {n}", "label": "positive"}) + "\n" for n in range(6)))
-    measured = run("adapters", "measure", "sentiment/mine", "--data", rows, "--base-rows", 2)
+def test_the_base_can_be_measured_on_fewer_rows(run, adapter, six_rows):
+    measured = run("adapters", "measure", "sentiment/mine", "--data", six_rows, "--base-rows", 2)
     assert measured.code == 0, measured.err
     assert "--base-rows 2 --max-rows 500" in measured.out
     metrics = store.find("sentiment", "mine").metrics

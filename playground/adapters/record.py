@@ -24,6 +24,7 @@ RESERVED_NAMES = frozenset({"none"})  # the command line's word for the base wit
 MAX_PROMPT_CHARS = 10_000
 MAX_LENGTH_TOKENS = 131_072
 MAX_LABELS = 10_000
+MAX_BEAMS = 16
 
 Origin = Literal["shipped", "own"]
 
@@ -63,7 +64,8 @@ class AdapterRecord:
     generation: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of decoding, such as ``max_new_tokens``."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``."""
+    """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
+    ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one)."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;
@@ -222,7 +224,7 @@ def _prompt(payload: dict[str, Any], where: str) -> str:
 def _generation(payload: dict[str, Any], where: str) -> dict[str, Any]:
     generation = take(payload, "generation", dict, where, {})
     inside = f"{where}: 'generation'"
-    for key, most in (("max_new_tokens", MAX_LENGTH_TOKENS), ("num_beams", 16)):
+    for key, most in (("max_new_tokens", MAX_LENGTH_TOKENS), ("num_beams", MAX_BEAMS)):
         if key in generation:
             _bounded(generation, key, most, inside)
     try:

@@ -26,13 +26,12 @@ _VOWELS = dict(zip("अआइईउऊऋएऐओऔऑऍ", "a aa i ee u oo ri
 _SIGNS = dict(zip("ािीुूृेैोौॉॅ", "a i i u u ri e ai o au o e".split(), strict=True))
 _OTHERS = {"ं": "n", "ँ": "n", "ः": "h", "।": ".", "॥": ".", "ॐ": "om"} | {chr(0x966 + n): str(n) for n in range(10)}
 _SYLLABLE = re.compile("([क-ह])(़?)([ा-ौ]|्|)")
-_PRECOMPOSED = {chr(0x958 + n): f"{letter}\u093c" for n, letter in enumerate("कखगजडढफय")}
+_PRECOMPOSED = str.maketrans({chr(0x958 + n): f"{letter}\u093c" for n, letter in enumerate("कखगजडढफय")})
 
 
 def romanize_hindi(text: str) -> str:
     """Devanagari as people type it on a Latin keyboard, without the short a at the end of a word."""
-    for letter, parts in _PRECOMPOSED.items():
-        text = text.replace(letter, parts)
+    text = text.translate(_PRECOMPOSED)
 
     def syllable(match: re.Match[str]) -> str:
         letter, dot, sign = match.groups()

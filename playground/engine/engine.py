@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground import settings
-from playground.adapters.record import AdapterRecord
+from playground.adapters.record import MAX_BEAMS, AdapterRecord
 from playground.backbones.loading import Backbone
 from playground.engine.adapters import load_adapter
 from playground.engine.decode import DecodeGroup, DecodeRow
 from playground.engine.encode import encode
 from playground.engine.lora import LoadedAdapter, Routes, install
-from playground.engine.requests import MAX_BEAMS, Decoding, EncodeRow
+from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import BackboneError, BusyError, Cancelled
 from playground.types import Stream
 

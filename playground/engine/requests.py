@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from playground.adapters.record import MAX_BEAMS
 from playground.errors import InputError
 from playground.types import Attention
 
 if TYPE_CHECKING:
     from playground.engine.lora import LoadedAdapter
 
-MAX_BEAMS = 16
 """Beams of one row; adapters that ask for more are refused when they are read."""
 
 

@@ -1,7 +1,7 @@
 """Rows to learn from: one file of any readable kind, or a folder (or ``*`` pattern) of JSON Lines files."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,8 +43,13 @@ def balanced(parts: list[LoadedRows], max_rows: int, seed: int) -> LoadedRows:
 def thin(parts: list[LoadedRows], shares: Mapping[str, float], seed: int) -> list[LoadedRows]:
     """`parts` with only a share of the rows of each source named; a file that has none left is dropped."""
     chance = random.Random(seed)
-    kept = [[row for row in part.rows if chance.random() < shares.get(str(row.get("source")), 1.0)] for part in parts]
-    return [replace(part, rows=rows) for part, rows in zip(parts, kept, strict=True) if rows]
+    return keep(parts, lambda row: chance.random() < shares.get(str(row.get("source")), 1.0))
+
+
+def keep(parts: list[LoadedRows], is_wanted: Callable[[Row], bool]) -> list[LoadedRows]:
+    """`parts` with the wanted rows only; a file that has none is dropped."""
+    kept = [replace(part, rows=[row for row in part.rows if is_wanted(row)]) for part in parts]
+    return [part for part in kept if part.rows]
 
 
 def sample(rows: list[Row], size: int, seed: int) -> list[Row]:

@@ -175,10 +175,10 @@ def read_material(config: RunConfig, task: Task) -> Material:
     unseen = [row for part in everything for row in part.rows]
     stages: list[tuple[RunConfig, list[Row]]] = []
     duplicates = 0
-    for differing in config.stages or [{}]:
-        stage = replace(config, stages=[], **differing)
-        files = thin(read_corpus(Path(stage.data), task.name, stage.columns), stage.source_shares, stage.seed)
-        loaded = balanced(files, stage.max_rows, stage.seed)
+    configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
+    corpora = {data: read_corpus(Path(data), task.name, config.columns) for data in {stage.data for stage in configs}}
+    for stage in configs:
+        loaded = balanced(thin(corpora[stage.data], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
         rows = augment(loaded.rows, stage.augmentations, stage.seed)
         # Prompts may share a long instruction: there only the same one counts.
         threshold = 1.0 if task.name == "instruct" else NEAR

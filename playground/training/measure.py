@@ -65,7 +65,7 @@ def measure(
     try:
         decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
         record = replace(record, decision={**record.decision, **decision})
-        inputs = [_without_target(task, row) for row in held_out]
+        inputs = [without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
         base_task = None if base_rows == 0 else _as_base(engine, task, record.labels, examples)
         places = _balanced_places(held_out, base_rows if base_task else None)
@@ -77,7 +77,7 @@ def measure(
     report = compare(task, shared, base, [tuned[place] for place in places])
     emit({"event": "report", "report": report})
     metrics: dict[str, Any] = {
-        "adapter": score(task, held_out, tuned).as_dict(),
+        "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
         "by_language": _figures(by_language(task, held_out, tuned)),
         **_trivial_metrics(task, held_out),
         "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
@@ -102,12 +102,12 @@ def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:
 
 def _trivial_metrics(task: Task, rows: Sequence[Row]) -> dict[str, Any]:
     """Figures of the trivial answer, each language's own where it depends on the rows; empty where there is none."""
-    groups = {language: [rows[place] for place in places] for language, places in rows_by_language(rows).items()}
-    answers = {language: trivial_predictions(task, members) for language, members in groups.items()}
     whole = trivial_predictions(task, rows)
     if not whole:
         return {}
     title, predictions = whole
+    groups = {language: [rows[place] for place in places] for language, places in rows_by_language(rows).items()}
+    answers = {language: trivial_predictions(task, members) for language, members in groups.items()}
     languages = {language: score(task, groups[language], found[1]) for language, found in answers.items() if found}
     return {
         "trivial": score(task, rows, predictions).as_dict(),
@@ -153,5 +153,6 @@ def _predictions(
     return found
 
 
-def _without_target(task: Task, row: Row) -> Row:
+def without_target(task: Task, row: Row) -> Row:
+    """`row` as a person would give it who does not know the answer."""
     return {key: value for key, value in row.items() if key != task.target}

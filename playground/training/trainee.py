@@ -124,8 +124,8 @@ class Vocabulary:
 def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
     """The tokens that occur in `features` and the frequent ones, as far as that leaves out most of the others.
 
-    The projection has 168 M weights, more than the blocks together: with the tokens of a corpus alone a step takes
-    half the time. Tokens left out are never a target; without them in the sum the loss is a little lower.
+    The projection has 168 M weights, more than the blocks together, and most of its rows are of no use to one corpus.
+    Tokens left out are never a target; without them in the sum the loss is a little lower.
 
     Args:
         projection: (V, H), frozen.
