@@ -142,14 +142,16 @@ def _classify_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
 def _tag_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
     tokens, parts = shape_tag.windows(engine.backbone.tokenizer, row, _window_tokens(engine, adapter))
     logits = yield _encode_rows(engine, adapter, parts, pooled=False)
-    return Outcome(shape_tag.decode(row, tokens, parts, logits, adapter.labels))
+    temperature = float(adapter.decision.get("temperature", 1.0))
+    return Outcome(shape_tag.decode(row, tokens, parts, logits, adapter.labels, temperature))
 
 
 def _span_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
     tokens, parts = shape_span.windows(engine.backbone.tokenizer, row, _window_tokens(engine, adapter))
     logits = yield _encode_rows(engine, adapter, parts, pooled=False)
     threshold = float(adapter.decision.get("no_answer_threshold", 0.0))
-    found = shape_span.decode(row, tokens, parts, logits, threshold)
+    temperature = float(adapter.decision.get("temperature", 1.0))
+    found = shape_span.decode(row, tokens, parts, logits, threshold, temperature)
     return Outcome({"answer": found["answer"]}, note="" if found["answer"] else "The text does not answer it.")
 
 

@@ -1,6 +1,6 @@
 """Numbers that turn scores into honest answers, fitted on rows that were neither trained nor measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,21 @@ def fit_temperature(logits: NDArray[np.float64], gold: Sequence[int]) -> float:
         top = scaled.max(axis=1)
         losses.append(float(np.mean(np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top - scaled[rows, gold])))
     return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def fit_score_temperature(scored: Callable[[float], tuple[Sequence[float], Sequence[bool]]]) -> float:
+    """The temperature at which the scores of answers say best how often these are right (lowest log-loss).
+
+    Args:
+        scored: the score of each answer at a temperature, and whether it is right; the same answers at each.
+    """
+    tried = TEMPERATURES[::5]  # each costs a decoding of all answers
+    losses = []
+    for temperature in tried:
+        scores, is_right = scored(float(temperature))
+        sure = np.clip(np.asarray(scores, dtype=np.float64), 1e-6, 1 - 1e-6)
+        losses.append(-float(np.mean(np.log(np.where(is_right, sure, 1 - sure)))))
+    return float(tried[int(np.argmin(losses))])
 
 
 def fit_no_answer_threshold(margins: Sequence[float], answered: Sequence[float], silent: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from playground.evaluation.classification import score_labels
 from playground.evaluation.entities import Entity, score_entities
 from playground.evaluation.grounding import source_precision
 from playground.evaluation.scores import Scores
-from playground.evaluation.squad import score_answers
+from playground.evaluation.squad import exact_match, score_answers
 from playground.evaluation.text_overlap import score_texts
 from playground.evaluation.translation import score_translations
 from playground.tasks.task import Task
@@ -73,23 +73,34 @@ def _score_classify(task: Task, rows: Sequence[Row], predictions: Sequence[Row])
     predicted = [None if output is None else str(output) for output in _outputs(task, predictions)]
     scores = score_labels(gold, predicted)
     confidences = [max((prediction.get("scores") or {"": 0.0}).values()) for prediction in predictions]
-    if not all(confidences):
-        return scores
     is_right = [guess == label for guess, label in zip(predicted, gold, strict=True)]
-    ece = expected_calibration_error(confidences, is_right)
-    return replace(scores, metrics={**scores.metrics, "ece": ece})
+    return _with_ece(scores, confidences, is_right)
+
+
+def _with_ece(scores: Scores, confidences: Sequence[float], is_right: Sequence[bool]) -> Scores:
+    """`scores` with the calibration error, unless there is nothing to judge or an answer comes without a confidence."""
+    if not confidences or not all(confidences):
+        return scores
+    return replace(scores, metrics={**scores.metrics, "ece": expected_calibration_error(confidences, is_right)})
 
 
 def _score_tag(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    outputs = _outputs(task, predictions)
-    return score_entities([_entities(spans) for spans in _gold(task, rows)], [_entities(spans) for spans in outputs])
+    gold, outputs = [_entities(spans) for spans in _gold(task, rows)], _outputs(task, predictions)
+    found = [(span, entities) for spans, entities in zip(outputs, gold, strict=True) for span in spans or ()]
+    is_right = [_entity(span) in entities for span, entities in found]
+    confidences = [float(span.get("score") or 0.0) for span, _ in found]
+    return _with_ece(score_entities(gold, [_entities(spans) for spans in outputs]), confidences, is_right)
 
 
 def _score_span(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
     outputs = _outputs(task, predictions)
     gold = [[answer["text"] for answer in answers] for answers in _gold(task, rows)]
     predicted = [output["text"] if output else "" for output in outputs]
-    return score_answers(gold, predicted, [row.get("lang") for row in rows])
+    languages = [row.get("lang") for row in rows]
+    answered = [place for place, output in enumerate(outputs) if output]
+    is_right = [exact_match(gold[place], predicted[place], languages[place]) > 0 for place in answered]
+    confidences = [float(outputs[place].get("score") or 0.0) for place in answered]
+    return _with_ece(score_answers(gold, predicted, languages), confidences, is_right)
 
 
 def _score_generate(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
@@ -133,4 +144,8 @@ def _last_reply(row: Row) -> str | None:
 
 
 def _entities(spans: list[Row] | None) -> set[Entity]:
-    return {(span["start"], span["end"], span["label"]) for span in spans or ()}
+    return {_entity(span) for span in spans or ()}
+
+
+def _entity(span: Row) -> Entity:
+    return span["start"], span["end"], span["label"]

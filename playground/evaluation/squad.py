@@ -64,6 +64,11 @@ def token_f1(gold: Sequence[str], predicted: str, lang: str | None) -> float:
     return _best(_token_f1, gold, predicted, lang)
 
 
+def exact_match(gold: Sequence[str], predicted: str, lang: str | None) -> float:
+    """100 when one answer is the same as one of the accepted ones, else 0; both empty is a hit."""
+    return _best(_exact_match, gold, predicted, lang)
+
+
 def _best(
     measure: Callable[[list[str], list[str]], float], answers: Sequence[str], predicted: str, lang: str | None
 ) -> float:

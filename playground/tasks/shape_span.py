@@ -45,19 +45,24 @@ def decode(
     parts: Sequence[Window],
     logits: Sequence[NDArray[np.float32]],
     no_answer_threshold: float = 0.0,
+    temperature: float = 1.0,
 ) -> Row:
     """Best span over the (T, 2) logits of all windows, or ``None`` when "no answer" beats it.
 
     The margin is the span's start + end logit less that of "no answer" in the window with the best span;
-    ``score`` is its logistic.
+    ``score`` is the logistic of how far it exceeds the threshold, divided by the temperature.
     """
     margin, start, end = max((_best_span(part, states) for part, states in zip(parts, logits, strict=True)))
     if margin < no_answer_threshold or not tokens.ids:
         return {"answer": None, "margin": float(margin)}
     first, last = tokens.offsets[start][0], tokens.offsets[end][1]
-    score = float(1 / (1 + np.exp(-(margin - no_answer_threshold))))
+    score = float(logistic((margin - no_answer_threshold) / temperature))
     answer = {"text": row["context"][first:last], "start": first, "end": last, "score": score}
     return {"answer": answer, "margin": float(margin)}
+
+
+def logistic(value: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.asarray(value, dtype=np.float64))))
 
 
 def _best_span(part: Window, states: NDArray[np.float32]) -> tuple[float, int, int]:

@@ -41,9 +41,17 @@ def target(tokens: Tokens, window: Window, entities: Sequence[Row], labels: Sequ
 
 
 def decode(
-    row: Row, tokens: Tokens, parts: Sequence[Window], logits: Sequence[NDArray[np.float32]], labels: Sequence[str]
+    row: Row,
+    tokens: Tokens,
+    parts: Sequence[Window],
+    logits: Sequence[NDArray[np.float32]],
+    labels: Sequence[str],
+    temperature: float = 1.0,
 ) -> Row:
-    """Entities of a row from the (T, L) logits of its windows; `labels` are BIO."""
+    """Entities of a row from the (T, L) logits of its windows; `labels` are BIO.
+
+    The temperature changes the scores only: it scales all paths alike.
+    """
     if not tokens.ids:
         return {"entities": []}
     whole = np.concatenate(
@@ -52,7 +60,7 @@ def decode(
             for part, owned, states in zip(parts, owners(parts), logits, strict=True)
         ]
     )
-    chances = softmax(whole)
+    chances = softmax(whole / temperature)
     best = viterbi(np.log(chances + 1e-12), labels)
     return {"entities": _entities(row["text"], tokens, best, chances, labels)}
 

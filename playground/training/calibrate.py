@@ -1,4 +1,4 @@
-"""The decision of an adapter that was just trained: its temperature or its threshold for "no answer"."""
+"""The decision of an adapter that was just trained: its temperature and its threshold for "no answer"."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,9 +9,9 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.engine import Engine
 from playground.engine.requests import EncodeRow
 from playground.errors import Cancelled, InputError
-from playground.evaluation.calibration import fit_no_answer_threshold, fit_temperature
-from playground.evaluation.squad import token_f1
-from playground.tasks import shape_classify, shape_span
+from playground.evaluation.calibration import fit_no_answer_threshold, fit_score_temperature, fit_temperature
+from playground.evaluation.squad import exact_match, token_f1
+from playground.tasks import shape_classify, shape_span, shape_tag
 from playground.tasks.windows import Window
 from playground.types import Row
 
@@ -27,13 +27,13 @@ def fit_decision(
     Raises:
         Cancelled: the person no longer wants it.
     """
-    fit = {"classify": _temperature, "span": _threshold}.get(record.shape)
+    fit = {"classify": _of_labels, "tag": _of_entities, "span": _of_answers}.get(record.shape)
     if fit is None or len(rows) < MIN_ROWS:
         return {}
     return fit(engine, record, rows, is_unwanted)
 
 
-def _temperature(
+def _of_labels(
     engine: Engine, record: AdapterRecord, rows: Sequence[Row], is_unwanted: Callable[[], bool]
 ) -> dict[str, float]:
     known = [row for row in rows if row["label"] in record.labels]
@@ -45,21 +45,58 @@ def _temperature(
     return {"temperature": round(fit_temperature(np.stack(logits).astype(np.float64), gold), 4)} if known else {}
 
 
-def _threshold(
+def _of_entities(
     engine: Engine, record: AdapterRecord, rows: Sequence[Row], is_unwanted: Callable[[], bool]
 ) -> dict[str, float]:
-    margins, answered, silent = [], [], []
+    """The temperature of the entities' scores; which entities are found does not depend on it."""
+    passed = []
+    for row in rows:
+        tokens, parts = shape_tag.windows(engine.backbone.tokenizer, row, record.max_length)
+        passed.append((row, tokens, parts, _logits(engine, record, parts, is_unwanted)))
+
+    def scored(temperature: float) -> tuple[list[float], list[bool]]:
+        found = [
+            (entity["score"], _span(entity) in {_span(gold) for gold in row["entities"]})
+            for row, tokens, parts, logits in passed
+            for entity in shape_tag.decode(row, tokens, parts, logits, record.labels, temperature)["entities"]
+        ]
+        return [score for score, _ in found], [is_right for _, is_right in found]
+
+    is_fit = len(scored(1.0)[0]) >= MIN_ROWS
+    return {"temperature": round(fit_score_temperature(scored), 4)} if is_fit else {}
+
+
+def _span(entity: Row) -> tuple[int, int, str]:
+    return entity["start"], entity["end"], entity["label"]
+
+
+def _of_answers(
+    engine: Engine, record: AdapterRecord, rows: Sequence[Row], is_unwanted: Callable[[], bool]
+) -> dict[str, float]:
+    """The margin from which something is answered, and the temperature of the scores of what is answered then."""
+    margins, answered, silent, exact = [], [], [], []
     for row in rows:
         try:
             context, parts = shape_span.windows(engine.backbone.tokenizer, row, record.max_length)
         except InputError:  # a question that leaves no room for the text
             continue
         found = shape_span.decode(row, context, parts, _logits(engine, record, parts, is_unwanted), -np.inf)
-        gold = [answer["text"] for answer in row["answers"]]
+        gold, text = [answer["text"] for answer in row["answers"]], (found["answer"] or {"text": ""})["text"]
         margins.append(found["margin"])
-        answered.append(token_f1(gold, (found["answer"] or {"text": ""})["text"], row.get("lang")))
+        answered.append(token_f1(gold, text, row.get("lang")))
         silent.append(token_f1(gold, "", row.get("lang")))
-    return {"no_answer_threshold": round(fit_no_answer_threshold(margins, answered, silent), 4)} if margins else {}
+        exact.append(exact_match(gold, text, row.get("lang")) > 0)
+    if not margins:
+        return {}
+    threshold = round(fit_no_answer_threshold(margins, answered, silent), 4)
+    above = np.asarray(margins) - threshold
+    is_given = above >= 0
+    decision = {"no_answer_threshold": threshold}
+    if is_given.sum() >= MIN_ROWS:
+        is_right = np.asarray(exact)[is_given].tolist()
+        temperature = fit_score_temperature(lambda t: (shape_span.logistic(above[is_given] / t).tolist(), is_right))
+        decision["temperature"] = round(temperature, 4)
+    return decision
 
 
 def _logits(

@@ -4,6 +4,7 @@ import pytest
 from playground.evaluation.calibration import (
     expected_calibration_error,
     fit_no_answer_threshold,
+    fit_score_temperature,
     fit_temperature,
 )
 
@@ -19,6 +20,19 @@ def test_the_temperature_that_made_the_labels_is_found(temperature):
 
 def test_logits_of_any_size_give_a_finite_temperature():
     assert np.isfinite(fit_temperature(np.array([[1e4, -1e4], [-1e4, 1e4]]), [0, 1]))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_scores_are_scaled_until_they_say_how_often_answers_are_right(temperature):
+    chance = np.random.default_rng(0)
+    margins = chance.normal(size=20_000) * 3
+    is_right = chance.random(20_000) < 1 / (1 + np.exp(-margins))
+    found = fit_score_temperature(lambda tried: (1 / (1 + np.exp(-margins * temperature / tried)), is_right))
+    assert found == pytest.approx(temperature, rel=0.1)
+
+
+def test_scores_of_zero_and_one_give_a_finite_temperature():
+    assert np.isfinite(fit_score_temperature(lambda _: ([0.0, 1.0], [True, False])))
 
 
 def test_the_threshold_lies_between_what_to_answer_and_what_not():

@@ -52,8 +52,8 @@ ROWS = {
 }
 METRICS = {
     "sentiment": {"macro_f1", "accuracy", "ece"},
-    "ner": {"entity_f1", "precision", "recall"},
-    "qa": {"f1", "exact_match", "has_answer_f1"},
+    "ner": {"entity_f1", "precision", "recall", "ece"},
+    "qa": {"f1", "exact_match", "has_answer_f1", "ece"},
     "summarize": {"rougeL", "rouge1", "rouge2", "source_precision"},
     "translate": {"chrf++", "bleu"},
     "instruct": {"rougeL", "rouge1", "rouge2", "exact_match"},
@@ -77,6 +77,23 @@ def test_scores_survive_json(name):
     row, added = ROWS[name]
     as_dict = score(make_task(name), [row], [row | added]).as_dict()
     assert json.loads(json.dumps(as_dict, allow_nan=False)) == as_dict
+
+
+def test_the_calibration_error_of_entities_and_answers_is_about_whole_ones():
+    gold, _ = ROWS["ner"]
+    halves = [
+        {"start": 0, "end": 3, "label": "PER", "score": 0.9},
+        {"start": 1, "end": 3, "label": "PER", "score": 0.9},
+    ]
+    assert score(make_task("ner"), [gold], [{"entities": halves}]).metrics["ece"] == pytest.approx(40)
+    gold, _ = ROWS["qa"]
+    answer = {"text": "In Rome", "start": 0, "end": 7, "score": 0.7}
+    assert score(make_task("qa"), [gold], [{"answer": answer}]).metrics["ece"] == pytest.approx(70)
+
+
+@pytest.mark.parametrize(("name", "output"), [("ner", {"entities": []}), ("qa", {"answer": None})])
+def test_where_nothing_is_said_there_is_no_calibration_error(name, output):
+    assert "ece" not in score(make_task(name), [ROWS[name][0]], [output]).metrics
 
 
 def test_null_answer_is_right_only_where_there_is_none():

@@ -48,7 +48,23 @@ def test_where_all_is_answered_the_threshold_lets_everything_through(tiny_engine
     assert None not in answers
 
 
-@pytest.mark.parametrize(("task", "rows"), [("sentiment", TEXTS[:49]), ("ner", TEXTS), ("sentiment", [])])
+def test_the_temperature_of_entities_changes_their_scores_and_not_the_entities(tiny_engine, save_tiny_adapter):
+    record = save_tiny_adapter("ner")
+    rows = [{"text": row["text"], "entities": []} for row in TEXTS]
+
+    def found_with(decision):
+        found = predict_many(tiny_engine, get_task("ner"), rows, replace(record, decision=decision))
+        return [entity for _, prediction in found if prediction.done for entity in prediction.row["entities"]]
+
+    decision = fit_decision(tiny_engine, record, rows, never)
+    assert set(decision) == {"temperature"}
+    before, after = found_with({}), found_with(decision)
+    assert [(e["start"], e["end"], e["label"]) for e in after] == [(e["start"], e["end"], e["label"]) for e in before]
+    # None of them is right, so that the fit must make them less sure.
+    assert sum(entity["score"] for entity in after) < sum(entity["score"] for entity in before)
+
+
+@pytest.mark.parametrize(("task", "rows"), [("sentiment", TEXTS[:49]), ("summarize", TEXTS), ("sentiment", [])])
 def test_few_rows_and_other_shapes_decide_nothing(tiny_engine, save_tiny_adapter, task, rows):
     assert fit_decision(tiny_engine, save_tiny_adapter(task), rows, never) == {}
 
