@@ -26,7 +26,7 @@ def decode(
     return {"label": next(iter(scores)), "scores": scores}
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Over the last axis."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
     chances: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
