@@ -4,16 +4,22 @@ On spans that a tagging can express this is seqeval's strict micro average,
 https://github.com/chakki-works/seqeval, but it needs no tokens: spans are character offsets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 
 from playground.evaluation.bootstrap import estimate
 from playground.evaluation.scores import Scores, class_scores, f1_percent
+from playground.types import Row
 
 Entity = tuple[int, int, str]
 """Start, end (exclusive), label."""
+
+
+def entities_of(spans: Iterable[Row] | None) -> set[Entity]:
+    """The entities that the `spans` of a row name."""
+    return {(span["start"], span["end"], span["label"]) for span in spans or ()}
 
 
 def score_entities(gold: Sequence[AbstractSet[Entity]], predicted: Sequence[AbstractSet[Entity]]) -> Scores:

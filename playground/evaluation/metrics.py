@@ -8,7 +8,7 @@ from typing import Any
 from playground.errors import DataError, InputError
 from playground.evaluation.calibration import expected_calibration_error
 from playground.evaluation.classification import score_labels
-from playground.evaluation.entities import Entity, score_entities
+from playground.evaluation.entities import entities_of, score_entities
 from playground.evaluation.grounding import source_precision
 from playground.evaluation.scores import Scores
 from playground.evaluation.squad import exact_match, score_answers
@@ -85,11 +85,11 @@ def _with_ece(scores: Scores, confidences: Sequence[float], is_right: Sequence[b
 
 
 def _score_tag(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    gold, outputs = [_entities(spans) for spans in _gold(task, rows)], _outputs(task, predictions)
+    gold, outputs = [entities_of(spans) for spans in _gold(task, rows)], _outputs(task, predictions)
     found = [(span, entities) for spans, entities in zip(outputs, gold, strict=True) for span in spans or ()]
-    is_right = [_entity(span) in entities for span, entities in found]
+    is_right = [entities_of([span]) <= entities for span, entities in found]
     confidences = [float(span.get("score") or 0.0) for span, _ in found]
-    return _with_ece(score_entities(gold, [_entities(spans) for spans in outputs]), confidences, is_right)
+    return _with_ece(score_entities(gold, [entities_of(spans) for spans in outputs]), confidences, is_right)
 
 
 def _score_span(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
@@ -141,11 +141,3 @@ def _last_reply(row: Row) -> str | None:
     """What the assistant says last in a row of ``messages``."""
     replies = [message["content"] for message in row.get("messages") or () if message["role"] == "assistant"]
     return replies[-1] if replies else None
-
-
-def _entities(spans: list[Row] | None) -> set[Entity]:
-    return {_entity(span) for span in spans or ()}
-
-
-def _entity(span: Row) -> Entity:
-    return span["start"], span["end"], span["label"]

@@ -10,6 +10,7 @@ from playground.engine.engine import Engine
 from playground.engine.requests import EncodeRow
 from playground.errors import Cancelled, InputError
 from playground.evaluation.calibration import fit_no_answer_threshold, fit_score_temperature, fit_temperature
+from playground.evaluation.entities import entities_of
 from playground.evaluation.squad import exact_match, token_f1
 from playground.tasks import shape_classify, shape_span, shape_tag
 from playground.tasks.windows import Window
@@ -56,7 +57,7 @@ def _of_entities(
 
     def scored(temperature: float) -> tuple[list[float], list[bool]]:
         found = [
-            (entity["score"], _span(entity) in {_span(gold) for gold in row["entities"]})
+            (entity["score"], entities_of([entity]) <= entities_of(row["entities"]))
             for row, tokens, parts, logits in passed
             for entity in shape_tag.decode(row, tokens, parts, logits, record.labels, temperature)["entities"]
         ]
@@ -64,10 +65,6 @@ def _of_entities(
 
     is_fit = len(scored(1.0)[0]) >= MIN_ROWS
     return {"temperature": round(fit_score_temperature(scored), 4)} if is_fit else {}
-
-
-def _span(entity: Row) -> tuple[int, int, str]:
-    return entity["start"], entity["end"], entity["label"]
 
 
 def _of_answers(
