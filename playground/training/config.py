@@ -8,9 +8,12 @@ from typing import Any, Literal
 
 from playground.errors import InputError
 from playground.tasks import Task, get_task
+from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["quick", "balanced", "best"]
+Init = Literal["default", "pissa"]
+Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
@@ -38,9 +41,25 @@ class RunConfig:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list)
+    """Last parts of the names of the linear layers to adapt; none: all."""
+    use_rslora: bool = False
+    use_dora: bool = False
+    loraplus_lr_ratio: float = 1.0
+    """Learning rate of B over that of A, https://arxiv.org/abs/2402.12354."""
+    init: Init = "default"
+    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948."""
     learning_rate: float = 5e-4
+    schedule: Schedule = "linear"
+    weight_decay: float = 0.01
     batch_size: int = 16
     """Rows in one step."""
+    rows_a_pass: int = 0
+    """At most so many rows go through the backbone at once; 0: only their tokens limit that."""
+    early_stopping: int = 0
+    """Checks in vain on rows held back, after which the training ends; 0: none are held back."""
+    class_weights: bool = False
+    """Whether rare labels count more."""
     epochs: float = 3.0
     max_rows: int = 5000
     """Rows to learn from; a larger file gives a sample that favours no language."""
@@ -94,7 +113,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
     """A run with the settings of `preset` for `task`; `overrides` that are None count as not given.
 
     Raises:
-        InputError: there is no such task or preset.
+        InputError: there is no such task or preset, or a setting is beyond its limits.
     """
     chosen = next((known for known in PRESETS if known == preset), None)
     if chosen is None:
@@ -111,4 +130,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
         attention=found.attention,
         **PRESET_SETTINGS[chosen],
     )
-    return replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    config = replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    for stage in config.stages or [{}]:
+        check(replace(config, **stage), found.shape)
+    return config

@@ -43,6 +43,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """How often a waiting run looks whether its turn has come, and how often steps go to ``status.json``."""
 NICENESS = 10
 LOCK_FILE = "training.lock"
+CURVES_FOLDER = "tensorboard"
 
 UNEXPECTED = (
     "Something went wrong on our side; the log of the run says more. Your rows and settings are kept: start again."
@@ -165,6 +166,7 @@ def _comes_before(other: RunState, mine: RunState) -> bool:
 def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
     # torch takes seconds and memory to import, which runs that only wait need not spend.
     from playground.training.finetune import finetune
+    from playground.training.tensorboard import curves
 
     def emit(event: dict[str, Any]) -> None:
         journal.note(event)
@@ -178,7 +180,8 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
         # Skipping the measuring is, for the one who measures, the same as throwing away; the adapter stays.
         return "discard" if journal.state.state == "evaluating" else "keep"
 
-    finetune(journal.state.config, emit, stop_wish)
+    with curves(journal.folder / CURVES_FOLDER, emit) as note:
+        finetune(journal.state.config, note, stop_wish)
     _say_done(journal, was_stopped=bool(wish()))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 from gradio.blocks import Block
@@ -209,12 +209,13 @@ def begin(
 
 def precision(choice: str) -> Quantization:
     """Automatic is 4-bit on a GPU and none on a CPU."""
-    if choice in ("none", "4-bit"):
-        return "4-bit" if choice == "4-bit" else "none"
+    chosen: Quantization | None = next((known for known in get_args(Quantization) if known == choice), None)
+    if chosen:
+        return chosen
     # torch takes seconds to import, and the page has to be up before that.
-    from playground.backbones.loading import automatic_quantization
+    from playground.backbones.loading import training_quantization
 
-    return "4-bit" if automatic_quantization() == "4-bit" else "none"
+    return training_quantization()
 
 
 def _asked(panel: RunPanel, *, is_asked: bool) -> Updates:
