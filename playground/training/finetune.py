@@ -127,7 +127,7 @@ def finetune(
     if stop_wish() == "discard" or not any(position.steps for position in positions):
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
-    record = _record(config, task, labels, source, material, positions, notes)
+    record = new_record(config, task, labels, source, material, positions, notes)
     record = save(trainee, record)
     del trainee
     if checkpoints:
@@ -156,6 +156,7 @@ def _train_parts(
     positions: list[Position] = []
     for part in parts:
         trainee.learn_words([*part.features, *part.held_back])
+        must_fit(trainee, part.features, part.config, pad_id)
         if part.config.class_weights:
             trainee.weigh_classes(part.features)
         position = train(
@@ -276,7 +277,7 @@ def _step_event(step: Step) -> dict[str, Any]:
     return {"event": "step", **{key: round(value, 6) for key, value in asdict(step).items() if value is not None}}
 
 
-def _record(
+def new_record(
     config: RunConfig,
     task: Task,
     labels: Sequence[str],

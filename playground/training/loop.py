@@ -74,8 +74,8 @@ def train(
             checkpoint is damaged or of another run.
     """
     torch.manual_seed(config.seed)
-    accelerator = Accelerator(mixed_precision="bf16" if fast_bfloat16() else "no", cpu=not torch.cuda.is_available())
-    adamw = _adamw(trainee, config)
+    accelerator = accelerator_of()
+    adamw = adamw_of(trainee, config)
     steps = num_steps(features, config)
     model, optimizer = accelerator.prepare(trainee, adamw)
     model.train()
@@ -211,7 +211,12 @@ def num_steps(features: Sequence[Feature], config: RunConfig) -> int:
     return max(math.ceil(config.epochs * len(features) / config.batch_size), 1)
 
 
-def _adamw(trainee: Trainee, config: RunConfig) -> Optimizer:
+def accelerator_of() -> Accelerator:
+    """For the device of this machine, in bfloat16 where that is fast."""
+    return Accelerator(mixed_precision="bf16" if fast_bfloat16() else "no", cpu=not torch.cuda.is_available())
+
+
+def adamw_of(trainee: Trainee, config: RunConfig) -> Optimizer:
     if config.loraplus_lr_ratio != 1:
         optimizer: Optimizer = create_loraplus_optimizer(
             trainee.model,

@@ -249,11 +249,15 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
     )
 
 
+def padded_width(longest: int) -> int:
+    """Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second."""
+    return math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+
+
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
     longest = max(len(f.input_ids) for f in features)
-    # Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second.
-    width = math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+    width = padded_width(longest)
     a_position = len(features[0].labels) == len(features[0].input_ids)
     label_width = width if a_position else len(features[0].labels)
     return {
