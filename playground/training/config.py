@@ -71,6 +71,8 @@ class RunConfig:
     """What cards and commands call `data`; empty: its path."""
     recipe: str = ""
     """The recipe that the other settings come from."""
+    run: str = ""
+    """What tells the adapter of a run of the page from another one of the same name."""
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")

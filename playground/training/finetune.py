@@ -111,6 +111,25 @@ def finetune(
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
+    return _measure(config, material, record, emit, stop_wish)
+
+
+def measure_saved(
+    config: RunConfig, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> AdapterRecord:
+    """The end of `finetune` for the adapter of a run that was cut after it was saved.
+
+    Raises:
+        PlaygroundError: the data or the backbone does not allow it, or the person did not want to wait.
+    """
+    task = get_task(config.task)
+    emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
+    return _measure(config, read_material(config, task), record, emit, stop_wish)
+
+
+def _measure(
+    config: RunConfig, material: Material, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> AdapterRecord:
     return measure(
         record,
         material.held_out,
@@ -272,6 +291,7 @@ def _record(
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
+            **({"run": config.run} if config.run else {}),
         },
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         description=config.description,
