@@ -47,14 +47,15 @@ def exact_duplicates(said: Sequence[Said]) -> dict[int, int]:
     return _repeated([one.exactly for one in said])
 
 
-def near_duplicates(said: Sequence[Said], threshold: float = NEAR) -> dict[int, int]:
+def near_duplicates(task: str, said: Sequence[Said]) -> dict[int, int]:
     """For each row that nearly, but not exactly, repeats an earlier one: the first of them.
 
-    All its texts equal those of the other after `text_key` or resemble them by `threshold` at least (see
-    `playground.data.duplicates`), and its answer is the same. Above 1, only the first counts.
+    All its texts are those of the other after `text_key` or resemble them by `NEAR` at least, and its labels are the
+    same. Prompts may share a long instruction: of them only the same ones count.
     """
     texts = list(dict.fromkeys(key for one in said for key in _texts_of(one)))
-    first = {texts[i]: texts[j] for i, j in find_repeats(texts, threshold).items()} if threshold <= 1 else {}
+    repeats = {} if task == "instruct" else find_repeats(texts)
+    first = {texts[i]: texts[j] for i, j in repeats.items()}
 
     def canonical(one: Said) -> tuple[_Texts, frozenset[_Texts]]:
         answers = frozenset(tuple(first.get(text, text) for text in answer) for answer in one.answers)
@@ -148,8 +149,8 @@ def _or_silence(one: Said) -> frozenset[_Texts]:
 
 def _said(task: str, row: Row) -> Said:
     if task == "instruct" and row.get("messages"):
-        *given, last = (message["content"] for message in conversation(row["messages"]))
-        return _texts_said(given, [last])
+        *asked, reply = (message["content"] for message in conversation(row["messages"]))
+        return _texts_said(asked, [reply])
     if task in ("sentiment", "classify"):
         key = _key(row["text"])
         return Said((_plain(row["text"]), row["label"]), (key,), frozenset([(f"={row['label']}",)]))
@@ -164,9 +165,9 @@ def _said(task: str, row: Row) -> Said:
         given = (row["context"], row["question"])
         exactly = (*map(_plain, given), *sorted(map(_plain, answers)))
         return Said(exactly, tuple(map(_key, given)), frozenset((f"={_key(answer)}",) for answer in answers))
-    given, target = input_fields(task)[0], required_fields(task)[1]
+    source, target = input_fields(task)[0], required_fields(task)[1]
     languages = [f"={row[name]}" for name in ("source_lang", "target_lang") if task == "translate"]
-    return _texts_said([row[given]], [row[target]], languages)
+    return _texts_said([row[source]], [row[target]], languages)
 
 
 def _texts_said(given: Sequence[str], answer: Sequence[str], also: Sequence[str] = ()) -> Said:

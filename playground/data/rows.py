@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ class LoadedRows:
     rejected: list[Rejected]
     notes: list[str]
     """Sentences about what was guessed or repaired, in the file and in single rows."""
+    lines: list[int] = field(default_factory=list)
+    """Line of each row in its file."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Where rows keep the value of each column of the file: the field that it fills, or its own or a free name."""
 
 
 def load_training_rows(path: Path, task: str, columns: dict[str, str] | None = None) -> LoadedRows:
@@ -47,13 +51,28 @@ def load_training_rows(path: Path, task: str, columns: dict[str, str] | None = N
     chosen = dict(columns or {})
     if missing_fields(task, chosen):
         chosen = {**propose(table, task).columns, **chosen}
-    mapping = ColumnMap(task, chosen)
-    rows, rejected, notes = _examined(task, _mapped(table, mapping))
-    rejected = sorted(table.rejected + rejected, key=lambda one: one.line)
-    if not rows:
-        reasons = "; ".join(f"line {one.line}: {one.reason}" for one in rejected[:3])
+    loaded = map_table(table, ColumnMap(task, chosen))
+    if not loaded.rows:
+        reasons = "; ".join(f"line {one.line}: {one.reason}" for one in loaded.rejected[:3])
         raise DataError(f"{table.name} has no row that can be used for {task}: {reasons}.")
-    return LoadedRows(rows, rejected, table.notes + notes)
+    return loaded
+
+
+def map_table(table: Table, mapping: ColumnMap) -> LoadedRows:
+    """All of `table` in the shape of the task: rows with their lines, and those set aside.
+
+    Raises:
+        DataError: a required field has no column, or one that isn't there.
+        InputError: an unknown task.
+    """
+    found = _examined(mapping.task, _mapped(table, mapping))
+    rejected = sorted(table.rejected + found.rejected, key=lambda one: one.line)
+    return replace(found, rejected=rejected, notes=table.notes + found.notes, fields=_places(table, mapping))
+
+
+def _places(table: Table, mapping: ColumnMap) -> dict[str, str]:
+    filled = {column: name for name, column in mapping.columns.items()}
+    return {column: filled.get(column) or _free_name(column, mapping.task) for column in table.columns}
 
 
 def to_rows(table: Table, mapping: ColumnMap) -> tuple[list[Row], list[Rejected]]:
@@ -63,8 +82,8 @@ def to_rows(table: Table, mapping: ColumnMap) -> tuple[list[Row], list[Rejected]
         DataError: a required field has no column, or one that isn't there.
         InputError: an unknown task.
     """
-    rows, rejected, _ = _examined(mapping.task, _mapped(table, mapping))
-    return rows, rejected
+    found = _examined(mapping.task, _mapped(table, mapping))
+    return found.rows, found.rejected
 
 
 def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected]]:
@@ -73,13 +92,14 @@ def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row]
     Raises:
         InputError: an unknown task.
     """
-    good, rejected, _ = _examined(task, rows)
-    return good, rejected
+    found = _examined(task, rows)
+    return found.rows, found.rejected
 
 
-def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected], list[str]]:
+def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     required_fields(task)
     good: list[Row] = []
+    lines: list[int] = []
     rejected: list[Rejected] = []
     notes: list[str] = []
     for line, row in rows:
@@ -91,8 +111,9 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], li
             rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
             continue
         good.append(checked)
+        lines.append(line)
         notes += [f"Line {line}: {remark}." for remark in remarks]
-    return good, rejected, _shortened(notes) + _id_notes(good)
+    return LoadedRows(good, rejected, _shortened(notes) + _id_notes(good), lines)
 
 
 def _shortened(notes: list[str]) -> list[str]:
