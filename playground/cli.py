@@ -21,6 +21,8 @@ from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
 from playground.data.batch import read_inputs
+from playground.data.fixes import FIXES
+from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
 from playground.errors import InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
@@ -37,7 +39,7 @@ LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
     *("max_length", "evaluation_rows", "base_rows", "time_limit_s", "seed", "attention", "compile"),
-    *("description", "licence", "data_description"),
+    *("description", "licence", "data_description", "fixes", "split", "split_column"),
 )
 """Settings of a run that the command line may change."""
 
@@ -146,6 +148,9 @@ def _add_train(commands: Any) -> None:
         ("seed", int, "seed of everything random"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=meaning)
+    parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
+    parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
+    parser.add_argument("--split-column", help="column with the group or the time of each row")
     parser.add_argument("--attention", choices=("causal", "bidirectional"))
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
@@ -357,6 +362,8 @@ def _say_event(event: dict[str, Any]) -> None:
             f"{event['num_rejected']} set aside, {event['duplicates']} dropped as duplicates of rows to measure on",
             file=sys.stderr,
         )
+        for fix, count in event["fixes"].items():
+            print(f"{fix}: {count} rows", file=sys.stderr)
     elif kind == "features" and event["parts"] > 1:
         print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
     elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"]):

@@ -37,18 +37,22 @@ class LoadedRows:
     """Where rows keep the value of each column of the file: the field that it fills, or its own or a free name."""
 
 
-def load_training_rows(path: Path, task: str, columns: dict[str, str] | None = None) -> LoadedRows:
+def load_training_rows(
+    path: Path, task: str, columns: dict[str, str] | None = None, *, is_strict: bool = True
+) -> LoadedRows:
     """Rows of `task` from a file of any supported format.
 
     Args:
         columns: column by row field, as in `ColumnMap.columns`; what it lacks is guessed.
+        is_strict: whether `columns` that the file does not have are a mistake; otherwise they are guessed too.
 
     Raises:
         DataError: the file can't be read, a field has no column, or no row is left.
         InputError: an unknown task.
     """
     table = read_table(path)
-    chosen = dict(columns or {})
+    there = {name: column for name, column in (columns or {}).items() if column in table.columns or column[:1] == "="}
+    chosen = dict(columns or {}) if is_strict else there
     if missing_fields(task, chosen):
         chosen = {**propose(table, task).columns, **chosen}
     loaded = map_table(table, ColumnMap(task, chosen))
@@ -73,17 +77,6 @@ def map_table(table: Table, mapping: ColumnMap) -> LoadedRows:
 def _places(table: Table, mapping: ColumnMap) -> dict[str, str]:
     filled = {column: name for name, column in mapping.columns.items()}
     return {column: filled.get(column) or _free_name(column, mapping.task) for column in table.columns}
-
-
-def to_rows(table: Table, mapping: ColumnMap) -> tuple[list[Row], list[Rejected]]:
-    """The rows of `table` in the shape of the task, and those that can't be used (without `table.rejected`).
-
-    Raises:
-        DataError: a required field has no column, or one that isn't there.
-        InputError: an unknown task.
-    """
-    found = _examined(mapping.task, _mapped(table, mapping))
-    return found.rows, found.rejected
 
 
 def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected]]:
@@ -149,9 +142,9 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
 
 
 def _check_columns(table: Table, mapping: ColumnMap) -> None:
-    for field, column in mapping.columns.items():
+    for name, column in mapping.columns.items():
         if not column.startswith("=") and column not in table.columns:
-            raise DataError(f"{table.name} has no column '{column}' for {field}; it has {', '.join(table.columns)}.")
+            raise DataError(f"{table.name} has no column '{column}' for {name}; it has {', '.join(table.columns)}.")
     missing = missing_fields(mapping.task, mapping.columns)
     if missing:
         hint = " or a language code such as '=en'" if missing[0].endswith("_lang") else ""
