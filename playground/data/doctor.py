@@ -103,6 +103,27 @@ def examine(
     )
 
 
+def in_words(checkup: Checkup) -> list[str]:
+    """Lines for a terminal."""
+    lines: list[str] = []
+    for finding in checkup.findings:
+        fixes = [fix for fix in finding.fixes if fix != NEEDS_WEIGHTS]
+        lines.append(f"{finding.kind}: {finding.sentence}" + "".join(f" (--fix {fix})" for fix in fixes))
+        lines += [f"  line {example.line}: {example.text}" for example in finding.examples]
+    if not checkup.findings:
+        lines.append("Nothing stands out.")
+    for name, counts in (("labels", checkup.labels), ("languages", checkup.languages)):
+        if counts:
+            lines.append(f"{name}: {', '.join(f'{value} {count:,}' for value, count in counts.items())}")
+    lengths = checkup.lengths
+    over = f"; {100 * lengths.too_long:.1f} % exceed {lengths.limit:,}: {lengths.consequence}"
+    lines.append(
+        f"length in {lengths.unit}: half have {lengths.median:,} or more, the longest {lengths.longest:,}"
+        + (over if lengths.too_long else "")
+    )
+    return lines
+
+
 @dataclass(frozen=True)
 class _Seen:
     task: str
@@ -147,12 +168,20 @@ def _conflicts(seen: _Seen, groups: Sequence[Sequence[int]]) -> Finding | None:
     sentence = f"{num_rows:,} rows say the same as another but have different {what}."
     if what in ("summaries", "translations", "completions"):
         sentence += " That is fine where several are right."
-    shown = [row for group in groups for row in group[:2]][:NUM_EXAMPLES]
+    shown = [row for group in groups for row in _one_of_each(seen, group)][:NUM_EXAMPLES]
     examples = tuple(
         seen.example(row, f"{seen.example(row).text} → {excerpt(_answer(seen.task, seen.rows[row]), 40)}")
         for row in shown
     )
     return Finding("conflicts", num_rows, sentence, examples, (CONFLICTS,))
+
+
+def _one_of_each(seen: _Seen, group: Sequence[int]) -> list[int]:
+    """The first row of a group for each of its answers."""
+    first: dict[str, int] = {}
+    for row in group:
+        first.setdefault(_answer(seen.task, seen.rows[row]), row)
+    return list(first.values())
 
 
 def _answer(task: str, row: Row) -> str:

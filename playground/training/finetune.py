@@ -317,7 +317,9 @@ def command_line(config: RunConfig) -> str:
         usual = RunConfig(task="", data="", name="", backbone="")
         words += ["--data", shlex.quote(config.data_name or config.data)]
         if config.validation:
-            words += ["--validation", shlex.quote(config.validation)]
+            # A run of the page has a copy, whose folder is nobody's business.
+            name = Path(config.validation).name if config.data_name else config.validation
+            words += ["--validation", shlex.quote(name)]
     words += ["--name", config.name]
     for name, column in config.columns.items():
         words += ["--column", shlex.quote(f"{name}={column}")]

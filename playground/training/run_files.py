@@ -1,7 +1,8 @@
 """The files of one run's folder: what its worker leaves there and everybody else reads.
 
-``config.json``, ``data/<uploaded file>``, ``status.json`` (always whole: replaced, never rewritten), ``events.jsonl``
-(every event, only ever appended), ``heartbeat`` (its time of change), ``stop`` (what the person wishes), ``log.txt``.
+``config.json``, ``data/<uploaded file>``, ``validation/<the person's own rows to measure on>``, ``status.json`` (always
+whole: replaced, never rewritten), ``events.jsonl`` (every event, only ever appended), ``heartbeat`` (its time of
+change), ``stop`` (what the person wishes), ``log.txt``.
 """
 
 import json
@@ -23,6 +24,7 @@ Wish = Literal["", "keep", "skip", "discard"]
 
 ACTIVE: tuple[State, ...] = ("waiting", "running", "evaluating")
 CONFIG_FILE, DATA_FOLDER, LOG_FILE, EVENTS_FILE = "config.json", "data", "log.txt", "events.jsonl"
+VALIDATION_FOLDER = "validation"
 RESERVE_BYTES = 64 * 1024
 """Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
 NUM_LOSSES = 500

@@ -70,6 +70,8 @@ class Inspection:
     """Why nothing can be learnt from these rows yet; empty when something can."""
     lines: list[int] = field(default_factory=list)
     """Line of each row in the file."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Where rows keep the value of each column."""
 
 
 def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None = None) -> Inspection:
@@ -90,7 +92,7 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
     except DataError as err:
         return Inspection(table, mapping, [], [], str(err))
     problem = _problem(table, mapping.task, found.rows, found.rejected)
-    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines)
+    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields)
 
 
 @lru_cache(maxsize=2)
