@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from playground.data.fixes import check_fixes
+from playground.data.splits import check_split
 from playground.errors import InputError
 from playground.tasks import Task, get_task
 from playground.types import Attention, Quantization, Shape
@@ -55,6 +57,14 @@ class RunConfig:
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
+    class_weights: bool = False
+    """Rare labels count more in the loss."""
+    fixes: list[str] = field(default_factory=list)
+    """Keys of `playground.data.fixes.FIXES`: what is done to the rows before they are split."""
+    split: str = "stratified"
+    """Key of `playground.data.splits.SPLITS`: which rows are held out where there is no `validation`."""
+    split_column: str = ""
+    """Column of the file with the group or the time of each row."""
     source_shares: dict[str, float] = field(default_factory=dict)
     """Share of the rows of a ``source`` that may be drawn, 0 to 1; sources not named: all."""
     validation_shares: dict[str, float] = field(default_factory=dict)
@@ -96,7 +106,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
     """A run with the settings of `preset` for `task`; `overrides` that are None count as not given.
 
     Raises:
-        InputError: there is no such task or preset.
+        InputError: there is no such task, preset, fix or split.
     """
     chosen = next((known for known in PRESETS if known == preset), None)
     if chosen is None:
@@ -113,4 +123,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
         attention=found.attention,
         **PRESET_SETTINGS[chosen],
     )
-    return replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    made = replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    if not made.validation:
+        check_split(made.split, made.split_column)
+    return replace(made, fixes=check_fixes(made.fixes))

@@ -1,8 +1,8 @@
 """What a run's worker leaves behind and everybody else reads: its line in the table of runs, and its folder.
 
-``config.json``, ``data/<uploaded file>``, ``checkpoint/``, ``events.jsonl`` (every event, only ever appended),
-``heartbeat`` (its time of change), ``stop`` (what the person wishes), ``worker.lock`` (held while a worker lives),
-``log.txt``.
+``config.json``, ``data/<uploaded file>``, ``validation/<the person's own rows to measure on>``, ``checkpoint/``,
+``events.jsonl`` (every event, only ever appended), ``heartbeat`` (its time of change), ``stop`` (what the person
+wishes), ``worker.lock`` (held while a worker lives), ``log.txt``.
 """
 
 import os
@@ -27,6 +27,7 @@ ACTIVE: tuple[State, ...] = ("waiting", "running", "evaluating")
 RESUMABLE: tuple[State, ...] = ("paused", "interrupted", "failed")
 CONFIG_FILE, DATA_FOLDER, LOG_FILE, EVENTS_FILE = "config.json", "data", "log.txt", "events.jsonl"
 CHECKPOINT_FOLDER, WORKER_LOCK = "checkpoint", "worker.lock"
+VALIDATION_FOLDER = "validation"
 RESERVE_BYTES = 64 * 1024
 """Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
 NUM_LOSSES = 500

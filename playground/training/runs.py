@@ -26,6 +26,7 @@ from playground.training.run_files import (
     CONFIG_FILE,
     DATA_FOLDER,
     RESUMABLE,
+    VALIDATION_FOLDER,
     RunState,
     Wish,
     beat,
@@ -56,7 +57,7 @@ def start_run(config: RunConfig, data_path: Path) -> str:
     """Copies the rows, starts a worker that outlives this process, and returns the id of the run.
 
     Args:
-        config: what to train; its ``data`` is replaced by the copy of `data_path`.
+        config: what to train; its ``data`` is replaced by the copy of `data_path`, its ``validation`` is copied too.
         data_path: the uploaded file.
 
     Raises:
@@ -66,6 +67,8 @@ def start_run(config: RunConfig, data_path: Path) -> str:
     get_task(config.task)
     check_name(config.name)
     _check_file(data_path)
+    if config.validation:
+        _check_file(Path(config.validation))
     with _starting:
         _sweep()
         _refuse_too_many()
@@ -280,12 +283,18 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
     partial = root / f".{run_id}.partial"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _check_space(root, data_path.stat().st_size)
+        files = [data_path, *([Path(config.validation)] if config.validation else [])]
+        _check_space(root, sum(file.stat().st_size for file in files))
         copy = partial / DATA_FOLDER / _safe_name(data_path.name)
         copy.parent.mkdir(parents=True, mode=0o700)
         shutil.copyfile(data_path, copy)
         path = root / run_id / DATA_FOLDER / copy.name
         final = replace(config, data=str(path), data_name=copy.name, run=_fingerprint(run_id))
+        if config.validation:
+            own = partial / VALIDATION_FOLDER / _safe_name(Path(config.validation).name)
+            own.parent.mkdir(mode=0o700)
+            shutil.copyfile(config.validation, own)
+            final = replace(final, validation=str(root / run_id / VALIDATION_FOLDER / own.name))
         final.save(partial / CONFIG_FILE)
         reserve_space(partial)
         beat(partial)

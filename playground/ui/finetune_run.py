@@ -26,6 +26,8 @@ def headline(state: RunState) -> str:
     if material:
         words += [f"{material['training_rows']:,} rows to learn from", f"{material['held_out_rows']:,} held out"]
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
+        words += [f"{fix} {count:,}" for fix, count in material.get("fixes", {}).items()]
+        words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:
         words.append(f"{state.truncated_rows:,} long rows shortened")

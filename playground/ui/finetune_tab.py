@@ -1,5 +1,6 @@
 """The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from playground.training import runs
 from playground.training.config import make_config
 from playground.training.run_files import RESUMABLE, RunState
 from playground.types import Quantization, Stream
-from playground.ui import finetune_data, finetune_form, finetune_run, finetune_try, render
+from playground.ui import finetune_data, finetune_doctor, finetune_form, finetune_run, finetune_try, render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -77,7 +78,7 @@ def build(loader: EngineLoader) -> FinetuneTab:
             panel = _panel(area)
             box = finetune_try.build()
     tab = FinetuneTab(form, panel, box, run_key, seen, timer)
-    finetune_form.wire(form)
+    finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
     _wire_start(tab, loader)
     _wire_stop(tab)
@@ -189,18 +190,27 @@ def nothing_shown(tab: FinetuneTab) -> Updates:
 def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
     form = tab.form
 
-    def start(*choices: Any) -> Stream[Updates]:
+    def start(*values: Any) -> Stream[Updates]:
         yield {form.outcome: render.working("Starting…")}
-        run_id = begin(loader.backbone_id, *choices)
+        choices, checks = values[: len(form.choices)], values[len(form.choices) :]
+        run_id = begin(loader.backbone_id, *choices, checks=checks)
         yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
 
-    form.start.click(guarded(start, form.outcome), form.choices, [*tab.outputs, form.outcome], **PRIVATE)
+    inputs = [*form.choices, *form.doctor.choices]
+    form.start.click(guarded(start, form.outcome), inputs, [*tab.outputs, form.outcome], **PRIVATE)
 
 
 def begin(
-    backbone: str, path: str | None, name: str | None, preset: str, quantization: str, task: str, *columns: str | None
+    backbone: str,
+    path: str | None,
+    name: str | None,
+    preset: str,
+    quantization: str,
+    task: str,
+    *columns: str | None,
+    checks: Sequence[Any] = (),
 ) -> str:
-    """Starts a run with the form's values and returns its id.
+    """Starts a run with the form's values, and those of the data check as `checks`, and returns its id.
 
     Raises:
         PlaygroundError: the rows or the settings do not allow it.
@@ -211,9 +221,8 @@ def begin(
     found = finetune_data.inspect(Path(path), task, chosen)
     if found.problem:
         raise DataError(found.problem)
-    config = make_config(
-        task, Path(path), (name or "").strip(), preset, backbone, columns=chosen, quantization=precision(quantization)
-    )
+    settings = {"columns": chosen, "quantization": precision(quantization), **finetune_doctor.chosen(found, *checks)}
+    config = make_config(task, Path(path), (name or "").strip(), preset, backbone, **settings)
     return runs.start_run(config, Path(path))
 
 
