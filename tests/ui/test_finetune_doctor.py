@@ -1,6 +1,7 @@
 """The data check of the Fine-tune tab, on real files and the real handlers."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from playground.engine.startup import LoadStatus
 from playground.errors import DataError, InputError
 from playground.training import runs
-from playground.training.run_files import folder_of
+from playground.training.run_files import folder_of, save_state
 from playground.ui import finetune_data, finetune_doctor, finetune_tab
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -63,7 +64,7 @@ def test_columns_of_the_chart_stay_inside_it(found, loader):
     chart = finetune_doctor.view(finetune_doctor.check(found, loader))
     bars = [tuple(map(float, bar)) for bar in re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', chart)]
     assert bars
-    assert all(0 <= x and x + width <= finetune_doctor.WIDTH and y >= 0 for x, y, width in bars)
+    assert all(x >= 0 and x + width <= finetune_doctor.WIDTH and y >= 0 for x, y, width in bars)
 
 
 def test_safe_switches_are_on_and_only_helpful_ones_offered(found, loader):
@@ -127,7 +128,10 @@ def test_own_rows_are_copied_with_the_run_and_again_when_it_is_restarted(begin, 
     copy = Path(state.config.validation)
     assert copy.parent.parent == folder_of(state.run_id)
     assert copy.read_bytes() == own.read_bytes()
-    runs.stop_run(state.run_id, keep=False)
+    save_state(folder_of(state.run_id), replace(state, state="failed"))
+    again = runs.read_run(runs.restart_run(state.run_id))
+    assert Path(again.config.validation).parent.parent == folder_of(again.run_id) != folder_of(state.run_id)
+    assert Path(again.config.validation).read_bytes() == own.read_bytes()
 
 
 def test_own_rows_are_compared_with_those_to_learn_from(file, tmp_path):
