@@ -62,10 +62,11 @@ def test_answers_conflict_when_no_answer_is_right_in_all_rows():
 
 
 def test_entities_conflict_when_they_are_marked_differently():
-    def row(*entities):
-        return {"text": "Rome is in Italy", "entities": [dict(zip(("start", "end", "label"), e)) for e in entities]}
+    def row(*spans):
+        entities = [{"start": start, "end": end, "label": "LOC"} for start, end in spans]
+        return {"text": "Rome is in Italy", "entities": entities}
 
-    rows = read_rows("ner", [row((0, 4, "LOC")), row((0, 4, "LOC"), (11, 16, "LOC")), row((0, 4, "LOC"))])
+    rows = read_rows("ner", [row((0, 4)), row((0, 4), (11, 16)), row((0, 4))])
     assert conflicts(rows) == [[0, 1, 2]]
     assert exact_duplicates(rows) == {2: 0}
 
