@@ -327,7 +327,7 @@ def _inspect(options: argparse.Namespace) -> None:
     from playground.chat.languages import detect_language
 
     table = read_table(options.file)
-    proposed = propose(table, options.task)
+    proposed = propose(table, get_task(options.task).name if options.task else None)
     mapping = ColumnMap(proposed.task, proposed.columns | _columns(options.column))
     found, task = map_table(table, mapping), get_task(mapping.task)
     own: list[Row] = []

@@ -35,7 +35,9 @@ LOOKED_FOR = (
     "addresses. Names of persons are not recognised."
 )
 FIXES_INFO = "Done on a copy while training; your file stays as it is."
+SUSPECT_WORDS = "The adapter was not trained on these rows and is sure of another label; either may be wrong."
 NUM_BARS_SHOWN = 8
+NUM_SUSPECTS_SHOWN = 10
 WIDTH, HEIGHT = 240, 64
 
 
@@ -201,6 +203,23 @@ def view(checkup: Checkup) -> str:
     )
 
 
+def suspects(report: Mapping[str, Any]) -> str:
+    """Held-out rows whose label is perhaps wrong, after a training; empty where there is none."""
+    found = report.get("suspicious") or []
+    if not found:
+        return ""
+    rows = [
+        (str(one["text"]), str(one["label"]), f"{one['predicted']} ({100 * one['score']:.0f} %)")
+        for one in found[:NUM_SUSPECTS_SHOWN]
+    ]
+    left = len(found) - len(rows)
+    more = f'<p class="pg-lead">and {left:,} more</p>' if left else ""
+    return (
+        f'<section class="pg-result"><h3>Labels to look at again: {len(found):,}</h3><p class="pg-lead">{SUSPECT_WORDS}'
+        f"</p>{render.table(('Text', 'Your label', 'The adapter says'), rows)}{more}</section>"
+    )
+
+
 def _finding(finding: Finding) -> str:
     sentence = f'<span dir="auto">{escape(finding.sentence)}</span>'
     if not finding.examples:
@@ -252,13 +271,12 @@ def _lengths_chart(lengths: Lengths) -> str:
     width = lengths.edges[1] - lengths.edges[0]
     place = lengths.limit / width * step
     line = f'<line x1="{place:.1f}" x2="{place:.1f}" y1="0" y2="{HEIGHT}"/>' if 0 < place < WIDTH else ""
-    last = len(lengths.counts) * width
     words = f"Half of the rows have {lengths.median:,} {lengths.unit} or more; the longest has {lengths.longest:,}."
     if lengths.too_long:
         words += f" {100 * lengths.too_long:.1f} % exceed {lengths.limit:,}: {lengths.consequence}."
     chart = (
         f'<svg class="pg-columns" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(words)}">{columns}{line}</svg>'
-        f'<p class="pg-axis"><span>0</span><span>{last:,} {lengths.unit} or more</span></p>'
+        f'<p class="pg-axis"><span>0</span><span>{lengths.edges[-2]:,} {lengths.unit} or more</span></p>'
     )
     return _chart(f"Length in {lengths.unit}", f'{chart}<p class="pg-lead">{escape(words)}</p>')

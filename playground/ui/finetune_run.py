@@ -8,7 +8,7 @@ from playground.errors import AdapterError
 from playground.evaluation.report import report_table
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import render
+from playground.ui import finetune_doctor, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
@@ -79,7 +79,7 @@ def result(state: RunState) -> str:
     """The base beside the adapter, and where to use it; empty while there is no adapter."""
     if state.is_active or state.adapter is None:
         return ""
-    parts = [_comparison(state.report)] if state.report else []
+    parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
     try:
         link = try_link(store.find(state.config.task, state.adapter))
     except AdapterError as err:

@@ -44,7 +44,9 @@ def test_questions_about_one_paragraph_are_different_ones():
 
 
 def test_the_same_text_with_different_labels_is_a_conflict_of_all_its_rows():
-    rows = said(("Good thing!", "a"), ("other", "a"), ("good THING", "b"), ("Good thing", "a"), ("!!!", "a"), ("?", "b"))
+    rows = said(
+        ("Good thing!", "a"), ("other", "a"), ("good THING", "b"), ("Good thing", "a"), ("!!!", "a"), ("?", "b")
+    )
     assert conflicts(rows) == [[0, 2, 3]]
 
 
@@ -60,10 +62,11 @@ def test_answers_conflict_when_no_answer_is_right_in_all_rows():
 
 
 def test_entities_conflict_when_they_are_marked_differently():
-    def row(*entities):
-        return {"text": "Rome is in Italy", "entities": [dict(zip(("start", "end", "label"), e)) for e in entities]}
+    def row(*spans):
+        entities = [{"start": start, "end": end, "label": "LOC"} for start, end in spans]
+        return {"text": "Rome is in Italy", "entities": entities}
 
-    rows = read_rows("ner", [row((0, 4, "LOC")), row((0, 4, "LOC"), (11, 16, "LOC")), row((0, 4, "LOC"))])
+    rows = read_rows("ner", [row((0, 4)), row((0, 4), (11, 16)), row((0, 4))])
     assert conflicts(rows) == [[0, 1, 2]]
     assert exact_duplicates(rows) == {2: 0}
 
@@ -97,7 +100,7 @@ def test_nearly_all_pairs_above_the_threshold_are_found_and_none_below():
 
     expected = {i for i in range(len(texts)) if any(similarity(i, j) >= NEAR for j in range(i))}
     found = find_repeats(texts)
-    assert 20 < len(expected)
+    assert len(expected) > 20
     assert found.keys() <= expected
     assert len(expected - found.keys()) <= 1
     assert all(similarity(i, j) >= NEAR for i, j in found.items())

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from playground.data.times import read_times
@@ -18,7 +20,7 @@ from playground.data.times import read_times
 def test_times_in_order_have_rising_numbers(values):
     times = read_times(values)
     assert None not in times
-    assert all(one < other for one, other in zip(times, times[1:], strict=False))
+    assert all(one < other for one, other in pairwise(times))
 
 
 def test_time_zones_count():
