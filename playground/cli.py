@@ -44,7 +44,7 @@ LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
     *("max_length", "evaluation_rows", "base_rows", "time_limit_s", "seed", "attention", "compile"),
-    *("description", "licence", "data_description", "fixes", "split", "split_column"),
+    *("description", "licence", "data_description", "class_weights", "fixes", "split", "split_column"),
 )
 """Settings of a run that the command line may change."""
 
@@ -166,6 +166,7 @@ def _add_train(commands: Any) -> None:
         ("seed", int, "seed of everything random"),
     ):
         parser.add_argument(f"--{name}", type=kind, help=meaning)
+    parser.add_argument("--class-weights", action="store_true", default=None, help="rare labels count more in the loss")
     parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
     parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
     parser.add_argument("--split-column", help="column with the group or the time of each row")

@@ -51,7 +51,7 @@ ALWAYS_NAMED = (
     *("preset", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
     "attention",
 )
-NEW_IF_UNUSUAL = ("fixes", "split", "split_column")
+NEW_IF_UNUSUAL = ("class_weights", "fixes", "split", "split_column")
 """The same of settings that older checkpoints do not name."""
 NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "base_rows", "seed", "quantization", "dropout")
 CALIBRATION_ROWS = 200
@@ -159,7 +159,7 @@ def _train_parts(
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
     for stage, features, checkpoint in parts:
-        trainee.learn_words(features)
+        trainee.prepare(features)
         position = train(
             trainee,
             features,
@@ -181,7 +181,10 @@ def _checkpoint(
     """Where the state of one part lies, with what a run that goes on must have in common with its beginning."""
     if folder is None:
         return None
-    names = [*MUST_STAY, *(name for name in NEW_IF_UNUSUAL if getattr(stage, name) not in ([], "stratified", ""))]
+    names = [
+        *MUST_STAY,
+        *(name for name in NEW_IF_UNUSUAL if getattr(stage, name) not in ([], "stratified", "", False)),
+    ]
     begun_with = {name: getattr(stage, name) for name in names} | {"training examples": num_features}
     return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
 
@@ -355,4 +358,6 @@ def command_line(config: RunConfig) -> str:
             words += [f"--{option.replace('_', '-')}", str(value)]
     if config.compile and not usual.compile:
         words.append("--compile")
+    if config.class_weights and not usual.class_weights:
+        words.append("--class-weights")
     return " ".join(words)

@@ -31,6 +31,8 @@ LOGIT_ROWS = 256
 FREQUENT_TOKENS = 32_768
 """Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
 WIDTH_STEP = 16
+MAX_LABEL_WEIGHT = 10.0
+"""A few rows of the rarest label shall not drown out all others."""
 HEADS = {"decoder": "score", "encoder": "classifier"}
 
 
@@ -43,9 +45,14 @@ class Trainee(nn.Module):
         self.shape = shape
         self.family = family
         self.vocabulary: Vocabulary | None = None
+        self.weighs_labels = False
+        """Whether each label counts as much as any other, however rare it is (classify)."""
+        self.label_weights: Tensor | None = None
 
-    def learn_words(self, features: Sequence[Feature]) -> None:
-        """Prepares the loss of generate tasks for the tokens of `features`; the others have none to prepare."""
+    def prepare(self, features: Sequence[Feature]) -> None:
+        """Fits the loss to what occurs in `features`: their tokens (generate) or labels (classify)."""
+        if self.shape == "classify" and self.weighs_labels:
+            self.label_weights = label_weights(features, self.model.config.num_labels)
         if self.shape == "generate":
             projection = self.model.get_base_model().get_output_embeddings().weight
             self.vocabulary = vocabulary(projection, features)
@@ -61,7 +68,8 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
-            return cross_entropy(logits.float(), labels[:, 0])
+            weights = None if self.label_weights is None else self.label_weights.to(logits.device)
+            return cross_entropy(logits.float(), labels[:, 0], weights)
         logits = head(states).float()
         if self.shape == "tag":
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
@@ -106,6 +114,12 @@ def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") ->
     picked, targets = states[:, :-1][wanted], vocabulary.places(labels[:, 1:][wanted])
     total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
     return total / max(len(targets), 1)
+
+
+def label_weights(features: Sequence[Feature], num_labels: int) -> Tensor:
+    """Weights (L,) of the labels in the loss: how much rarer each is than in a balanced set, with a limit."""
+    counts = torch.bincount(torch.tensor([feature.labels[0] for feature in features]), minlength=num_labels)
+    return (len(features) / (num_labels * counts.clamp(min=1))).clamp(max=MAX_LABEL_WEIGHT)
 
 
 @dataclass(frozen=True)
@@ -175,7 +189,9 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.compile:
         for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
             block.compile(dynamic=True)
-    return Trainee(peft_model, shape, family)
+    trainee = Trainee(peft_model, shape, family)
+    trainee.weighs_labels = config.class_weights
+    return trainee
 
 
 def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Module) -> LoraConfig:

@@ -12,7 +12,15 @@ from playground.training import trainee as trainee_module
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature, build_features, head_labels
 from playground.training.loop import train
-from playground.training.trainee import LOGIT_ROWS, Vocabulary, build_trainee, collate, next_token_loss, vocabulary
+from playground.training.trainee import (
+    LOGIT_ROWS,
+    Vocabulary,
+    build_trainee,
+    collate,
+    label_weights,
+    next_token_loss,
+    vocabulary,
+)
 
 ROWS = {
     "classify": [
@@ -61,6 +69,25 @@ def learnt(tiny_backbone_folder, tokenizer):
         return trainee, losses
 
     return learn
+
+
+def test_rare_labels_count_as_much_as_frequent_ones_but_not_without_limit():
+    features = [Feature([1], [0])] * 90 + [Feature([1], [1])] * 9 + [Feature([1], [2])]
+    assert label_weights(features, 3).tolist() == pytest.approx([100 / 270, 100 / 27, 10.0])
+
+
+def test_class_weights_change_the_loss_only_where_they_are_asked_for(tiny_backbone_folder, full_precision):
+    features = [Feature([2, 5, 6], [0])] * 3 + [Feature([2, 7, 8], [1])]
+    losses = []
+    for asked in (False, True):
+        settings = config(tiny_backbone_folder, "classify", class_weights=asked)
+        trainee = build_trainee(settings, "classify", str(tiny_backbone_folder), 2)
+        trainee.prepare(features)
+        assert (trainee.label_weights is not None) == asked
+        losses.append([trainee(**collate(part, 0)).item() for part in (features, features[:2])])
+    plain, weighted = losses
+    assert weighted[0] != pytest.approx(plain[0])
+    assert weighted[1] == pytest.approx(plain[1])
 
 
 @pytest.mark.parametrize("task", ROWS)

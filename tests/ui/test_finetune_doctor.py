@@ -32,7 +32,7 @@ def found(file):
 
 @pytest.fixture
 def begin(file, monkeypatch, no_shipped_adapters):
-    monkeypatch.setattr(runs, "_spawn", lambda folder: None)
+    monkeypatch.setattr(runs, "spawn", lambda folder: None)
 
     def start(*checks):
         run = finetune_tab.begin("tiny", str(file), "lamps", "quick", "none", "classify", *COLUMNS, checks=checks)
