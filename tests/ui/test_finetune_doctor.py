@@ -128,7 +128,7 @@ def test_own_rows_are_copied_with_the_run_and_again_when_it_is_restarted(begin, 
     copy = Path(state.config.validation)
     assert copy.parent.parent == folder_of(state.run_id)
     assert copy.read_bytes() == own.read_bytes()
-    save_state(folder_of(state.run_id), replace(state, state="failed"))
+    save_state(replace(state, state="failed"))
     again = runs.read_run(runs.restart_run(state.run_id))
     assert Path(again.config.validation).parent.parent == folder_of(again.run_id) != folder_of(state.run_id)
     assert Path(again.config.validation).read_bytes() == own.read_bytes()
