@@ -1,4 +1,4 @@
-"""The command line: ``python -m playground predict|evaluate|train|adapters|serve``.
+"""The command line: ``python -m playground predict|evaluate|inspect|train|adapters|serve``.
 
 A person's mistake prints one line on stderr and exits with 2; a training run whose slice of time is over exits with 3.
 """
@@ -11,7 +11,8 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,7 +21,13 @@ from playground.adapters import store
 from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
+from playground.data import doctor
 from playground.data.batch import read_inputs
+from playground.data.columns import ColumnMap, propose
+from playground.data.fixes import FIXES
+from playground.data.reading import read_table
+from playground.data.rows import load_training_rows, map_table
+from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
 from playground.errors import InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
@@ -37,6 +44,7 @@ INTERRUPTED = 130
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
+    *("fixes", "split", "split_column"),
     *(option.name for option in OPTIONS),
 )
 """Settings of a run that the command line may change."""
@@ -76,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_inspect(commands)
     _add_train(commands)
     _add_adapters(commands)
     serve = commands.add_parser("serve", help="open the page; the same as python app.py")
@@ -118,6 +127,18 @@ def _add_evaluate(commands: Any) -> None:
     parser.set_defaults(run=_evaluate)
 
 
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser("inspect", help="what is wrong with rows before they are learnt from")
+    parser.add_argument("file", type=Path, metavar="FILE", help="rows in any format that can be read")
+    parser.add_argument("--task", help="what they are for (default: recognised)")
+    parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
+    parser.add_argument("--validation", type=Path, help="rows of your own to measure on, which must not be among them")
+    parser.add_argument("--tokens", action="store_true", help="lengths in tokens of the backbone, not in characters")
+    parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_inspect)
+
+
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="make an adapter from rows")
     _add_task(parser)
@@ -135,6 +156,9 @@ def _add_train(commands: Any) -> None:
     for option in OPTIONS:
         _add_option(parser, option)
     parser.add_argument("--base-rows", type=int, help="how many rows the base is measured on too (default all; 0 none)")
+    parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
+    parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
+    parser.add_argument("--split-column", help="column with the group or the time of each row")
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )
@@ -300,6 +324,42 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(f"  {name:12} {value:6.2f}{interval}")
 
 
+def _inspect(options: argparse.Namespace) -> None:
+    from playground.chat.languages import detect_language
+
+    table = read_table(options.file)
+    proposed = propose(table, get_task(options.task).name if options.task else None)
+    mapping = ColumnMap(proposed.task, proposed.columns | _columns(options.column))
+    found, task = map_table(table, mapping), get_task(mapping.task)
+    own: list[Row] = []
+    if options.validation:
+        own = load_training_rows(options.validation, task.name, mapping.columns, is_strict=False).rows
+    checkup = doctor.examine(
+        task.name,
+        found.rows,
+        found.lines,
+        detect_language=detect_language,
+        count_tokens=_token_counter(options.backbone) if options.tokens else None,
+        max_tokens=task.max_length + (task.max_new_tokens if task.shape == "generate" else 0),
+        held_out=own,
+    )
+    if options.json:
+        facts = {"columns": mapping.columns, "rejected": [asdict(one) for one in found.rejected], "notes": found.notes}
+        print(json.dumps({**asdict(checkup), **facts}, ensure_ascii=False))
+        return
+    print(f"{table.name}: {len(found.rows):,} usable rows for {task.name}, {len(found.rejected):,} set aside")
+    for one in found.rejected[: doctor.NUM_EXAMPLES]:
+        print(f"  line {one.line}: {one.reason}")
+    print("\n".join(doctor.in_words(checkup)))
+
+
+def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:
+    from playground.backbones.loading import load_tokenizer, locate
+
+    tokenizer = load_tokenizer(locate(backbone, _say_progress))
+    return lambda texts: [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+
 def _train(options: argparse.Namespace) -> None:
     from playground.training.config import make_config
     from playground.training.finetune import finetune
@@ -366,6 +426,8 @@ def _say_event(event: dict[str, Any]) -> None:
             f"{event['num_rejected']} set aside, {event['duplicates']} dropped as duplicates of rows to measure on",
             file=sys.stderr,
         )
+        for fix, count in event["fixes"].items():
+            print(f"{fix}: {count} rows", file=sys.stderr)
     elif kind == "features" and event["parts"] > 1:
         print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
     elif kind == "note":

@@ -1,6 +1,7 @@
 """Where a training run is, on disk: it goes on from there after a break. Never half written, read only when intact."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from playground.backbones.embedded import sha256
-from playground.errors import DataError, InputError
+from playground.errors import DamagedCheckpoint, InputError
 
 INDEX_FILE = "checkpoint.json"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -51,10 +52,12 @@ class Checkpoint:
         tensors |= {f"{KEPT}{name}": tensor for name, tensor in (kept or {}).items()}
         path = self.folder / f"step-{position.steps}.safetensors"
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+        _to_disk(path)
         facts = {"position": asdict(position), "file": path.name, "sha256": sha256(path)}
         index = {"settings": dict(self.settings), **facts}
         unfinished = self.folder / f"{INDEX_FILE}.new"
         unfinished.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
+        _to_disk(unfinished)
         unfinished.replace(self.folder / INDEX_FILE)
         for old in self.folder.glob("step-*.safetensors"):
             if old != path:
@@ -65,7 +68,7 @@ class Checkpoint:
 
         Raises:
             InputError: it belongs to a run with other settings.
-            DataError: it is damaged.
+            DamagedCheckpoint: it can't be read, or is not what was written.
         """
         index = self._index()
         if index is None:
@@ -115,8 +118,14 @@ class Checkpoint:
         except (OSError, SafetensorError) as err:
             raise self._damaged(f"{path.name} can't be read") from err
 
-    def _damaged(self, reason: str) -> DataError:
-        return DataError(f"The checkpoint in {self.folder} is damaged: {reason}. Delete the folder to begin anew.")
+    def _damaged(self, reason: str) -> DamagedCheckpoint:
+        return DamagedCheckpoint(f"The checkpoint in {self.folder} is damaged: {reason}. Delete it to begin anew.")
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until `path` would survive a power cut."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def remove(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The command that makes an adapter again."""
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from playground.backbones.catalogue import EMBEDDED_ID
@@ -29,10 +30,16 @@ def command_line(config: RunConfig) -> str:
         usual = make_config(config.task, "", "", config.preset, config.backbone)
         words += ["--data", shlex.quote(config.data_name or config.data)]
         if config.validation:
-            words += ["--validation", shlex.quote(config.validation)]
+            # A run of the page has a copy, whose folder is nobody's business.
+            name = Path(config.validation).name if config.data_name else config.validation
+            words += ["--validation", shlex.quote(name)]
     words += ["--name", config.name]
     for name, column in config.columns.items():
         words += ["--column", shlex.quote(f"{name}={column}")]
+    for fix in config.fixes:
+        words += ["--fix", fix]
+    if config.split != "stratified" and not config.validation:
+        words += ["--split", config.split, "--split-column", shlex.quote(config.split_column)]
     if config.backbone != EMBEDDED_ID:
         words += ["--backbone", shlex.quote(config.backbone)]
     for option in (*ALWAYS_NAMED, *NAMED_IF_UNUSUAL):

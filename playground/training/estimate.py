@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,7 +48,9 @@ class Estimate:
 
     def in_words(self) -> str:
         """Two sentences for the person."""
-        parts = f"{_duration(self.training_s)} to train ({self.steps:,} steps), {_duration(self.measuring_s)} to measure"
+        parts = (
+            f"{_duration(self.training_s)} to train ({self.steps:,} steps), {_duration(self.measuring_s)} to measure"
+        )
         took = f"This run takes about {_duration(self.seconds)}: {parts}."
         if self.fits:
             return f"{took} It needs about {_size(self.peak_bytes)} of memory, and {_size(self.free_bytes)} are free."
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
         found: dict[str, Any] = asdict(try_out(load_config(Path(path))))
     except PlaygroundError as err:
         found = {"error": str(err)}
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found) + "\n")
     return 0
 
 

@@ -1,8 +1,9 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
 from playground.data.augment import augment
-from playground.data.duplicates import NEAR, find_leaks
+from playground.data.fixes import BALANCE
 from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.errors import Cancelled, DataError, Paused
@@ -22,11 +23,20 @@ from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
-from playground.training.corpus import balanced, load_corpus, read_corpus, sample, thin
+from playground.training.corpus import balanced, sample, thin
 from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
 from playground.training.measure import Emit, StopWish, describe, measure
+from playground.training.repair import (
+    evened,
+    held_out_split,
+    read_repaired,
+    read_validation,
+    split_words,
+    without_leaks,
+)
+from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
 from playground.types import Row
 
@@ -38,7 +48,7 @@ MUST_STAY = (
 """Settings that decide on the weights, step by step."""
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
-    *("rows_a_pass", "early_stopping", "class_weights"),
+    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column"),
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
 CALIBRATION_ROWS = 200
@@ -70,6 +80,8 @@ class Material:
     loaded: LoadedRows
     duplicates: int = 0
     """Rows that were taken out because they resemble one of those to measure on."""
+    fixes: dict[str, int] = field(default_factory=dict)
+    """Rows that each of the chosen fixes dropped, changed or added."""
 
     @property
     def training(self) -> list[Row]:
@@ -94,7 +106,7 @@ def finetune(
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material = read_material(config, task)
     labels = head_labels(task, material.training)
-    emit(_material_event(material, labels))
+    emit(_material_event(config, material, labels))
 
     def progress(fraction: float, message: str) -> None:
         emit({"event": "phase", "phase": "loading", "message": message, "fraction": fraction})
@@ -133,6 +145,25 @@ def finetune(
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
+    return _measure(config, material, record, emit, stop_wish)
+
+
+def measure_saved(
+    config: RunConfig, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> AdapterRecord:
+    """The end of `finetune` for the adapter of a run that was cut after it was saved.
+
+    Raises:
+        PlaygroundError: the data or the backbone does not allow it, or the person did not want to wait.
+    """
+    task = get_task(config.task)
+    emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
+    return _measure(config, read_material(config, task), record, emit, stop_wish)
+
+
+def _measure(
+    config: RunConfig, material: Material, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+) -> AdapterRecord:
     return measure(
         record,
         material.held_out,
@@ -155,10 +186,8 @@ def _train_parts(
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
     for part in parts:
-        trainee.learn_words([*part.features, *part.held_back])
+        trainee.prepare([*part.features, *part.held_back])
         must_fit(trainee, part.features, part.config, pad_id)
-        if part.config.class_weights:
-            trainee.weigh_classes(part.features)
         position = train(
             trainee,
             part.features,
@@ -201,42 +230,50 @@ def _checkpoint(
 
 
 def read_material(config: RunConfig, task: Task) -> Material:
-    """Rows of the run; with rows of its own to measure on, those like them are taken out of the others.
+    """Rows of the run after its fixes; those like the rows to measure on are taken out of the others.
 
     Raises:
         DataError: no usable row, or too few to hold some out.
     """
     path = Path(config.data)
     if not config.validation:
-        loaded = load_corpus(path, task.name, config.columns, config.max_rows, config.seed)
+        read, counts = read_repaired(path, config)
+        loaded = balanced(read, config.max_rows, config.seed)
         if len(loaded.rows) < 4:
             raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
-        training, held_out = split(loaded.rows, task.name, seed=config.seed)
+        training, held_out, duplicates = held_out_split(config, read, loaded)
         held = sample(held_out, config.evaluation_rows, config.seed)
-        return Material([(config, training)], held, _spare(held_out, held, config.seed), loaded)
-    everything = read_corpus(Path(config.validation), task.name, {})
+        stages = [(config, evened(config, training, config.seed))]
+        fixes = _counted(config, counts, len(stages[0][1]) - len(training))
+        return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
+    everything = read_validation(config)
     parts = thin(everything, config.validation_shares, config.seed)
     held = balanced(parts, config.evaluation_rows, config.seed).rows
     others = balanced(parts, settings.MAX_ROWS, config.seed).rows
     unseen = [row for part in everything for row in part.rows]
-    stages: list[tuple[RunConfig, list[Row]]] = []
-    duplicates = 0
+    stages = []
+    duplicates = added = 0
     configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
-    corpora = {data: read_corpus(Path(data), task.name, config.columns) for data in {stage.data for stage in configs}}
+    repaired = {data: read_repaired(Path(data), config) for data in {stage.data for stage in configs}}
     for stage in configs:
-        loaded = balanced(thin(corpora[stage.data], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
+        loaded = balanced(thin(repaired[stage.data][0], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
         rows = augment(loaded.rows, stage.augmentations, stage.seed)
-        # Prompts may share a long instruction: there only the same one counts.
-        threshold = 1.0 if task.name == "instruct" else NEAR
-        leaking = {leak.row for leak in find_leaks(task.name, rows, unseen, threshold)}
-        if len(leaking) == len(rows):
+        kept, num_leaking = without_leaks(task.name, rows, unseen)
+        if not kept:
             raise DataError(
                 f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
                 "measure on rows that are not learnt from."
             )
-        duplicates += len(leaking)
-        stages.append((stage, [row for index, row in enumerate(rows) if index not in leaking]))
-    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates)
+        duplicates += num_leaking
+        stages.append((stage, evened(config, kept, stage.seed)))
+        added += len(stages[-1][1]) - len(kept)
+    fixes = _counted(config, sum((counts for _, counts in repaired.values()), Counter()), added)
+    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates, fixes)
+
+
+def _counted(config: RunConfig, counts: Mapping[str, int], added: int) -> dict[str, int]:
+    """What each chosen fix did, also where that was nothing."""
+    return {name: added if name == BALANCE else counts.get(name, 0) for name in config.fixes}
 
 
 def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
@@ -255,12 +292,14 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
     return store.find(record.task, record.name)
 
 
-def _material_event(material: Material, labels: Sequence[str]) -> dict[str, Any]:
+def _material_event(config: RunConfig, material: Material, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "event": "material",
         "training_rows": len(material.training),
         "held_out_rows": len(material.held_out),
         "duplicates": material.duplicates,
+        "fixes": material.fixes,
+        "split": split_words(config),
         "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
         "num_rejected": len(material.loaded.rejected),
         "notes": material.loaded.notes[:20],
@@ -310,6 +349,8 @@ def new_record(
                 for (stage, rows), position in zip(material.stages, positions, strict=False)
             ),
             "duplicates": material.duplicates,
+            **({"fixes": material.fixes} if material.fixes else {}),
+            "split": split_words(config),
             "seed": config.seed,
             "wall_time_s": round(sum(position.elapsed_s for position in positions), 1),
             "command": command_line(config),
@@ -319,6 +360,7 @@ def new_record(
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
             **({"notes": list(notes)} if notes else {}),
+            **({"run": config.run} if config.run else {}),
         },
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         description=config.description,

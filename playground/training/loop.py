@@ -27,7 +27,7 @@ from playground.training.trainee import Trainee, collate
 WARM_UP = 0.06
 BATCHES_A_BUCKET = 50
 MAX_GRADIENT_NORM = 1.0
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
 TOKENS_A_PASS = 2048
 """A pass keeps about 2 MB for each token of the embedded backbone until its gradients are there."""
 

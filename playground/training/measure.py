@@ -15,6 +15,7 @@ from playground.errors import Cancelled
 from playground.evaluation.baselines import trivial_predictions
 from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
 from playground.evaluation.report import compare
+from playground.evaluation.suspects import suspicious_labels
 from playground.tasks import Task, get_task
 from playground.tasks.guess import shots_of
 from playground.tasks.windows import tokenize
@@ -75,7 +76,7 @@ def measure(
         engine.close()
     shared = [held_out[place] for place in places]
     report = compare(task, shared, base, [tuned[place] for place in places])
-    emit({"event": "report", "report": report})
+    emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
         "by_language": _figures(by_language(task, held_out, tuned)),

@@ -32,7 +32,7 @@ def free_bytes() -> int:
     """What more could be used on the GPU or, without one, in this machine or container."""
     if torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
-    return min(int(psutil.virtual_memory().available), *_left_in_container())
+    return min([int(psutil.virtual_memory().available), *_left_in_container()])
 
 
 def _left_in_container() -> list[int]:
@@ -82,7 +82,3 @@ def release() -> None:
     """Gives back what torch keeps for later use."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def in_words(size_bytes: float) -> str:
-    return f"{size_bytes / 2**30:.1f} GB" if size_bytes >= 2**30 else f"{size_bytes / MB:.0f} MB"

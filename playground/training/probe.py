@@ -7,7 +7,7 @@ import tempfile
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,15 @@ from playground.adapters.record import AdapterRecord, hash_files, read_record, w
 from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
-from playground.errors import PlaygroundError
 from playground.tasks import Task, get_task, shape_generate
 from playground.training import finetune, memory
 from playground.training.config import RunConfig
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
-from playground.training.estimate import Estimate, fits, no_room
+from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
 from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
 from playground.training.measure import as_base, without_target
+from playground.training.room import measure_room
 from playground.training.trainee import Trainee, build_trainee, padded_width
 from playground.types import Row
 
@@ -34,83 +34,6 @@ QUANTILES = (0.1, 0.5, 0.9, 1.0)
 """Of the batches' sizes, at which a step is timed."""
 PROBE_ROWS = 16
 """Rows that are predicted to time the measuring."""
-FEWEST_TOKENS = 32
-"""No shorter windows are offered where memory is scarce."""
-BYTES_SAVED_BY_4_BIT = 3.4
-"""For each weight of a linear layer that had 4 bytes."""
-
-
-@dataclass(frozen=True)
-class Room:
-    """How much memory the passes of a training need."""
-
-    base_bytes: int
-    """With the backbone, the adapter and what the optimizer keeps, before the first pass."""
-    bytes_a_token: float
-    longest: int
-    """Tokens of the longest row."""
-    rows: int
-    """That go through the backbone at once, at most."""
-    linear_weights: int
-
-    def peak_bytes(self, rows: int, tokens: int, base_bytes: float | None = None) -> float:
-        return (self.base_bytes if base_bytes is None else base_bytes) + self.bytes_a_token * rows * tokens
-
-    @property
-    def needed_bytes(self) -> float:
-        return self.peak_bytes(self.rows, self.longest)
-
-    def offer(self, config: RunConfig, free_bytes: float) -> dict[str, Any] | None:
-        """The settings nearest to `config` that fit, or None."""
-        if fits(self.needed_bytes, free_bytes):
-            return None
-        candidates: list[tuple[float, dict[str, Any]]] = []
-        rows = self.rows // 2
-        while rows:
-            candidates.append((self.peak_bytes(rows, self.longest), {"rows_a_pass": rows}))
-            rows //= 2
-        if config.quantization == "none" and config.init == "default":
-            lighter = self.base_bytes - BYTES_SAVED_BY_4_BIT * self.linear_weights
-            offer = {"rows_a_pass": 1, "quantization": "4-bit"}
-            candidates.append((self.peak_bytes(1, self.longest, lighter), offer))
-        tokens = min(self.longest, config.max_length) // 2
-        while tokens >= FEWEST_TOKENS:
-            candidates.append((self.peak_bytes(1, tokens), {"rows_a_pass": 1, "max_length": tokens}))
-            tokens //= 2
-        return next((offer for needed, offer in candidates if fits(needed, free_bytes)), None)
-
-
-def must_fit(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int) -> None:
-    """Raises PlaygroundError, naming settings that fit, when the memory does not suffice for the largest pass."""
-    room = measure_room(trainee, features, config, pad_id)
-    free = memory.free_bytes() + memory.used_bytes()
-    if not fits(room.needed_bytes, free):
-        raise PlaygroundError(no_room(room.needed_bytes, free, room.offer(config, free)))
-
-
-def measure_room(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int) -> Room:
-    """Takes the shortest and the longest row through `trainee`, which learns nothing from it."""
-    accelerator = accelerator_of()
-    model = accelerator.prepare(trainee).train()
-    passes = Passes(model, config, accelerator, pad_id, lambda _: None)
-    order = sorted(features, key=lambda feature: len(feature.input_ids))
-    longest = order[-config.batch_size :]
-    rows = rows_a_pass(longest, TOKENS_A_PASS, config.rows_a_pass)
-    passes.learn(order[:1])
-    before = memory.used_bytes()
-    with memory.peak_memory() as peak:
-        passes.learn(order[-1:])
-    model.zero_grad(set_to_none=True)
-    tokens = padded_width(len(order[-1].input_ids))
-    trained = sum(weight.nbytes for weight in trainee.parameters() if weight.requires_grad)
-    # Gradients are there by now; the two moments of AdamW and two copies of the weights are still to come.
-    slope = max(peak.size_bytes - before, 0) / tokens
-    return Room(before + 4 * trained, slope, tokens, rows, _linear_weights(trainee))
-
-
-def _linear_weights(trainee: nn.Module) -> int:
-    layers = (module for module in trainee.modules() if type(module) is nn.Linear)
-    return sum(layer.weight.numel() for layer in layers if not layer.weight.requires_grad)
 
 
 def try_out(config: RunConfig) -> Estimate:
@@ -132,7 +55,7 @@ def try_out(config: RunConfig) -> Estimate:
         features = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed).features
         held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
         parts.append((stage, features, affordable(held_back, features, stage) if stage.early_stopping else []))
-    trainee.learn_words([feature for _, features, held_back in parts for feature in [*features, *held_back]])
+    trainee.prepare([feature for _, features, held_back in parts for feature in [*features, *held_back]])
     loading = time.monotonic() - began
     steps = sum(num_steps(features, stage) for stage, features, _ in parts)
     rooms = [measure_room(trainee, features, stage, tokenizer.pad_token_id) for stage, features, _ in parts]
@@ -206,7 +129,9 @@ def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: fine
     try:
         rows, config = material.held_out, material.stages[0][0]
         if task.shape == "generate":
-            record = replace(record, generation=record.generation | {"max_new_tokens": _usual_length(engine, task, rows)})
+            record = replace(
+                record, generation=dict(record.generation) | {"max_new_tokens": _usual_length(engine, task, rows)}
+            )
         write_record(replace(record, files=hash_files(folder)), folder)
         adapter = read_record(folder, "own")
         base = None if config.base_rows == 0 else as_base(engine, task, record.labels, material.training)

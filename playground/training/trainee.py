@@ -34,9 +34,9 @@ LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
 FREQUENT_TOKENS = 32_768
 """Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
-MAX_CLASS_WEIGHT = 10.0
-"""A label with a row or two would otherwise decide alone."""
 WIDTH_STEP = 16
+MAX_LABEL_WEIGHT = 10.0
+"""A few rows of the rarest label shall not drown out all others."""
 HEADS = {"decoder": "score", "encoder": "classifier"}
 
 
@@ -53,22 +53,17 @@ class Trainee(nn.Module):
         self.start = start or {}
         """The LoRA matrices that were taken out of the frozen weights before the training."""
         self.vocabulary: Vocabulary | None = None
-        self.class_weights: Tensor | None = None
-        """(L,) how much a row of each label counts; None: all the same."""
+        self.weighs_labels = False
+        """Whether each label counts as much as any other, however rare it is (classify)."""
+        self.label_weights: Tensor | None = None
 
-    def learn_words(self, features: Sequence[Feature]) -> None:
-        """Prepares the loss of generate tasks for the tokens of `features`; the others have none to prepare."""
+    def prepare(self, features: Sequence[Feature]) -> None:
+        """Fits the loss to what occurs in `features`: their tokens (generate) or labels (classify)."""
+        if self.shape == "classify" and self.weighs_labels:
+            self.label_weights = label_weights(features, self.model.config.num_labels)
         if self.shape == "generate":
             projection = self.model.get_base_model().get_output_embeddings().weight
             self.vocabulary = vocabulary(projection, features)
-
-    def weigh_classes(self, features: Sequence[Feature]) -> None:
-        """Lets rows of rare labels count more from now on."""
-        self.class_weights = class_weights([feature.labels[0] for feature in features], self.num_labels)
-
-    @property
-    def num_labels(self) -> int:
-        return int(self.model.get_base_model().config.num_labels)
 
     def save(self, folder: Path) -> None:
         """Writes the adapter as PEFT does, in half precision where that loses nothing."""
@@ -89,11 +84,11 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
-            if self.class_weights is None:
+            if self.label_weights is None:
                 return cross_entropy(logits.float(), labels[:, 0])
             # The mean over the rows, not over their weights, so that parts of a batch add up to the whole.
             losses = cross_entropy(logits.float(), labels[:, 0], reduction="none")
-            return (losses * self.class_weights.to(losses.device)[labels[:, 0]]).mean()
+            return (losses * self.label_weights.to(losses.device)[labels[:, 0]]).mean()
         logits = head(states).float()
         if self.shape == "tag":
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
@@ -140,6 +135,14 @@ def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") ->
     return total / max(len(targets), 1)
 
 
+def label_weights(features: Sequence[Feature], num_labels: int) -> Tensor:
+    """(L,) inverse frequencies, `MAX_LABEL_WEIGHT` times the smallest at most, with a mean of 1 over the features."""
+    labels = torch.tensor([feature.labels[0] for feature in features])
+    counts = torch.bincount(labels, minlength=num_labels).float()
+    weights = (1 / counts.clamp(min=1)).clamp(max=MAX_LABEL_WEIGHT / float(counts.max()))
+    return weights * len(features) / (weights * counts).sum()
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Rows of the output projection that take part in the loss."""
@@ -172,13 +175,6 @@ def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
     return Vocabulary(projection.detach()[kept], place_of)
 
 
-def class_weights(labels: Sequence[int], num_labels: int) -> Tensor:
-    """(L,) inverse frequencies, `MAX_CLASS_WEIGHT` times the smallest at most, with a mean of 1 over the rows."""
-    counts = torch.bincount(torch.tensor(labels), minlength=num_labels).float()
-    weights = (1 / counts.clamp(min=1)).clamp(max=MAX_CLASS_WEIGHT / float(counts.max()))
-    return weights * len(labels) / (weights * counts).sum()
-
-
 def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:
     """The backbone in `source` with fresh LoRA weights (B is zero, so it starts as the base) and a fresh head.
 
@@ -208,7 +204,9 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.compile:
         for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
             block.compile(dynamic=True)
-    return Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
+    trainee = Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
+    trainee.weighs_labels = config.class_weights
+    return trainee
 
 
 def _weight_options(config: RunConfig, settings: PreTrainedConfig) -> dict[str, Any]:

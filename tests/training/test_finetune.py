@@ -207,6 +207,37 @@ def test_the_command_makes_the_same_run_again(make_run_config):
     assert (options.quantization, str(options.validation), options.max_length) == ("4-bit", "held out.csv", 32)
 
 
+def test_fixes_and_split_are_in_event_record_card_and_command(make_run_config, reviews):
+    from playground.cli import _parser
+
+    lines = reviews.read_text(encoding="utf-8").splitlines()
+    dated = [f"day,{lines[0]}", *(f"{n + 1},{line}" for n, line in enumerate([*lines[1:], lines[1]]))]
+    reviews.write_text("\n".join(dated) + "\n", encoding="utf-8")
+    fixes = ["drop-exact-duplicates", "balance-labels"]
+    config = make_run_config(epochs=1.0, fixes=fixes, split="time", split_column="day")
+    events = []
+    record = finetune(config, events.append, never)
+    material = next(event for event in events if event["event"] == "material")
+    assert material["fixes"] == record.training["fixes"] == {"drop-exact-duplicates": 1, "balance-labels": 0}
+    assert material["split"] == record.training["split"] == "time by 'day', seed 0"
+    card = (record.path / "README.md").read_text(encoding="utf-8")
+    assert "drop-exact-duplicates (1 rows)" in card
+    assert "time by 'day', seed 0" in card
+    options = _parser().parse_args(shlex.split(command_line(config))[3:])
+    assert (options.fixes, options.split, options.split_column) == (fixes, "time", "day")
+
+
+def test_the_report_names_labels_to_look_at_again(trained):
+    _, events = trained
+    report = next(event["report"] for event in events if event["event"] == "report")
+    assert isinstance(report["suspicious"], list)
+
+
+def test_a_copy_of_own_rows_is_named_without_its_folder(make_run_config):
+    config = make_run_config(validation="/home/somebody/runs/1/validation/held.csv", data_name="reviews.csv")
+    assert "--validation held.csv" in command_line(config)
+
+
 def test_the_command_names_a_backbone_that_is_not_the_embedded_one(make_run_config):
     config = make_run_config()
     assert f"--backbone {shlex.quote(config.backbone)} " in command_line(config)

@@ -16,11 +16,11 @@ from playground.training.features import IGNORED, Feature, build_features, head_
 from playground.training.loop import train
 from playground.training.trainee import (
     LOGIT_ROWS,
-    MAX_CLASS_WEIGHT,
+    MAX_LABEL_WEIGHT,
     Vocabulary,
     build_trainee,
-    class_weights,
     collate,
+    label_weights,
     next_token_loss,
     vocabulary,
 )
@@ -72,6 +72,20 @@ def learnt(tiny_backbone_folder, tokenizer):
         return trainee, losses
 
     return learn
+
+
+def test_class_weights_change_the_loss_only_where_they_are_asked_for(tiny_backbone_folder, full_precision):
+    features = [Feature([2, 5, 6], [0])] * 3 + [Feature([2, 7, 8], [1])]
+    losses = []
+    for asked in (False, True):
+        settings = config(tiny_backbone_folder, "classify", class_weights=asked)
+        trainee = build_trainee(settings, "classify", str(tiny_backbone_folder), 2)
+        trainee.prepare(features)
+        assert (trainee.label_weights is not None) == asked
+        losses.append([trainee(**collate(part, 0)).item() for part in (features, features[:2])])
+    plain, weighted = losses
+    assert weighted[0] != pytest.approx(plain[0])
+    assert weighted[1] == pytest.approx(plain[1] * 2 / 3)  # the frequent label alone
 
 
 @pytest.mark.parametrize("task", ROWS)
@@ -211,20 +225,22 @@ def test_an_unknown_architecture_is_refused(tmp_path):
 
 
 def test_rare_labels_count_more_but_never_too_much_and_rows_count_one_on_average():
-    weights = class_weights([0] * 90 + [1] * 9 + [2], 4)
+    weights = label_weights([Feature([1], [label]) for label in [0] * 90 + [1] * 9 + [2]], 4)
     assert weights[1] / weights[0] == pytest.approx(10)
-    assert weights[2] / weights[0] == pytest.approx(MAX_CLASS_WEIGHT)
+    assert weights[2] / weights[0] == pytest.approx(MAX_LABEL_WEIGHT)
     assert float((weights * torch.tensor([90.0, 9, 1, 0])).sum()) == pytest.approx(100)
-    torch.testing.assert_close(class_weights([0, 1, 1, 0], 2), torch.ones(2))
+    even = [Feature([1], [label]) for label in [0, 1, 1, 0]]
+    torch.testing.assert_close(label_weights(even, 2), torch.ones(2))
 
 
 def test_class_weights_add_up_over_the_parts_of_a_batch(full_precision, tiny_backbone_folder, tokenizer):
     task, rows = get_task("classify"), ROWS["classify"][:8] + ROWS["classify"][:6:2]
-    trainee = build_trainee(config(tiny_backbone_folder, "classify"), "classify", str(tiny_backbone_folder), 2).eval()
+    settings = config(tiny_backbone_folder, "classify", class_weights=True)
+    trainee = build_trainee(settings, "classify", str(tiny_backbone_folder), 2).eval()
     features = build_features(task, rows, tokenizer, head_labels(task, rows), 64, 0).features
     with torch.no_grad():
         plain = trainee(**collate(features, 0))
-        trainee.weigh_classes(features)
+        trainee.prepare(features)
         whole = trainee(**collate(features, 0))
         parts = sum(trainee(**collate(features[i : i + 4], 0)) * len(features[i : i + 4]) for i in range(0, 11, 4))
     torch.testing.assert_close(parts / len(features), whole, atol=1e-4, rtol=1e-4)
