@@ -115,6 +115,8 @@ def _panel(area: gr.Column) -> RunPanel:
     plot = gr.LinePlot(
         x="step",
         y="loss",
+        color="of",
+        color_title="Loss on",
         x_title="Step",
         y_title="Loss",
         label="Loss",

@@ -11,7 +11,7 @@ from playground.errors import AdapterError, DataError, InputError
 from playground.tasks import get_task
 from playground.training import runs
 from playground.training.config import PRESETS, RunConfig
-from playground.training.run_files import RunState, folder_of, load_state, save_state
+from playground.training.run_files import RunState, after, folder_of, load_state, save_state
 from playground.ui import (
     finetune_choices,
     finetune_data,
@@ -219,6 +219,22 @@ def test_automatic_precision_follows_the_machine(monkeypatch):
     monkeypatch.setattr(loading, "automatic_quantization", lambda: "8-bit")
     assert finetune_choices.precision("auto") == "none"
     assert finetune_choices.precision("4-bit") == "4-bit"
+
+
+def test_what_went_otherwise_and_the_loss_on_rows_held_back_are_shown(state):
+    step = {
+        **{"event": "step", "step": 4, "steps": 8, "loss": 0.5, "tokens_per_s": 100.0, "eta_s": 9.0},
+        **{"learning_rate": 4.2e-4, "gradient_norm": 1.306, "memory_mb": 3331.4, "validation_loss": 0.52},
+    }
+    for event in ({"event": "note", "message": "Memory <ran> out."}, step, step | {"step": 6, "validation_loss": 0.4}):
+        state = after(state, event)
+    # A resumed run takes some steps again.
+    state = replace(after(state, step | {"validation_loss": 0.45}), losses=[(4, 0.5)])
+    assert state.checks == [(4, 0.45)]
+    assert "Memory &lt;ran&gt; out." in finetune_run.headline(state)
+    view = finetune_run.progress(state)
+    assert "learning rate 4.2e-04 · gradient norm 1.31 · 3,331 MB of memory · loss 0.450 on rows held back" in view
+    assert finetune_run.curve(state)["data"] == [[4, 0.5, "rows learnt from"], [4, 0.45, "rows held back"]]
 
 
 def test_progress_says_step_speed_and_time_left(state):
