@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, AdapterRecord, write_record
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.report import save_page, save_report, save_rows
 from playground.backbones.loading import automatic_quantization, load
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
 from playground.evaluation.baselines import trivial_predictions
 from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
-from playground.evaluation.report import compare
+from playground.evaluation.report import compare, row_details
 from playground.tasks import Task, get_task
 from playground.tasks.guess import shots_of
 from playground.tasks.windows import tokenize
@@ -34,6 +35,24 @@ def describe(record: AdapterRecord, folder: Path) -> None:
     (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
 
 
+def add_report(record: AdapterRecord, report: Mapping[str, Any], rows: Sequence[Row]) -> AdapterRecord:
+    """Writes report, record and card; returns the record with the report among its files.
+
+    Args:
+        rows: what `row_details` gives; shipped adapters, which everybody gets, leave them out.
+    """
+    unreported = {name: digest for name, digest in record.files.items() if name != REPORT_FILE}
+    # At no moment does the record vouch for another report than the one that lies there.
+    write_record(replace(record, files=unreported), record.path)
+    save_report(report, record.path)
+    if record.origin == "own":
+        save_rows(rows, record.path)
+    reported = replace(record, files=unreported | hash_files(record.path, (REPORT_FILE,)))
+    save_page(reported, record.path)
+    describe(reported, record.path)
+    return reported
+
+
 def measure(
     record: AdapterRecord,
     held_out: Sequence[Row],
@@ -46,7 +65,7 @@ def measure(
     command: str = "",
     base_rows: int | None = None,
 ) -> AdapterRecord:
-    """Compares base and adapter on the same held-out rows and writes the figures into record and card.
+    """Compares base and adapter on the same held-out rows and writes the figures into report, record and card.
 
     The event ``report`` compares the two on the rows that both have done; the adapter's figures in the record, and the
     trivial answer's beside them, are on all.
@@ -74,7 +93,8 @@ def measure(
     finally:
         engine.close()
     shared = [held_out[place] for place in places]
-    report = compare(task, shared, base, [tuned[place] for place in places])
+    both = (base, [tuned[place] for place in places])
+    report = compare(task, shared, *both)
     emit({"event": "report", "report": report})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
@@ -84,11 +104,10 @@ def measure(
     }
     if base is not None:
         metrics |= {"base": report["base"], "base_by_language": _figures(by_language(task, shared, base))}
+        metrics["difference"] = report["difference"]
     if command:
         metrics["command"] = command
-    measured = replace(record, metrics=metrics)
-    describe(measured, record.path)
-    return measured
+    return add_report(replace(record, metrics=metrics), report, row_details(task, shared, *both))
 
 
 def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:

@@ -4,8 +4,8 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
+from playground.adapters.report_view import overview_table
 from playground.errors import AdapterError
-from playground.evaluation.report import report_table
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
 from playground.ui import render
@@ -87,7 +87,7 @@ def result(state: RunState) -> str:
 
 
 def _comparison(report: dict[str, Any]) -> str:
-    header, *lines = report_table(report)
+    header, *lines = overview_table(report)
     hint = "" if report["base"] else render.hint(NO_BASE)
     title = "Base against adapter on"
     if not report["base"]:
