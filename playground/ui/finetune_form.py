@@ -10,11 +10,12 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from playground import settings
+from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
 from playground.training.config import PRESETS
 from playground.types import Stream
-from playground.ui import finetune_data, render
+from playground.ui import finetune_data, finetune_doctor, render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -47,6 +48,7 @@ class Form:
     reasons: gr.HTML
     preview: gr.HTML
     rejected: gr.DownloadButton
+    doctor: finetune_doctor.Doctor
     name: gr.Textbox
     preset: gr.Radio
     quantization: gr.Radio
@@ -58,7 +60,7 @@ class Form:
     def seen(self) -> list[Block]:
         """What changes when a file was looked at."""
         notices = [self.notice, self.outcome, self.reasons, self.preview]
-        return [*notices, self.mapping, self.task, *self.columns, self.rejected, self.start]
+        return [*notices, self.mapping, self.task, *self.columns, self.rejected, self.start, *self.doctor.seen]
 
     @property
     def choices(self) -> list[Component]:
@@ -77,13 +79,14 @@ def build() -> Form:
         notice.render()
         preview = gr.HTML(render.empty(NOTHING_YET), elem_id="finetune-preview")
         rejected = gr.DownloadButton("Download the rows set aside", visible=False, size="sm", elem_classes="pg-open")
+        doctor = finetune_doctor.build()
         name, preset, quantization = _options()
         with gr.Row(elem_classes="pg-actions"):
             start = gr.Button("Start training", variant="primary", interactive=False, elem_id="finetune-start")
         outcome = gr.HTML()
     return Form(
-        area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, name, preset,
-        quantization, start, outcome,
+        area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, doctor, name,
+        preset, quantization, start, outcome,
     )  # fmt: skip
 
 
@@ -137,12 +140,13 @@ def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
     return name, preset, quantization
 
 
-def wire(form: Form) -> None:
-    """What happens before the start: reading, recognising, correcting."""
+def wire(form: Form, loader: EngineLoader) -> None:
+    """What happens before the start: reading, recognising, checking, correcting."""
+    doctor = form.doctor
 
     def look(path: str | None) -> Stream[Updates]:
         # What is visible changes in one step only: of two changes in one frame, the browser may drop the later one.
-        yield {form.notice: render.working("Reading the file…")}
+        yield {form.notice: render.working("Reading the file and checking its rows…")}
         try:
             found = finetune_data.inspect(_needed(path))
         except PlaygroundError as err:
@@ -150,14 +154,20 @@ def wire(form: Form) -> None:
             return
         wanted = finetune_data.valid_name(found.table.name, found.mapping.task)
         name = runs.free_name(found.mapping.task, wanted)
-        yield from _shown(form, found, {form.name: name, form.reasons: finetune_data.reasons(found)})
+        more = {form.name: name, form.reasons: finetune_data.reasons(found)}
+        yield from _shown(form, found, more | finetune_doctor.shown(doctor, found, loader))
 
     def with_task(path: str | None, task: str) -> Stream[Updates]:
-        yield from _shown(form, finetune_data.inspect(_needed(path), task), {form.reasons: ""})
+        found = finetune_data.inspect(_needed(path), task)
+        yield from _shown(form, found, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
 
     def with_columns(path: str | None, task: str, *values: str | None) -> Stream[Updates]:
+        found = finetune_data.inspect(_needed(path), task, finetune_data.chosen_columns(task, values))
+        yield from _shown(form, found, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
+
+    def with_own_rows(own: str | None, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         columns = finetune_data.chosen_columns(task, values)
-        yield from _shown(form, finetune_data.inspect(_needed(path), task, columns), {form.reasons: ""})
+        yield {doctor.leaks: finetune_doctor.compare(_needed(path), task, columns, _needed(own))}
 
     def paste(text: str) -> Stream[Updates]:
         with tempfile.TemporaryDirectory() as folder:
@@ -171,6 +181,10 @@ def wire(form: Form) -> None:
     form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **visible)
     for column in form.columns:
         column.input(guarded(with_columns, form.notice), [form.file, form.task, *form.columns], seen, **visible)
+    doctor.split.input(lambda how: finetune_doctor.with_split(doctor, how), doctor.split, doctor.seen, **QUIET)
+    own = [doctor.validation, form.file, form.task, *form.columns]
+    doctor.validation.upload(guarded(with_own_rows, doctor.leaks), own, doctor.leaks, **visible)
+    doctor.validation.clear(lambda: "", outputs=doctor.leaks, **QUIET)
     pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **visible)
     pasting.success(guarded(look, form.notice), form.file, seen, **visible)
 
@@ -184,6 +198,7 @@ def closed(form: Form) -> Updates:
         form.preview: render.empty(NOTHING_YET),
         form.rejected: gr.DownloadButton(visible=False),
         form.start: gr.Button(interactive=False),
+        **finetune_doctor.hidden(form.doctor),
     }
 
 

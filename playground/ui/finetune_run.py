@@ -8,7 +8,7 @@ from playground.adapters.report_view import overview_table
 from playground.errors import AdapterError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import render
+from playground.ui import finetune_doctor, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
@@ -26,6 +26,8 @@ def headline(state: RunState) -> str:
     if material:
         words += [f"{material['training_rows']:,} rows to learn from", f"{material['held_out_rows']:,} held out"]
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
+        words += [f"{fix} {count:,}" for fix, count in material.get("fixes", {}).items()]
+        words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:
         words.append(f"{state.truncated_rows:,} long rows shortened")
@@ -77,7 +79,7 @@ def result(state: RunState) -> str:
     """The base beside the adapter, and where to use it; empty while there is no adapter."""
     if state.is_active or state.adapter is None:
         return ""
-    parts = [_comparison(state.report)] if state.report else []
+    parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
     try:
         link = try_link(store.find(state.config.task, state.adapter))
     except AdapterError as err:

@@ -55,13 +55,12 @@ def tab(loader):
 
 @pytest.fixture
 def started(tab, reviews, monkeypatch, no_shipped_adapters):
-    monkeypatch.setattr(runs, "_spawn", lambda folder: None)
+    monkeypatch.setattr(runs, "spawn", lambda folder: None)
     return finetune_tab.begin("tiny", str(reviews), "lamps", "quick", "none", "classify", "Kommentar", "Kategorie")
 
 
 def change(run_id, **values):
-    folder = folder_of(run_id)
-    save_state(folder, replace(load_state(folder), **values))
+    save_state(replace(load_state(folder_of(run_id)), **values))
 
 
 def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
@@ -297,10 +296,13 @@ def test_a_wrong_link_says_so_and_a_forgotten_run_does_not(tab):
     assert forgotten[tab.parts.run_key] is None
 
 
-def test_an_interrupted_run_offers_to_start_again(tab, started):
-    change(started, state="running", pid=2**22 + 1)
+@pytest.mark.parametrize("values", [{"state": "running", "pid": 2**22 + 1}, {"state": "paused"}])
+def test_a_run_without_a_worker_offers_to_go_on_or_start_again(tab, started, values):
+    change(started, **values)
     shown = finetune_tab.shown(tab.parts, runs.read_run(started))
+    assert shown[tab.parts.panel.resume].visible
     assert shown[tab.parts.panel.restart].visible
+    assert not shown[tab.parts.panel.pause].visible
     assert not shown[tab.parts.panel.keep].visible
     assert not shown[tab.parts.timer].active
 
