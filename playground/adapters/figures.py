@@ -23,6 +23,11 @@ METRIC_TITLES = {
 }
 
 
+def metric_title(name: str) -> str:
+    """The metric as a person calls it."""
+    return METRIC_TITLES.get(name, name)
+
+
 class LanguageLine(NamedTuple):
     """Main metric in one language, or of one direction in translation."""
 

@@ -35,19 +35,24 @@ _SCORES = {
     "confusion": ({"labels": [str], "matrix": [[int]], "unanswered": [int]},),
 }
 _POINTS = [{"confidence": float, "accuracy": float, "n": int}]
+_DIFFERENCE = {"value": float, "interval": [float], "p_value": float, "test": str}
+_CURVE = {"points": [{"rows": int, "value": float, "interval": [float]}], "gain": _DIFFERENCE}
+_COMPARED = ("base", "difference", "changed", "better", "worse")
+"""Either all of them are there or none is."""
 _SHAPE = {
     "schema_version": int,
     "metric": str,
     "n": int,
     "base": (_SCORES,),
     "adapter": _SCORES,
-    "difference": ({"value": float, "interval": [float], "p_value": float, "test": str},),
+    "difference": (_DIFFERENCE,),
     "changed": (int,),
     "better": (int,),
     "worse": (int,),
     "per_language": {str: _GROUP},
     "per_length": [{"from": int, "to": int, **_GROUP}],
     "calibration": {str: _POINTS},
+    "learning_curve": (_CURVE,),
 }
 """What each part of a report is: a type, a list of something, an object with these keys or with any, or, in a tuple of
 one, something that may be null."""
@@ -124,7 +129,14 @@ def parse_report(data: bytes, where: str) -> dict[str, Any]:
     for name in ("base", "adapter"):
         if report[name] is not None:
             _check_scores(report[name], report["metric"], f"{where}: '{name}'")
-    groups = [*report["per_language"].values(), *report["per_length"], report["difference"] or {"interval": [0, 0]}]
+    if len({report[name] is None for name in _COMPARED}) > 1:
+        raise AdapterError(f"{where} has only some of {', '.join(_COMPARED)}; measure the adapter again.")
+    curve = report["learning_curve"] or {"points": [], "gain": None}
+    rows = [point["rows"] for point in curve["points"]]
+    if report["learning_curve"] and (len(rows) < 2 or rows != sorted(set(rows)) or rows[0] < 1):
+        raise AdapterError(f"{where}: 'learning_curve' must have points with more and more rows; measure again.")
+    groups = [*report["per_language"].values(), *report["per_length"], *curve["points"]]
+    groups += filter(None, (report["difference"], curve["gain"]))
     if any(len(group["interval"]) != 2 for group in groups):
         raise AdapterError(f"{where} has an 'interval' that is not two numbers; measure the adapter again.")
     return report

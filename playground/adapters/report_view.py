@@ -1,17 +1,20 @@
 """The parts of a report as HTML: tables, small charts, and sentences that say what the figures mean.
 
-Charts are inline SVG without any text of the rows; every name that is not ours passes through ``html.escape``. Colours
-and sizes come from the style sheet of the page around them.
+Every name that is not ours passes through ``html.escape``. Colours and sizes come from the style sheet of the page
+around them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from playground.adapters.figures import METRIC_TITLES
+from playground.adapters import report_charts
+from playground.adapters.figures import metric_title
 
 NOTHING = "-"
 LIKELY_CHANCE_FROM = 0.05
+WORTH_MORE_ROWS = 2.0
+"""Points of the metric below which twice the rows are not worth the work of labelling them."""
 MAX_MATRIX_LABELS = 20
 """A larger matrix can't be read; it shows the labels with most rows."""
 LONGEST_CELL = 300
@@ -30,6 +33,7 @@ def sections(report: Report) -> list[tuple[str, str]]:
         ("By language", groups(report, [(name, part) for name, part in report["per_language"].items()])),
         ("By length", groups(report, [(_length(part), part) for part in report["per_length"]])),
         ("Does its certainty hold?", calibration(report)),
+        ("Would more rows help?", learning_curve(report)),
     ]
     return [(title, body) for title, body in found if body]
 
@@ -47,10 +51,10 @@ def verdict(report: Report) -> list[str]:
     found = report["difference"]
     if not found:
         return []
-    title = METRIC_TITLES.get(report["metric"], report["metric"])
+    title = metric_title(report["metric"])
     low, high = found["interval"]
     size = f"{abs(found['value']):.1f} points {'higher' if found['value'] >= 0 else 'lower'}"
-    first = f"With the adapter, {title} is {size} on the same {report['n']:,} rows (95 % interval {low:+.1f} to {high:+.1f})."
+    first = f"With the adapter, {title} is {size} on the same {report['n']:,} rows (95 % interval {_span(low, high)})."
     test = f"p {p_value(found['p_value'])}, {found['test']}"
     if found["p_value"] < LIKELY_CHANCE_FROM:
         second = f"The difference is unlikely to be chance ({test})."
@@ -58,6 +62,10 @@ def verdict(report: Report) -> list[str]:
         second = f"The difference may be chance ({test}); more held-out rows would tell."
     counts = f"{report['changed']:,} answers changed: {report['better']:,} score better, {report['worse']:,} worse."
     return [first, second, counts]
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:+.1f} to {high:+.1f}"
 
 
 def p_value(value: float) -> str:
@@ -75,7 +83,7 @@ def overview_table(report: Report) -> list[list[str]]:
         with_interval = name == main
         lines.append(
             [
-                METRIC_TITLES.get(name, name),
+                metric_title(name),
                 NOTHING if before is None else _cell(before, base["interval"] if with_interval else None),
                 _cell(after, adapter["interval"] if with_interval else None),
                 NOTHING if before is None else difference(after - before),
@@ -94,8 +102,8 @@ def per_class(report: Report) -> str:
     main = "f1" if all("f1" in parts for parts in adapter.values()) else report["metric"]
     extra = [name for name in next(iter(adapter.values())) if name not in NOT_PARTS | {main}]
     has_base = bool(base)
-    header = ["", "Rows", *(["Base"] if has_base else []), METRIC_TITLES.get(main, main)]
-    header += [METRIC_TITLES.get(name, name) for name in extra]
+    header = ["", "Rows", *(["Base"] if has_base else []), metric_title(main)]
+    header += [metric_title(name) for name in extra]
     lines = []
     for name, parts in sorted(adapter.items(), key=lambda item: -item[1].get("support", 0)):
         before = [_number(base.get(name, {}).get(main))] if has_base else []
@@ -125,7 +133,8 @@ def confusion(matrix: Mapping[str, Any] | None) -> str:
     return (
         f'{note}<p class="pg-lead">Down: what is right. Across: what the adapter said.</p>'
         '<div class="pg-scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
-        f'<table class="pg-table pg-matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+        f'<table class="pg-table pg-matrix"><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
@@ -133,7 +142,7 @@ def groups(report: Report, named: Sequence[tuple[str, Mapping[str, Any]]]) -> st
     """The main metric on some of the rows each, with a chart: the base hollow, the adapter full with its interval."""
     if len(named) < 2:
         return ""
-    title = METRIC_TITLES.get(report["metric"], report["metric"])
+    title = metric_title(report["metric"])
     has_base = any(part["base"] is not None for _, part in named)
     head = "".join(
         f'<th scope="col">{escape(name)}</th>' for name in ("", "Rows", *(["Base"] if has_base else []), title)
@@ -145,43 +154,73 @@ def groups(report: Report, named: Sequence[tuple[str, Mapping[str, Any]]]) -> st
         lines.append(
             f'<tr><td dir="auto">{escape(name)}</td><td class="pg-number">{part["n"]:,}</td>{before}'
             f'<td class="pg-number">{part["adapter"]:.1f} <small>({low:.1f} to {high:.1f})</small></td>'
-            f'<td class="pg-chart">{_track(part)}</td></tr>'
+            f'<td class="pg-chart">{report_charts.track(part)}</td></tr>'
         )
     return (
-        f'<div class="pg-scroll" tabindex="0" role="region" aria-label="{escape(title)} by group"><table class="pg-table">'
-        f'<thead><tr>{head}<th scope="col">0 to 100</th></tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+        f'<div class="pg-scroll" tabindex="0" role="region" aria-label="{escape(title)} by group">'
+        f'<table class="pg-table"><thead><tr>{head}<th scope="col">0 to 100</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
 def calibration(report: Report) -> str:
-    """The reliability diagram (DeGroot and Fienberg 1983): on the diagonal, certainty is what it claims to be."""
+    """How sure the answers were against how often they were right."""
     points = {name: report["calibration"].get(name, []) for name in ("base", "adapter")}
     if not points["adapter"]:
         return ""
-    marks = "".join(_line(points[name], name) for name in ("base", "adapter"))
-    grid = "".join(
-        f'<path class="pg-grid" d="M{20 + 2 * at} 10V210M20 {210 - 2 * at}H220"/>' for at in range(0, 101, 25)
-    )
-    numbers = "".join(
-        f'<text x="{20 + 2 * at}" y="224" text-anchor="middle">{at}</text><text x="16" y="{213 - 2 * at}" text-anchor="end">{at}</text>'
-        for at in (0, 50, 100)
-    )
     key = "the adapter full, the base hollow" if points["base"] else "the adapter"
-    said = "; ".join(
-        f"{100 * one['confidence']:.0f} % sure, {100 * one['accuracy']:.0f} % right" for one in points["adapter"]
-    )
     lines = [
         (name, f"{100 * one['confidence']:.0f} %", f"{100 * one['accuracy']:.0f} %", f"{one['n']:,}")
         for name in ("adapter", "base")
         for one in points[name]
     ]
     return (
-        f'<p class="pg-lead">Across: how sure it says it is, in percent. Up: how often it is right then. On the dashed line '
-        f"the two agree ({key}).</p>"
-        f'<svg class="pg-curve" viewBox="-10 0 240 232" role="img" aria-label="Reliability: {escape(said)}">'
-        f'{grid}<path class="pg-diagonal" d="M20 210L220 10"/>{marks}{numbers}</svg>'
+        '<p class="pg-lead">Across: how sure it says it is, in percent. Up: how often it is right then. On the dashed '
+        f"line the two agree ({key}).</p>{report_charts.reliability(points)}"
         f"<details><summary>As a table</summary>{table(('', 'Sure', 'Right', 'Answers'), lines)}</details>"
     )
+
+
+def learning_curve(report: Report) -> str:
+    """What parts of the rows gave, and whether more of them would give more."""
+    curve = report["learning_curve"]
+    if not curve:
+        return ""
+    points = curve["points"]
+    lines = [(f"{one['rows']:,}", _cell(one["value"], one["interval"])) for one in points]
+    words = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
+    return (
+        f'{words}<p class="pg-lead">Across: rows learnt from. Up: {escape(metric_title(report["metric"]))}, with its '
+        f"95 % interval.</p>{report_charts.learning_curve(points)}"
+        f"<details><summary>As a table</summary>{table(('Rows', metric_title(report['metric'])), lines)}</details>"
+    )
+
+
+def advice(report: Report) -> list[str]:
+    """Whether more rows would help, and what that is based on; empty without a learning curve."""
+    curve = report["learning_curve"]
+    if not curve:
+        return []
+    points, (low, high) = curve["points"], curve["gain"]["interval"]
+    fewer, all_rows = points[-2]["rows"], points[-1]["rows"]
+    if low > 0:
+        first = "More rows like these would probably help."
+    elif high < WORTH_MORE_ROWS:
+        first = "More rows like these would hardly help; cleaner labels or other settings may."
+    else:
+        first = "It can't be told whether more rows would help; measured on more rows, it could."
+    found = f"{difference(curve['gain']['value'])} (95 % interval {_span(low, high)})"
+    parts = _listed([point["rows"] for point in points])
+    second = (
+        f"From {fewer:,} to {all_rows:,} rows, {metric_title(report['metric'])} changed by {found}. For this the same "
+        f"training was done on {parts} of the rows, and measured on the same {report['n']:,} held-out rows."
+    )
+    return [first, second]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = (f"{number:,}" for number in numbers)
+    return f"{', '.join(most)} and {last}"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -192,28 +231,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         '<div class="pg-scroll" tabindex="0" role="region" aria-label="Table"><table class="pg-table">'
         f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
-
-
-def answer_text(value: Any, text: str = "") -> str:
-    """An answer of any task in one line; `text` is what entities are cut out of."""
-    if value is None or value in ([], ""):
-        return NOTHING
-    if isinstance(value, list):
-        return " · ".join(_part_text(part, text) for part in value)
-    return _part_text(value, text)
-
-
-def _part_text(part: Any, text: str) -> str:
-    if isinstance(part, dict) and "label" in part:
-        return f"{text[part['start'] : part['end']]} ({part['label']})"
-    return str(part.get("text", part)) if isinstance(part, dict) else str(part)
-
-
-def input_text(values: Mapping[str, Any]) -> str:
-    """What a row gave the task to read, a line each."""
-    if "messages" in values:
-        return "\n".join(f"{message['role']}: {message['content']}" for message in values["messages"])
-    return "\n".join(str(value) for value in values.values())
 
 
 def difference(value: float) -> str:
@@ -253,24 +270,3 @@ def _shaded(count: int, total: int, *, is_right: bool) -> str:
     share = round(100 * min(max(count / total, 0), 1))
     kind = "pg-hit" if is_right else "pg-miss"
     return f'<td class="pg-number {kind}" style="--pg-share:{share}%">{count:,}</td>'
-
-
-def _track(part: Mapping[str, Any]) -> str:
-    """A line from 0 to 100 with the interval, the adapter's dot and the base's ring."""
-    low, high, value = (_place(number) for number in (*part["interval"], part["adapter"]))
-    ring = "" if part["base"] is None else f'<circle class="pg-base" cx="{_place(part["base"])}" cy="7" r="3.2"/>'
-    return (
-        '<svg class="pg-track-chart" viewBox="0 0 110 14" aria-hidden="true"><path class="pg-grid" d="M5 7H105"/>'
-        f'<path class="pg-interval" d="M{low} 7H{high}"/>{ring}<circle class="pg-adapter" cx="{value}" cy="7" r="3.2"/></svg>'
-    )
-
-
-def _place(value: float) -> str:
-    return f"{5 + min(max(value, 0.0), 100.0):.1f}"
-
-
-def _line(points: Sequence[Mapping[str, float]], name: str) -> str:
-    spots = [(20 + 200 * one["confidence"], 210 - 200 * one["accuracy"]) for one in points]
-    dots = "".join(f'<circle class="pg-{name}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in spots)
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-    return f'<polyline class="pg-line pg-line-{name}" points="{path}"/>{dots}'

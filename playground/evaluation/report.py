@@ -40,7 +40,8 @@ def compare(
         ``metric`` (key of the main one), ``n``, ``base`` and ``adapter`` (`Scores` as dicts), ``difference`` (`value`,
         `interval`, `p_value`, `test`), ``changed`` (number of rows where the two answers differ), ``better`` and
         ``worse`` (rows that score more, or less, with the adapter), ``per_language`` and ``per_length`` (``n``, main
-        metric of both, the adapter's interval) and ``calibration`` (points of both as `reliability` gives them).
+        metric of both, the adapter's interval), ``calibration`` (points of both as `reliability` gives them) and
+        ``learning_curve`` (None; a training may add it).
 
     Raises:
         DataError: there are no rows, or not one prediction for each.
@@ -54,7 +55,7 @@ def compare(
         "n": adapter.n,
         "base": _largest_classes(base.as_dict()) if base else None,
         "adapter": _largest_classes(adapter.as_dict()),
-        **_contrast(task, rows, base_predictions, adapter_predictions),
+        **_changes(task, rows, base_predictions, adapter_predictions),
         "per_language": {key: _group(task, rows, *both, places) for key, places in sorted(languages)},
         "per_length": [
             {"from": low, "to": high, **_group(task, rows, *both, places)}
@@ -64,6 +65,7 @@ def compare(
             name: reliability(*confidences_of(task, rows, predictions)) if predictions is not None else []
             for name, predictions in zip(("base", "adapter"), both, strict=True)
         },
+        "learning_curve": None,
     }
 
 
@@ -77,8 +79,8 @@ def row_details(
     """At most `most` rows in their order: the worst and best ones, and those that gained and lost most.
 
     Each has its ``place`` among all, ``input`` (the task's fields), ``gold``, ``adapter`` and ``base`` (the answers),
-    ``adapter_score`` and ``base_score`` (0 to 100), ``changed``, ``lang`` and ``is_clipped`` (texts are cut off, so that
-    offsets do not hold).
+    ``adapter_score`` and ``base_score`` (0 to 100), ``changed``, ``lang`` and ``is_clipped`` (texts are cut off, so
+    that offsets do not hold).
     """
     after = row_scores(task, rows, adapter_predictions)
     before = None if base_predictions is None else row_scores(task, rows, base_predictions)
@@ -105,18 +107,22 @@ def row_details(
     return details
 
 
-def _contrast(
+def contrast(task: Task, rows: Sequence[Row], first: Sequence[Row], second: Sequence[Row]) -> dict[str, Any]:
+    """How much more the second predictions score: ``value``, ``interval``, ``p_value`` and the name of the ``test``."""
+    found = difference(statistic(task, [*rows, *rows], [*first, *second]), len(rows))
+    return {**asdict(found), "interval": list(found.interval), "test": f"{TEST}, {NUM_SHUFFLES:,} shuffles"}
+
+
+def _changes(
     task: Task, rows: Sequence[Row], base_predictions: Sequence[Row] | None, adapter_predictions: Sequence[Row]
 ) -> dict[str, Any]:
     """What sets the two apart, None each where there is no base."""
     if base_predictions is None:
         return dict.fromkeys(("difference", "changed", "better", "worse"))
-    twice, both = [*rows, *rows], [*base_predictions, *adapter_predictions]
-    found = difference(statistic(task, twice, both), len(rows))
     gains = np.subtract(row_scores(task, rows, adapter_predictions), row_scores(task, rows, base_predictions))
     pairs = zip(base_predictions, adapter_predictions, strict=True)
     return {
-        "difference": {**asdict(found), "interval": list(found.interval), "test": f"{TEST}, {NUM_SHUFFLES:,} shuffles"},
+        "difference": contrast(task, rows, base_predictions, adapter_predictions),
         "changed": sum(answer_key(task, one) != answer_key(task, other) for one, other in pairs),
         "better": int((gains > 0).sum()),
         "worse": int((gains < 0).sum()),

@@ -66,6 +66,6 @@ def difference(statistic: Statistic, num_rows: int, *, num_shuffles: int = NUM_S
 
 
 def _swapped_gain(statistic: Statistic, keeps: np.ndarray) -> np.ndarray:
-    """The gain where each set keeps its answers to the rows with 1 in `keeps` (B, N) and takes the other's elsewhere."""
+    """The gain where each set keeps its answers to rows with 1 in `keeps` (B, N), and takes the other's elsewhere."""
     swaps = 1 - keeps
     return statistic(np.hstack([swaps, keeps])) - statistic(np.hstack([keeps, swaps]))

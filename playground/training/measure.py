@@ -14,6 +14,7 @@ from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
 from playground.evaluation.baselines import trivial_predictions
+from playground.evaluation.learning_curve import learning_curve
 from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
 from playground.evaluation.report import compare, row_details
 from playground.evaluation.suspects import suspicious_labels
@@ -26,6 +27,7 @@ from playground.types import Row
 Emit = Callable[[dict[str, Any]], None]
 """Receives events: ``{"event": name, ...}``, JSON-able."""
 StopWish = Literal["", "pause", "keep", "discard"]
+SKIPPED = "The run was stopped while it was measured; the adapter is saved without figures."
 MIN_LANGUAGE_ROWS = 5
 """A language with fewer measured rows gets no figure of its own."""
 
@@ -65,6 +67,7 @@ def measure(
     data: str = "",
     command: str = "",
     base_rows: int | None = None,
+    smaller: Sequence[tuple[int, AdapterRecord]] = (),
 ) -> AdapterRecord:
     """Compares base and adapter on the same held-out rows and writes the figures into report, record and card.
 
@@ -72,12 +75,15 @@ def measure(
     trivial answer's beside them, are on all.
 
     Args:
-        examples: rows that were trained on, of which the base is shown a few where the labels are not the task's own.
+        examples: the rows that were trained on, of which the base is shown a few where the labels are not the task's
+            own.
         spare: other rows, on which the adapter is calibrated before.
         data: what the rows are, where they do not come from the adapter's own data.
         command: what measures the same again, where training does not.
         base_rows: at most so many rows are given to the base, which reads a long prompt for each; 0 leaves it out,
             None gives it all.
+        smaller: adapters that learnt from fewer rows, and how many these were: with them, the report says what more
+            rows are worth.
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
@@ -91,11 +97,17 @@ def measure(
         places = _balanced_places(held_out, base_rows if base_task else None)
         asked = [inputs[place] for place in places]
         base = _predictions(engine, base_task, asked, None, emit, stop_wish) if base_task else None
+        answers = [
+            (rows, _predictions(engine, task, asked, replace(other, decision=record.decision), emit, stop_wish))
+            for rows, other in smaller
+        ]
     finally:
         engine.close()
     shared = [held_out[place] for place in places]
     both = (base, [tuned[place] for place in places])
     report = compare(task, shared, *both)
+    if answers:
+        report["learning_curve"] = learning_curve(task, shared, [*answers, (len(examples), both[1])])
     emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
@@ -169,7 +181,7 @@ def _predictions(
         if prediction.done and index % 16 == 0:
             emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
         if stop_wish() == "discard":
-            raise Cancelled("The run was stopped while it was measured; the adapter is saved without figures.")
+            raise Cancelled(SKIPPED)
     return found
 
 

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 import pytest
 
 from playground.adapters.report_page import page
-from playground.adapters.report_view import confusion, overview_table, sections, verdict
+from playground.adapters.report_view import advice, confusion, overview_table, sections, verdict
 from playground.evaluation.report import compare, row_details
 from playground.tasks import get_task
 
@@ -78,6 +78,29 @@ def test_every_part_of_a_full_report_is_shown(report):
         "By length",
         "Does its certainty hold?",
     ]
+
+
+def with_curve(report, low, high):
+    points = [{"rows": n, "value": 2 * n, "interval": [n, 3 * n]} for n in (10, 20, 40)]
+    gain = {"value": 4.0, "interval": [low, high], "p_value": 0.5, "test": "t"}
+    return report | {"learning_curve": {"points": points, "gain": gain}}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"), [(0.5, 9, "would probably help"), (-3, 1.9, "would hardly help"), (-3, 9, "can't be told")]
+)
+def test_advice_on_more_rows_follows_from_what_the_last_ones_brought(report, low, high, says):
+    first, basis = advice(with_curve(report, low, high))
+    assert says in first
+    assert f"From 20 to 40 rows, Macro-F1 changed by +4.0 (95 % interval {low:+.1f} to {high:+.1f})" in basis
+    assert "on 10, 20 and 40 of the rows" in basis
+    assert advice(report) == []
+
+
+def test_the_curve_is_drawn_by_number_of_rows(report):
+    (view,) = [body for title, body in sections(with_curve(report, 1, 2)) if title == "Would more rows help?"]
+    assert 'points="70.0,170.0 120.0,130.0 220.0,50.0"' in view
+    assert "40 rows: 80.0" in view
 
 
 def test_the_matrix_counts_down_what_is_right_and_across_what_was_said(report):
