@@ -37,6 +37,7 @@ from playground.types import Row
 
 if TYPE_CHECKING:
     from playground.engine.engine import Engine
+    from playground.training.config import RunConfig
 
 USER_ERROR = 2
 PAUSED = 3
@@ -155,6 +156,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings as the page gives them to download")
     for option in OPTIONS:
         _add_option(parser, option)
+    parser.add_argument("--estimate", action="store_true", help="only say what it would take, after a few real steps")
     parser.add_argument("--base-rows", type=int, help="how many rows the base is measured on too (default all; 0 none)")
     parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
     parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
@@ -368,6 +370,9 @@ def _train(options: argparse.Namespace) -> None:
 
     config = make_config(backbone=options.backbone, **_training_settings(options))
     check_name(config.name)
+    if options.estimate:
+        _say_estimate(config, as_json=options.json)
+        return
     if is_taken(config.task, config.name):
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
@@ -378,6 +383,13 @@ def _train(options: argparse.Namespace) -> None:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
+
+
+def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:
+    from playground.training.estimate import estimate
+
+    found = estimate(config)
+    print(json.dumps(asdict(found)) if as_json else found.in_words())
 
 
 def _training_settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,20 +1,18 @@
 """The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 
 from playground.engine.startup import EngineLoader
-from playground.errors import DataError, InputError, PlaygroundError
+from playground.errors import InputError, PlaygroundError
 from playground.training import runs
-from playground.training.config import make_config
 from playground.training.run_files import RESUMABLE, RunState
-from playground.types import Quantization, Stream
-from playground.ui import finetune_data, finetune_doctor, finetune_form, finetune_run, finetune_try, render
+from playground.types import Stream
+from playground.ui import finetune_form, finetune_run, finetune_try, render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -117,6 +115,8 @@ def _panel(area: gr.Column) -> RunPanel:
     plot = gr.LinePlot(
         x="step",
         y="loss",
+        color="of",
+        color_title="Loss on",
         x_title="Step",
         y_title="Loss",
         label="Loss",
@@ -192,49 +192,11 @@ def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
 
     def start(*values: Any) -> Stream[Updates]:
         yield {form.outcome: render.working("Starting…")}
-        choices, checks = values[: len(form.choices)], values[len(form.choices) :]
-        run_id = begin(loader.backbone_id, *choices, checks=checks)
+        config = form.configured(loader.backbone_id, values)
+        run_id = runs.start_run(config, Path(config.data))
         yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
 
-    inputs = [*form.choices, *form.doctor.choices]
-    form.start.click(guarded(start, form.outcome), inputs, [*tab.outputs, form.outcome], **PRIVATE)
-
-
-def begin(
-    backbone: str,
-    path: str | None,
-    name: str | None,
-    preset: str,
-    quantization: str,
-    task: str,
-    *columns: str | None,
-    checks: Sequence[Any] = (),
-) -> str:
-    """Starts a run with the form's values, and those of the data check as `checks`, and returns its id.
-
-    Raises:
-        PlaygroundError: the rows or the settings do not allow it.
-    """
-    if path is None:
-        raise DataError("There is no file; choose one or paste rows first.")
-    chosen = finetune_data.chosen_columns(task, columns)
-    found = finetune_data.inspect(Path(path), task, chosen)
-    if found.problem:
-        raise DataError(found.problem)
-    settings = {"columns": chosen, "quantization": precision(quantization), **finetune_doctor.chosen(found, *checks)}
-    config = make_config(task, Path(path), (name or "").strip(), preset, backbone, **settings)
-    return runs.start_run(config, Path(path))
-
-
-def precision(choice: str) -> Quantization:
-    """Automatic is 4-bit on a GPU and none on a CPU."""
-    chosen: Quantization | None = next((known for known in get_args(Quantization) if known == choice), None)
-    if chosen:
-        return chosen
-    # torch takes seconds to import, and the page has to be up before that.
-    from playground.backbones.loading import training_quantization
-
-    return training_quantization()
+    form.start.click(guarded(start, form.outcome), form.choices, [*tab.outputs, form.outcome], **PRIVATE)
 
 
 def _asked(panel: RunPanel, *, is_asked: bool) -> Updates:
