@@ -86,7 +86,8 @@ def save_page(record: AdapterRecord, folder: Path) -> None:
 
 def save_rows(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Writes ``report_rows.json``, for its owner's eyes only."""
-    _replace(folder / ROWS_FILE, json.dumps(list(rows), ensure_ascii=False).encode(errors="surrogatepass"), mode=0o600)
+    # Half a character, which some texts hold, could be shown nowhere.
+    _replace(folder / ROWS_FILE, json.dumps(list(rows), ensure_ascii=False).encode(errors="replace"), mode=0o600)
 
 
 def read_report(record: AdapterRecord) -> dict[str, Any] | None:
@@ -110,7 +111,7 @@ def read_rows(record: AdapterRecord) -> list[dict[str, Any]]:
         return []
     data = read_limited(record.path / ROWS_FILE, MAX_ROWS_BYTES, record.title)
     try:
-        rows = json.loads(data.decode(errors="surrogatepass"))
+        rows = json.loads(data)
     except ValueError as err:
         raise AdapterError(f"{record.title}: {ROWS_FILE} is damaged ({err}); measure the adapter again.") from err
     return rows if isinstance(rows, list) else []

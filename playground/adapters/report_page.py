@@ -1,25 +1,26 @@
 """A report as one HTML page that needs nothing else: no script, no font, no file beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from playground.adapters.report_rows import row_list
+from playground.adapters.report_rows import DetailedRow, row_list
 from playground.adapters.report_view import Report, sections
 
-STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+PARTS_STYLE = Path(__file__).with_name("report_parts.css")
+"""Style of charts and rows, which the app's page uses too."""
+STYLE = "".join(path.read_text(encoding="utf-8") for path in (PARTS_STYLE.with_name("report.css"), PARTS_STYLE))
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Content Security Policy: whatever a name or a text may hold, nothing runs and nothing is fetched."""
 
 
-def page(title: str, report: Report, rows: Sequence[Mapping[str, Any]] = ()) -> str:
+def page(title: str, report: Report, rows: Sequence[DetailedRow] = ()) -> str:
     """The whole page.
 
     Args:
         title: task and name of the adapter.
         report: as `playground.adapters.report.parse_report` gives it.
-        rows: as `playground.evaluation.report.row_details` makes them; they may be private.
+        rows: some of the held-out rows, in the order to show them; they may be private.
     """
     parts = [f"<section><h2>{escape(name)}</h2>{body}</section>" for name, body in sections(report)]
     if rows:

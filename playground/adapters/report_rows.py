@@ -5,17 +5,81 @@ from html import escape
 from typing import Any
 
 from playground.adapters.report_view import NOTHING
+from playground.types import Shape
 
 BEGINNING_CHARS = 90
+KINDS = {
+    "all": "All rows",
+    "wrong": "Not fully right",
+    "changed": "Changed by the adapter",
+    "better": "Better with the adapter",
+    "worse": "Worse with the adapter",
+}
+"""Which rows are shown, by the name of the choice."""
+ORDERS = {
+    "worst": "Worst first",
+    "best": "Best first",
+    "gained": "Largest gain first",
+    "lost": "Largest loss first",
+}
+
+DetailedRow = Mapping[str, Any]
+"""As `playground.evaluation.report.row_details` makes them."""
 
 
-def row_list(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows, the worst first, each opening to its whole text."""
-    ordered = sorted(rows, key=lambda row: (row["adapter_score"], row["place"]))
-    return "".join(map(_row, ordered))
+def row_list(rows: Sequence[DetailedRow]) -> str:
+    """The rows, each opening to its whole text."""
+    return "".join(map(_row, rows))
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def selected(
+    rows: Sequence[DetailedRow],
+    shape: Shape,
+    *,
+    kind: str = "all",
+    label: str = "",
+    language: str = "",
+    order: str = "worst",
+) -> list[DetailedRow]:
+    """The rows of `kind` in `order`; of one language, and with one label, right or answered, unless these are empty."""
+    kept = [
+        row
+        for row in rows
+        if _is_of_kind(row, kind)
+        and (not label or label in labels_of(row, shape))
+        and (not language or row["lang"] == language)
+    ]
+    keys = {
+        "worst": lambda row: row["adapter_score"],
+        "best": lambda row: -row["adapter_score"],
+        "gained": lambda row: -_gain(row),
+        "lost": _gain,
+    }
+    return sorted(kept, key=keys.get(order, keys["worst"]))
+
+
+def labels_of(row: DetailedRow, shape: Shape) -> set[str]:
+    """The labels or entity types that are right for the row, or that it was given."""
+    answers = (row["gold"], row["adapter"], row["base"])
+    if shape == "tag":
+        return {str(entity["label"]) for found in answers for entity in found or ()}
+    return {str(label) for label in answers if label is not None} if shape == "classify" else set()
+
+
+def _is_of_kind(row: DetailedRow, kind: str) -> bool:
+    if kind == "wrong":
+        return bool(row["adapter_score"] < 100)
+    if kind == "changed":
+        return bool(row["changed"])
+    return {"better": _gain(row) > 0, "worse": _gain(row) < 0}.get(kind, True)
+
+
+def _gain(row: DetailedRow) -> float:
+    """What the row scores more with the adapter; 0 where there was no base."""
+    return 0.0 if row["base_score"] is None else float(row["adapter_score"] - row["base_score"])
+
+
+def _row(row: DetailedRow) -> str:
     text = input_text(row["input"])
     cut_from = str(row["input"].get("text", ""))
     answers = [("Right", row["gold"]), ("Adapter", row["adapter"]), ("Base", row["base"])]
@@ -29,7 +93,7 @@ def _row(row: Mapping[str, Any]) -> str:
     score = f'<span class="pg-score">{before} → {row["adapter_score"]:.0f}</span>'
     return (
         f'<details class="pg-row"><summary>{score} <bdi>{escape(beginning)}</bdi></summary>'
-        f'<div class="pg-text" dir="auto">{escape(text)}</div><dl>{lines}</dl></details>'
+        f'<div class="pg-text" dir="auto">{escape(text)}</div><dl class="pg-answers">{lines}</dl></details>'
     )
 
 

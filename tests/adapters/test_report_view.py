@@ -3,6 +3,7 @@ from html.parser import HTMLParser
 import pytest
 
 from playground.adapters.report_page import page
+from playground.adapters.report_rows import labels_of, selected
 from playground.adapters.report_view import advice, confusion, overview_table, sections, verdict
 from playground.evaluation.report import compare, row_details
 from playground.tasks import get_task
@@ -150,7 +151,37 @@ def test_the_page_is_whole_needs_nothing_else_and_escapes_every_text():
 
 def test_rows_are_listed_the_worst_first_in_their_own_direction(report):
     details = row_details(get_task("sentiment"), ROWS, answers("aabbaabb"), answers("aabbabbb"))
-    made = page("sentiment/x", report, details)
+    made = page("sentiment/x", report, selected(details, "classify"))
     assert made.index("100 → 0") < made.index("100 → 100")
     assert '<div class="pg-text" dir="auto">هذا المنتج' in made
     assert "The rows" not in page("sentiment/x", report)
+
+
+@pytest.mark.parametrize(
+    ("choice", "places"),
+    [
+        ({}, [5, 0, 1, 2, 3, 4, 6, 7]),
+        ({"order": "best"}, [0, 1, 2, 3, 4, 6, 7, 5]),
+        ({"order": "gained"}, [1, 0, 2, 3, 4, 6, 7, 5]),
+        ({"order": "lost"}, [5, 0, 2, 3, 4, 6, 7, 1]),
+        ({"kind": "wrong"}, [5]),
+        ({"kind": "changed"}, [5, 1]),
+        ({"kind": "better"}, [1]),
+        ({"kind": "worse"}, [5]),
+        ({"language": "de"}, [5, 1, 3, 7]),
+        ({"label": "a", "language": "de"}, [5, 1]),
+        ({"label": "c"}, []),
+        ({"order": "?", "kind": "?"}, [5, 0, 1, 2, 3, 4, 6, 7]),
+    ],
+)
+def test_rows_are_narrowed_down_and_ordered(choice, places):
+    details = row_details(get_task("sentiment"), ROWS, answers("abbbaabb"), answers("aabbabbb"))
+    assert [row["place"] for row in selected(details, "classify", **choice)] == places
+
+
+def test_entities_are_found_by_their_type():
+    entity = {"start": 0, "end": 3, "label": "PER"}
+    row = {"gold": [entity], "adapter": [], "base": [entity | {"label": "LOC"}]}
+    assert labels_of(row, "tag") == {"PER", "LOC"}
+    assert labels_of({"gold": "a", "adapter": "b", "base": None}, "classify") == {"a", "b"}
+    assert labels_of({"gold": "a text", "adapter": "another", "base": None}, "generate") == set()

@@ -223,8 +223,16 @@ def test_automatic_precision_follows_the_machine(monkeypatch):
 
 def test_what_went_otherwise_and_the_loss_on_rows_held_back_are_shown(state):
     step = {
-        **{"event": "step", "step": 4, "steps": 8, "loss": 0.5, "tokens_per_s": 100.0, "eta_s": 9.0},
-        **{"learning_rate": 4.2e-4, "gradient_norm": 1.306, "memory_mb": 3331.4, "validation_loss": 0.52},
+        "event": "step",
+        "step": 4,
+        "steps": 8,
+        "loss": 0.5,
+        "tokens_per_s": 100.0,
+        "eta_s": 9.0,
+        "learning_rate": 4.2e-4,
+        "gradient_norm": 1.306,
+        "memory_mb": 3331.4,
+        "validation_loss": 0.52,
     }
     for event in ({"event": "note", "message": "Memory <ran> out."}, step, step | {"step": 6, "validation_loss": 0.4}):
         state = after(state, event)
