@@ -13,7 +13,7 @@ from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.types import Stream
-from playground.ui import picker, render, report_panel
+from playground.ui import adapters_compare, picker, render, report_panel
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
@@ -47,6 +47,7 @@ def build(loader: EngineLoader) -> gr.Tab:
             archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
         shelf = Shelf(notice, revision, report_panel.build("adapters-report", can_close=True), gr.State(""))
         report_panel.wire(shelf.report, [shelf.reported], reported)
+        adapters_compare.build(loader)
         _wire_import(loader, archive, notice, revision)
         _cards(tab, shown_task, shelf)
     return tab

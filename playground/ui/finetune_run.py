@@ -123,16 +123,12 @@ def _comparison(report: dict[str, Any]) -> str:
     if not report["base"]:
         title = "The adapter on"
         header, *lines = ([name, adapter] for name, _, adapter, _ in (header, *lines))
-    caption = (
-        f"<h3>{title} {report['n']:,} held-out rows</h3>"
-        '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
-    )
     # Runs of earlier versions were not tested and have no curve.
     words = [*verdict(report), *advice(report)] if "difference" in report else []
     said = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in words)
-    return (
-        f'<section class="pg-result">{caption}{hint}{said}{render.table(header, lines)}{_languages(report)}</section>'
-    )
+    lead = '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
+    head = f"<h3>{title} {report['n']:,} held-out rows</h3>{hint}{said}{lead}"
+    return f'<section class="pg-result">{head}{render.table(header, lines)}{_languages(report)}</section>'
 
 
 def _languages(report: dict[str, Any]) -> str:

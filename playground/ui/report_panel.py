@@ -26,7 +26,7 @@ from playground.ui.notices import Updates, guarded
 ANY = ""
 NUM_ROWS_SHOWN = 100
 NO_ROWS = "The rows that it was measured on are not on this machine, or not for everybody; the figures are."
-TAKING_ALONG = "The page to download holds the rows that you see here; an exported adapter holds the figures only."
+TAKING_ALONG = "The page to download holds these rows too; an exported adapter holds the figures only."
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def build(elem_id: str, *, can_close: bool = False) -> ReportPanel:
         with gr.Row(elem_classes="pg-actions"):
             download = gr.Button("Download the report", size="sm")
             close = gr.Button("Close the report", size="sm", visible=can_close)
-        files = gr.File(label="Report", file_count="multiple", visible=False, interactive=False, height=110)
+        files = gr.File(label="Report", file_count="multiple", visible=False, interactive=False, height=140)
         notice = gr.HTML()
     return ReportPanel(area, figures, browser, kind, label, language, order, rows, download, close, files, notice)
 
