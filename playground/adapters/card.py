@@ -7,7 +7,8 @@ from string import Formatter
 from typing import Any
 
 from playground.adapters.figures import figure, language_lines
-from playground.adapters.record import AdapterRecord
+from playground.adapters.record import REPORT_FILE, AdapterRecord
+from playground.adapters.report_view import p_value
 from playground.adapters.untrusted import take_texts
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
 
@@ -40,7 +41,7 @@ def card(record: AdapterRecord) -> str:
     """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too."""
     sections = (
         ("What it is", _facts(record)),
-        ("How good it is", _quality(record.metrics)),
+        ("How good it is", _quality(record.metrics) + _report_link(record)),
         ("How good it is by language", _languages(record)),
         ("How it was trained", _training(record.training)),
         ("Loading it with plain PEFT", _fenced(loading_code(record), "python")),
@@ -162,7 +163,25 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
     again = f" Measured with:\n\n{_fenced(command, 'sh')}" if command else ""
-    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
+    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{_difference(metrics)}{again}"
+
+
+def _difference(metrics: Mapping[str, Any]) -> str:
+    """A sentence on whether adapter and base differ by more than chance; empty where they were not tested."""
+    found = metrics.get("difference")
+    if not found:
+        return ""
+    low, high = found["interval"]
+    return (
+        f" Adapter against backbone on the same rows: {found['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
+        f"p {p_value(found['p_value'])} ({_plain(found['test'])})."
+    )
+
+
+def _report_link(record: AdapterRecord) -> str:
+    if REPORT_FILE not in record.files:
+        return ""
+    return "\n\nBy class, language and length, with charts: [report.html](report.html)."
 
 
 def _languages(record: AdapterRecord) -> str:

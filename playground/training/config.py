@@ -71,6 +71,8 @@ class RunConfig:
     evaluation_rows: int = 200
     base_rows: int | None = None
     """How many of them the base is measured on too; None: all."""
+    learning_curve: bool = False
+    """Whether the training is done again on a quarter and a half of the rows, to see what more of them are worth."""
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
@@ -113,7 +115,7 @@ def load_config(path: Path) -> RunConfig:
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
 PRESET_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100},
+    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100, "learning_curve": True},
     "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
     "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
 }

@@ -1,6 +1,7 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -28,6 +29,7 @@ from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
 from playground.training.measure import Emit, StopWish, describe, measure
+from playground.training.refits import has_refits, refit
 from playground.training.repair import (
     evened,
     held_out_split,
@@ -145,7 +147,7 @@ def finetune(
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return _measure(config, material, record, emit, stop_wish)
+    return _measure(config, material, watched, record, emit, stop_wish)
 
 
 def measure_saved(
@@ -158,21 +160,34 @@ def measure_saved(
     """
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    return _measure(config, read_material(config, task), record, emit, stop_wish)
+    material, watched = hold_back(read_material(config, task), config, task)
+    return _measure(config, material, watched, record, emit, stop_wish)
 
 
 def _measure(
-    config: RunConfig, material: Material, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+    config: RunConfig,
+    material: Material,
+    watched: Sequence[Row],
+    record: AdapterRecord,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
 ) -> AdapterRecord:
-    return measure(
-        record,
-        material.held_out,
-        emit,
-        stop_wish,
-        examples=material.training,
-        spare=material.spare,
-        base_rows=config.base_rows,
-    )
+    """Measures the adapter; one that learnt from all its rows is set beside some that learnt from fewer."""
+    rows = material.training
+    with tempfile.TemporaryDirectory() as folder:
+        smaller = []
+        if has_refits(config, len(rows)) and not stop_wish():
+            smaller = refit(config, get_task(config.task), rows, watched, record, Path(folder), emit, stop_wish)
+        return measure(
+            record,
+            material.held_out,
+            emit,
+            stop_wish,
+            examples=rows,
+            spare=material.spare,
+            base_rows=config.base_rows,
+            smaller=smaller,
+        )
 
 
 def _train_parts(

@@ -24,7 +24,7 @@ def make_run_config(tiny_backbone_folder: Path, reviews: Path) -> Callable[..., 
     """``make_run_config(name="lamps", **changes)``: a short run on the tiny backbone."""
 
     def make(name: str = "lamps", task: str = "classify", **changes: Any) -> RunConfig:
-        short = {"epochs": 2.0, "evaluation_rows": 8, "max_length": 32}
+        short = {"epochs": 2.0, "evaluation_rows": 8, "max_length": 32, "learning_curve": False}
         return make_config(task, reviews, name, "quick", str(tiny_backbone_folder), **short | changes)
 
     return make

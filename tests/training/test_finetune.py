@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from playground.adapters import store
+from playground.adapters.report import read_report
 from playground.adapters.weights import load_weights
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import load
@@ -51,6 +52,43 @@ def test_a_run_ends_with_a_measured_adapter_that_is_in_the_store(trained, tiny_b
     assert "base" not in found.metrics  # it can't guess labels it has never heard of
     assert found.training["rows"] == 36
     assert (found.path / "README.md").read_text(encoding="utf-8").startswith("---\n")
+
+
+def test_a_learning_curve_sets_the_adapter_beside_ones_that_learnt_from_fewer_rows(make_run_config, monkeypatch):
+    events, weights = [], {}
+
+    def look(record, *rest, smaller, **more):
+        weights.update({rows: load_file(one.path / "adapter_model.safetensors") for rows, one in smaller})
+        return measure(record, *rest, smaller=smaller, **more)
+
+    monkeypatch.setattr(finetune_module, "measure", look)
+    record = finetune(make_run_config(learning_curve=True), events.append, never)
+    (told,) = (event["report"] for event in events if event["event"] == "report")
+    report = read_report(store.find("classify", "lamps"))
+    assert report["learning_curve"] == told["learning_curve"]
+    points = report["learning_curve"]["points"]
+    assert [point["rows"] for point in points] == [9, 18, 36] == [*weights, 36]
+    assert points[-1]["value"] == report["adapter"]["metrics"]["macro_f1"]
+    name = next(name for name in weights[9] if "lora_B" in name)
+    assert not torch.equal(weights[9][name], weights[18][name])
+    assert "Learning curve: training on 9 of 36 rows" in [event.get("message") for event in events]
+    assert [one.name for one in store.list_adapters("classify")] == [record.name]
+
+
+@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 60.0}])
+def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes):
+    finetune(make_run_config(**{"learning_curve": True} | changes), lambda _: None, never)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+
+
+def test_a_run_that_was_ended_early_is_measured_without_a_learning_curve(make_run_config):
+    events = []
+
+    def wish():
+        return "keep" if any(event["event"] == "step" for event in events) else ""
+
+    finetune(make_run_config(learning_curve=True), events.append, wish)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
 
 
 def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
