@@ -45,7 +45,7 @@ INTERRUPTED = 130
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
-    *("fixes", "split", "split_column"),
+    *("fixes", "split", "split_column", "parent", "replay"),
     *(option.name for option in OPTIONS),
 )
 """Settings of a run that the command line may change."""
@@ -158,6 +158,10 @@ def _add_train(commands: Any) -> None:
         _add_option(parser, option)
     parser.add_argument("--estimate", action="store_true", help="only say what it would take, after a few real steps")
     parser.add_argument("--base-rows", type=int, help="how many rows the base is measured on too (default all; 0 none)")
+    parser.add_argument("--parent", metavar="ADAPTER", help="adapter of the same task to go on from")
+    parser.add_argument(
+        "--no-replay", action="store_false", dest="replay", default=None, help="repeat none of the rows of --parent"
+    )
     parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
     parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
     parser.add_argument("--split-column", help="column with the group or the time of each row")

@@ -153,7 +153,8 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     adapter, base, trivial = (metrics.get(key) for key in ("adapter", "base", "trivial"))
     if adapter is None:
         return "It has not been measured."
-    titles = {"This adapter": adapter, "The backbone without it": base}
+    parent = metrics.get("parent")
+    titles = {"This adapter": adapter} | ({"Before": parent} if parent else {"The backbone without it": base})
     if trivial is not None:
         titles[f"Trivial: {_plain(metrics.get('trivial_title', 'unnamed'))}"] = trivial
     counts = {title: f" (n = {scores['n']:,})" if scores else "" for title, scores in titles.items()}
@@ -172,8 +173,9 @@ def _difference(metrics: Mapping[str, Any]) -> str:
     if not found:
         return ""
     low, high = found["interval"]
+    pair = "After against before" if "parent" in metrics else "Adapter against backbone"
     return (
-        f" Adapter against backbone on the same rows: {found['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
+        f" {pair} on the same rows: {found['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
         f"p {p_value(found['p_value'])} ({_plain(found['test'])})."
     )
 
@@ -222,6 +224,8 @@ def _training(training: Mapping[str, Any]) -> str:
         "Data": training.get("data"),
         "Licence of the data": training.get("licence"),
         "Languages": ", ".join(training.get("languages", ())),
+        "Goes on from": training.get("parent"),
+        "Rows repeated from there": training.get("replayed"),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
         "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
         "Fixes of the data": ", ".join(f"{name} ({count} rows)" for name, count in training.get("fixes", {}).items()),

@@ -45,6 +45,8 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "duplicates": int,
     "fixes": dict,
     "split": str,
+    "parent": str,
+    "replayed": int,
 }
 
 
@@ -263,7 +265,7 @@ def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
         f"{inside}: '{key}'": take(metrics, key, dict, inside, {})
         for key in ("by_language", "base_by_language", "trivial_by_language")
     }
-    groups[inside] = {key: metrics[key] for key in ("adapter", "base", "trivial") if key in metrics}
+    groups[inside] = {key: metrics[key] for key in ("adapter", "base", "parent", "trivial") if key in metrics}
     if "difference" in metrics:
         _check_difference(take(metrics, "difference", dict, inside), f"{inside}: 'difference'")
     for place, scores in groups.items():

@@ -41,6 +41,7 @@ _COMPARED = ("base", "difference", "changed", "better", "worse")
 """Either all of them are there or none is."""
 _SHAPE = {
     "schema_version": int,
+    "against": str,
     "metric": str,
     "n": int,
     "base": (_SCORES,),
@@ -127,6 +128,8 @@ def parse_report(data: bytes, where: str) -> dict[str, Any]:
     if report.get("schema_version") != SCHEMA_VERSION:
         raise AdapterError(f"{where} has the schema version {shown(report.get('schema_version'))}; measure it again.")
     _check(report, _SHAPE, where)
+    if report["against"] not in ("base", "parent"):
+        raise AdapterError(f"{where} compares with {shown(report['against'])}; measure the adapter again.")
     for name in ("base", "adapter"):
         if report[name] is not None:
             _check_scores(report[name], report["metric"], f"{where}: '{name}'")

@@ -27,7 +27,7 @@ def sections(report: Report) -> list[tuple[str, str]]:
     """Titles and contents, without those that have nothing to show."""
     adapter = report["adapter"]
     found = [
-        ("Base against adapter" if report["base"] else "The adapter", overview(report)),
+        (title(report), overview(report)),
         (_classes_title(adapter), per_class(report)),
         ("Which labels it mistakes for which", confusion(adapter["confusion"])),
         ("By language", groups(report, [(name, part) for name, part in report["per_language"].items()])),
@@ -36,6 +36,17 @@ def sections(report: Report) -> list[tuple[str, str]]:
         ("Would more rows help?", learning_curve(report)),
     ]
     return [(title, body) for title, body in found if body]
+
+
+def before(report: Report) -> str:
+    """What the adapter is compared with: the base or, where it goes on from another adapter, that one."""
+    return "Before" if report.get("against") == "parent" else "Base"
+
+
+def title(report: Report) -> str:
+    if not report["base"]:
+        return "The adapter"
+    return "Before and after" if before(report) == "Before" else "Base against adapter"
 
 
 def overview(report: Report) -> str:
@@ -51,10 +62,11 @@ def verdict(report: Report) -> list[str]:
     found = report["difference"]
     if not found:
         return []
-    title = metric_title(report["metric"])
+    main = metric_title(report["metric"])
+    when = "With the adapter" if before(report) == "Base" else "After the training"
     low, high = found["interval"]
     size = f"{abs(found['value']):.1f} points {'higher' if found['value'] >= 0 else 'lower'}"
-    first = f"With the adapter, {title} is {size} on the same {report['n']:,} rows (95 % interval {_span(low, high)})."
+    first = f"{when}, {main} is {size} on the same {report['n']:,} rows (95 % interval {_span(low, high)})."
     test = f"p {p_value(found['p_value'])}, {found['test']}"
     if found["p_value"] < LIKELY_CHANCE_FROM:
         second = f"The difference is unlikely to be chance ({test})."
@@ -76,17 +88,17 @@ def overview_table(report: Report) -> list[list[str]]:
     """Cells of a small table, header first: a metric each line, then the number of rows and of changed answers."""
     main, base, adapter = report["metric"], report["base"], report["adapter"]
     names = [main, *(name for name in adapter["metrics"] if name != main)]
-    lines = [["", "Base", "Adapter", "Difference"]]
+    lines = [["", before(report), "Adapter", "Difference"]]
     for name in names:
         after = adapter["metrics"][name]
-        before = base["metrics"].get(name) if base else None
+        old = base["metrics"].get(name) if base else None
         with_interval = name == main
         lines.append(
             [
                 metric_title(name),
-                NOTHING if before is None else _cell(before, base["interval"] if with_interval else None),
+                NOTHING if old is None else _cell(old, base["interval"] if with_interval else None),
                 _cell(after, adapter["interval"] if with_interval else None),
-                NOTHING if before is None else difference(after - before),
+                NOTHING if old is None else difference(after - old),
             ]
         )
     changed = NOTHING if report["changed"] is None else f"{report['changed']} changed"
@@ -102,13 +114,13 @@ def per_class(report: Report) -> str:
     main = "f1" if all("f1" in parts for parts in adapter.values()) else report["metric"]
     extra = [name for name in next(iter(adapter.values())) if name not in NOT_PARTS | {main}]
     has_base = bool(base)
-    header = ["", "Rows", *(["Base"] if has_base else []), metric_title(main)]
+    header = ["", "Rows", *([before(report)] if has_base else []), metric_title(main)]
     header += [metric_title(name) for name in extra]
     lines = []
     for name, parts in sorted(adapter.items(), key=lambda item: -item[1].get("support", 0)):
-        before = [_number(base.get(name, {}).get(main))] if has_base else []
+        old = [_number(base.get(name, {}).get(main))] if has_base else []
         figures = [_number(parts.get(key)) for key in (main, *extra)]
-        lines.append([_plain(name), f"{parts.get('support', 0):,.0f}", *before, *figures])
+        lines.append([_plain(name), f"{parts.get('support', 0):,.0f}", *old, *figures])
     return table(header, lines)
 
 
@@ -142,22 +154,22 @@ def groups(report: Report, named: Sequence[tuple[str, Mapping[str, Any]]]) -> st
     """The main metric on some of the rows each, with a chart: the base hollow, the adapter full with its interval."""
     if len(named) < 2:
         return ""
-    title = metric_title(report["metric"])
+    main = metric_title(report["metric"])
     has_base = any(part["base"] is not None for _, part in named)
     head = "".join(
-        f'<th scope="col">{escape(name)}</th>' for name in ("", "Rows", *(["Base"] if has_base else []), title)
+        f'<th scope="col">{escape(name)}</th>' for name in ("", "Rows", *([before(report)] if has_base else []), main)
     )
     lines = []
     for name, part in named:
         low, high = part["interval"]
-        before = f'<td class="pg-number">{_number(part["base"])}</td>' if has_base else ""
+        old = f'<td class="pg-number">{_number(part["base"])}</td>' if has_base else ""
         lines.append(
-            f'<tr><td dir="auto">{escape(name)}</td><td class="pg-number">{part["n"]:,}</td>{before}'
+            f'<tr><td dir="auto">{escape(name)}</td><td class="pg-number">{part["n"]:,}</td>{old}'
             f'<td class="pg-number">{part["adapter"]:.1f} <small>({low:.1f} to {high:.1f})</small></td>'
             f'<td class="pg-chart">{report_charts.track(part)}</td></tr>'
         )
     return (
-        f'<div class="pg-scroll" tabindex="0" role="region" aria-label="{escape(title)} by group">'
+        f'<div class="pg-scroll" tabindex="0" role="region" aria-label="{escape(main)} by group">'
         f'<table class="pg-table"><thead><tr>{head}<th scope="col">0 to 100</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

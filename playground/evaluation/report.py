@@ -5,7 +5,7 @@ Figures hold no text of the rows beyond the names of labels; the rows are kept a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,11 @@ _SHARES = {"worst": 0.5, "best": 0.2, "gained": 0.15, "lost": 0.15}
 
 
 def compare(
-    task: Task, rows: Sequence[Row], base_predictions: Sequence[Row] | None, adapter_predictions: Sequence[Row]
+    task: Task,
+    rows: Sequence[Row],
+    base_predictions: Sequence[Row] | None,
+    adapter_predictions: Sequence[Row],
+    against: Literal["base", "parent"] = "base",
 ) -> dict[str, Any]:
     """Scores of both as plain JSON values.
 
@@ -35,13 +39,14 @@ def compare(
         rows: gold rows.
         base_predictions: None when the base has nothing to say; what compares the two is None then.
         adapter_predictions: one for each row.
+        against: whose the `base_predictions` are, the base's or those of the adapter that this one goes on from.
 
     Returns:
-        ``metric`` (key of the main one), ``n``, ``base`` and ``adapter`` (`Scores` as dicts), ``difference`` (`value`,
-        `interval`, `p_value`, `test`), ``changed`` (number of rows where the two answers differ), ``better`` and
-        ``worse`` (rows that score more, or less, with the adapter), ``per_language`` and ``per_length`` (``n``, main
-        metric of both, the adapter's interval), ``calibration`` (points of both as `reliability` gives them) and
-        ``learning_curve`` (None; a training may add it).
+        ``against``, ``metric`` (key of the main one), ``n``, ``base`` and ``adapter`` (`Scores` as dicts),
+        ``difference`` (`value`, `interval`, `p_value`, `test`), ``changed`` (number of rows where the two answers
+        differ), ``better`` and ``worse`` (rows that score more, or less, with the adapter), ``per_language`` and
+        ``per_length`` (``n``, main metric of both, the adapter's interval), ``calibration`` (points of both as
+        `reliability` gives them) and ``learning_curve`` (None; a training may add it).
 
     Raises:
         DataError: there are no rows, or not one prediction for each.
@@ -51,6 +56,7 @@ def compare(
     both = (base_predictions, adapter_predictions)
     languages = sorted(rows_by_language(rows).items(), key=lambda item: -len(item[1]))[:MAX_GROUPS]
     return {
+        "against": against,
         "metric": adapter.main,
         "n": adapter.n,
         "base": _largest_classes(base.as_dict()) if base else None,
@@ -114,7 +120,10 @@ def contrast(task: Task, rows: Sequence[Row], first: Sequence[Row], second: Sequ
 
 
 def _changes(
-    task: Task, rows: Sequence[Row], base_predictions: Sequence[Row] | None, adapter_predictions: Sequence[Row]
+    task: Task,
+    rows: Sequence[Row],
+    base_predictions: Sequence[Row] | None,
+    adapter_predictions: Sequence[Row],
 ) -> dict[str, Any]:
     """What sets the two apart, None each where there is no base."""
     if base_predictions is None:

@@ -33,6 +33,10 @@ class RunConfig:
     name: str
     """Name of the adapter to make."""
     backbone: str
+    parent: str = ""
+    """Adapter of the same task to go on from; empty: a fresh one."""
+    replay: bool = True
+    """Whether rows that the parent learnt from are repeated, where they are still there, so that it forgets less."""
     validation: str | None = None
     """Rows to measure on; None holds some of `data` out."""
     columns: dict[str, str] = field(default_factory=dict)

@@ -1,42 +1,30 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
-import json
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from playground import settings
 from playground.adapters import store
 from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
-from playground.data.augment import augment
-from playground.data.fixes import BALANCE
-from playground.data.rows import LoadedRows
-from playground.data.splits import split
-from playground.errors import Cancelled, DataError, Paused
+from playground.errors import Cancelled, Paused
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
-from playground.training.corpus import balanced, sample, thin
-from playground.training.early_stopping import FEWEST_ROWS
+from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
 from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
+from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
 from playground.training.refits import has_refits, refit
 from playground.training.repair import (
-    evened,
-    held_out_split,
-    read_repaired,
-    read_validation,
     split_words,
-    without_leaks,
 )
 from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
@@ -50,12 +38,13 @@ MUST_STAY = (
 """Settings that decide on the weights, step by step."""
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
-    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column"),
+    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
-CALIBRATION_ROWS = 200
-HELD_BACK_FROM = 160
-"""With fewer rows to learn from, none is held back to watch the loss on."""
+NOT_REPLAYED = (
+    "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
+    "you use the new one."
+)
 
 
 @dataclass(frozen=True)
@@ -68,26 +57,6 @@ class Part:
     """What the loss is watched on, to stop early."""
     checkpoint: Checkpoint | None
     """Where its state lies."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """Rows of a run, split into those to learn from and those to measure on."""
-
-    stages: list[tuple[RunConfig, list[Row]]]
-    """Settings and rows of each part of the training."""
-    held_out: list[Row]
-    spare: list[Row]
-    """Neither learnt from nor measured on: to calibrate on."""
-    loaded: LoadedRows
-    duplicates: int = 0
-    """Rows that were taken out because they resemble one of those to measure on."""
-    fixes: dict[str, int] = field(default_factory=dict)
-    """Rows that each of the chosen fixes dropped, changed or added."""
-
-    @property
-    def training(self) -> list[Row]:
-        return [row for _, rows in self.stages for row in rows]
 
 
 def finetune(
@@ -104,10 +73,12 @@ def finetune(
         Paused: the wish was to pause; the same call goes on.
         PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
     """
-    task = get_task(config.task)
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material = read_material(config, task)
-    labels = head_labels(task, material.training)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
     emit(_material_event(config, material, labels))
 
     def progress(fraction: float, message: str) -> None:
@@ -122,9 +93,14 @@ def finetune(
     material, watched = hold_back(material, config, task)
     if config.early_stopping and not watched:
         note("There are too few rows to hold some back, so the training does not stop early.")
+    if parent and not material.num_replayed:
+        note(NOT_REPLAYED.format(parent=parent.name))
     source = locate(config.backbone, progress)
     tokenizer = load_tokenizer(source)
     trainee = build_trainee(config, task.shape, source, len(labels))
+    if parent:
+        check_backbone(parent, config.backbone, checksum(config.backbone, source, read_config(source)))
+        put_weights(parent, trainee)
     emit({"event": "phase", "phase": "training", "message": "Training"})
 
     def parts() -> Iterator[Part]:
@@ -187,6 +163,7 @@ def _measure(
             spare=material.spare,
             base_rows=config.base_rows,
             smaller=smaller,
+            parent=parent_of(config),
         )
 
 
@@ -220,18 +197,6 @@ def _train_parts(
     return positions
 
 
-def hold_back(material: Material, config: RunConfig, task: Task) -> tuple[Material, list[Row]]:
-    """`material` and rows to watch the loss on: some that were spare, or else some that would have been learnt from."""
-    if not config.early_stopping:
-        return material, []
-    if len(material.spare) >= FEWEST_ROWS:
-        return material, material.spare
-    if len(material.stages) > 1 or len(material.training) < HELD_BACK_FROM:
-        return material, []
-    training, watched = split(material.training, task.name, seed=config.seed)
-    return replace(material, stages=[(material.stages[0][0], training)]), watched
-
-
 def _checkpoint(
     folder: Path | None, config: RunConfig, stage: RunConfig, number: int, num_features: int
 ) -> Checkpoint | None:
@@ -242,59 +207,6 @@ def _checkpoint(
     chosen = [name for name in MUST_STAY_IF_SET if getattr(stage, name) != getattr(usual, name)]
     begun_with = {name: getattr(stage, name) for name in (*MUST_STAY, *chosen)} | {"training examples": num_features}
     return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
-
-
-def read_material(config: RunConfig, task: Task) -> Material:
-    """Rows of the run after its fixes; those like the rows to measure on are taken out of the others.
-
-    Raises:
-        DataError: no usable row, or too few to hold some out.
-    """
-    path = Path(config.data)
-    if not config.validation:
-        read, counts = read_repaired(path, config)
-        loaded = balanced(read, config.max_rows, config.seed)
-        if len(loaded.rows) < 4:
-            raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
-        training, held_out, duplicates = held_out_split(config, read, loaded)
-        held = sample(held_out, config.evaluation_rows, config.seed)
-        stages = [(config, evened(config, training, config.seed))]
-        fixes = _counted(config, counts, len(stages[0][1]) - len(training))
-        return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
-    everything = read_validation(config)
-    parts = thin(everything, config.validation_shares, config.seed)
-    held = balanced(parts, config.evaluation_rows, config.seed).rows
-    others = balanced(parts, settings.MAX_ROWS, config.seed).rows
-    unseen = [row for part in everything for row in part.rows]
-    stages = []
-    duplicates = added = 0
-    configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
-    repaired = {data: read_repaired(Path(data), config) for data in {stage.data for stage in configs}}
-    for stage in configs:
-        loaded = balanced(thin(repaired[stage.data][0], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
-        rows = augment(loaded.rows, stage.augmentations, stage.seed)
-        kept, num_leaking = without_leaks(task.name, rows, unseen)
-        if not kept:
-            raise DataError(
-                f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
-                "measure on rows that are not learnt from."
-            )
-        duplicates += num_leaking
-        stages.append((stage, evened(config, kept, stage.seed)))
-        added += len(stages[-1][1]) - len(kept)
-    fixes = _counted(config, sum((counts for _, counts in repaired.values()), Counter()), added)
-    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates, fixes)
-
-
-def _counted(config: RunConfig, counts: Mapping[str, int], added: int) -> dict[str, int]:
-    """What each chosen fix did, also where that was nothing."""
-    return {name: added if name == BALANCE else counts.get(name, 0) for name in config.fixes}
-
-
-def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
-    """Some of `rows` that are not held out to measure on."""
-    measured = {json.dumps(row, sort_keys=True) for row in held_out}
-    return sample([row for row in rows if json.dumps(row, sort_keys=True) not in measured], CALIBRATION_ROWS, seed)
 
 
 def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
@@ -313,6 +225,7 @@ def _material_event(config: RunConfig, material: Material, labels: Sequence[str]
         "training_rows": len(material.training),
         "held_out_rows": len(material.held_out),
         "duplicates": material.duplicates,
+        "replayed": material.num_replayed,
         "fixes": material.fixes,
         "split": split_words(config),
         "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
@@ -364,6 +277,7 @@ def new_record(
                 for (stage, rows), position in zip(material.stages, positions, strict=False)
             ),
             "duplicates": material.duplicates,
+            **({"parent": config.parent, "replayed": material.num_replayed} if config.parent else {}),
             **({"fixes": material.fixes} if material.fixes else {}),
             "split": split_words(config),
             "seed": config.seed,

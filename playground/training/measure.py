@@ -68,6 +68,7 @@ def measure(
     command: str = "",
     base_rows: int | None = None,
     smaller: Sequence[tuple[int, AdapterRecord]] = (),
+    parent: AdapterRecord | None = None,
 ) -> AdapterRecord:
     """Compares base and adapter on the same held-out rows and writes the figures into report, record and card.
 
@@ -84,6 +85,7 @@ def measure(
             None gives it all.
         smaller: adapters that learnt from fewer rows, and how many these were: with them, the report says what more
             rows are worth.
+        parent: the adapter that this one goes on from, which then takes the place of the base.
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
@@ -93,10 +95,10 @@ def measure(
         record = replace(record, decision={**record.decision, **decision})
         inputs = [without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        base_task = None if base_rows == 0 else as_base(engine, task, record.labels, examples)
+        base_task = task if parent else None if base_rows == 0 else as_base(engine, task, record.labels, examples)
         places = _balanced_places(held_out, base_rows if base_task else None)
         asked = [inputs[place] for place in places]
-        base = _predictions(engine, base_task, asked, None, emit, stop_wish) if base_task else None
+        base = _predictions(engine, base_task, asked, parent, emit, stop_wish) if base_task else None
         answers = [
             (rows, _predictions(engine, task, asked, replace(other, decision=record.decision), emit, stop_wish))
             for rows, other in smaller
@@ -105,7 +107,7 @@ def measure(
         engine.close()
     shared = [held_out[place] for place in places]
     both = (base, [tuned[place] for place in places])
-    report = compare(task, shared, *both)
+    report = compare(task, shared, *both, against="parent" if parent else "base")
     if answers:
         report["learning_curve"] = learning_curve(task, shared, [*answers, (len(examples), both[1])])
     emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
@@ -116,7 +118,8 @@ def measure(
         "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
     }
     if base is not None:
-        metrics |= {"base": report["base"], "base_by_language": _figures(by_language(task, shared, base))}
+        by = {} if parent else {"base_by_language": _figures(by_language(task, shared, base))}
+        metrics |= {report["against"]: report["base"], **by}
         metrics["difference"] = report["difference"]
     if command:
         metrics["command"] = command

@@ -21,10 +21,12 @@ from playground.engine.predict import predict_many
 from playground.tasks import Task, get_task, shape_generate
 from playground.training import finetune, memory
 from playground.training.config import RunConfig
+from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
 from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
+from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
@@ -44,10 +46,12 @@ def try_out(config: RunConfig) -> Estimate:
         PlaygroundError: the rows or the settings do not allow the run.
     """
     free, began = memory.free_bytes() + memory.used_bytes(), time.monotonic()
-    task = get_task(config.task)
-    material = finetune.read_material(config, task)
-    labels = head_labels(task, material.training)
-    material, watched = finetune.hold_back(material, config, task)
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
+    material = read_material(config, task)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
+    material, watched = hold_back(material, config, task)
     source = locate(config.backbone, lambda *_: None)
     tokenizer = load_tokenizer(source)
     trainee = build_trainee(config, task.shape, source, len(labels))
@@ -123,9 +127,7 @@ def _interpolated(points: Sequence[tuple[int, float]], work: int) -> float:
     return low_s + (high_s - low_s) * (work - low) / (high - low) if high > low else high_s
 
 
-def _measuring_s(
-    record: AdapterRecord, folder: Path, task: Task, material: finetune.Material, num_adapters: int
-) -> float:
+def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: Material, num_adapters: int) -> float:
     """Seconds to load the backbone again, calibrate, and give the held-out rows to the adapters and the base."""
     began = time.monotonic()
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))

@@ -24,7 +24,8 @@ FEWEST_ROWS = 32
 
 def has_refits(config: RunConfig, num_rows: int) -> bool:
     """Whether a run on `num_rows` rows gets a learning curve: it is wanted, and only the rows would differ."""
-    return config.learning_curve and not config.stages and not config.time_limit_s and num_rows >= FEWEST_ROWS
+    only_rows_differ = not (config.stages or config.time_limit_s or config.parent)
+    return config.learning_curve and only_rows_differ and num_rows >= FEWEST_ROWS
 
 
 def refit(

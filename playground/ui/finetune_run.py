@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
-from playground.adapters.report_view import advice, overview_table, verdict
+from playground.adapters.report_view import advice, before, overview_table, title, verdict
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
@@ -119,15 +119,13 @@ def reported(state: RunState) -> report_panel.Reported:
 def _comparison(report: dict[str, Any]) -> str:
     header, *lines = overview_table(report)
     hint = "" if report["base"] else render.hint(NO_BASE)
-    title = "Base against adapter on"
     if not report["base"]:
-        title = "The adapter on"
         header, *lines = ([name, adapter] for name, _, adapter, _ in (header, *lines))
     # Runs of earlier versions were not tested and have no curve.
     words = [*verdict(report), *advice(report)] if "difference" in report else []
     said = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in words)
     lead = '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
-    head = f"<h3>{title} {report['n']:,} held-out rows</h3>{hint}{said}{lead}"
+    head = f"<h3>{title(report)} on {report['n']:,} held-out rows</h3>{hint}{said}{lead}"
     return f'<section class="pg-result">{head}{render.table(header, lines)}{_languages(report)}</section>'
 
 
@@ -144,7 +142,7 @@ def _languages(report: dict[str, Any]) -> str:
         )
         for language, scores in found[:NUM_LANGUAGES_SHOWN]
     ]
-    return render.table(("Language", "Rows", "Base", "Adapter"), lines)
+    return render.table(("Language", "Rows", before(report), "Adapter"), lines)
 
 
 def signature(state: RunState) -> str:

@@ -21,6 +21,7 @@ from playground.engine.predict import predict_many
 from playground.errors import AdapterError, Cancelled, DataError, Paused
 from playground.tasks import get_task
 from playground.training import finetune as finetune_module
+from playground.training import material as material_module
 from playground.training.command import command_line
 from playground.training.corpus import load_corpus
 from playground.training.finetune import finetune
@@ -326,13 +327,13 @@ def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run
 def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews):
     config = make_run_config(early_stopping=3)
     task = get_task("classify")
-    material = finetune_module.read_material(config, task)
-    kept, watched = finetune_module.hold_back(material, config, task)
+    material = material_module.read_material(config, task)
+    kept, watched = material_module.hold_back(material, config, task)
     sides = [{row["text"] for row in rows} for rows in (kept.training, watched, kept.held_out)]
     assert sum(map(len, sides)) == len(set.union(*sides))
     assert len(watched) >= 16
     spare = replace(material, spare=material.training[:20])
-    assert finetune_module.hold_back(spare, config, task) == (spare, spare.spare)
+    assert material_module.hold_back(spare, config, task) == (spare, spare.spare)
 
 
 def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
