@@ -72,7 +72,14 @@ def build(task: str, preset: str) -> Expert:
             )
             file = gr.DownloadButton("Download settings", visible=False, size="sm", elem_id="finetune-settings-file")
         command = gr.Code(
-            label="Command", language="shell", interactive=False, visible=False, elem_id="finetune-command"
+            label="Command",
+            language="shell",
+            interactive=False,
+            visible=False,
+            wrap_lines=True,
+            lines=1,
+            max_lines=5,
+            elem_id="finetune-command",
         )
         outcome = gr.HTML()
     return Expert({option.name: made[option.name] for option in OPTIONS}, show, load, command, file, outcome)
