@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
 from playground.adapters import store
-from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, check_name
+from playground.adapters.report import PAGE_FILE
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
 from playground.data import doctor
@@ -387,6 +388,8 @@ def _train(options: argparse.Namespace) -> None:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
+        if REPORT_FILE in record.files:
+            print(f"How it does beside the base: {record.path / PAGE_FILE}")
 
 
 def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:

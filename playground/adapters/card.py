@@ -7,8 +7,9 @@ from string import Formatter
 from typing import Any
 
 from playground.adapters.figures import figure, language_lines
-from playground.adapters.record import REPORT_FILE, AdapterRecord
-from playground.adapters.report_view import p_value
+from playground.adapters.record import AdapterRecord
+from playground.adapters.report import PAGE_FILE
+from playground.adapters.report_view import Report, advice, verdict
 from playground.adapters.untrusted import take_texts
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
 
@@ -37,11 +38,15 @@ _LIMITS = """\
 - It works with the backbone named above only."""
 
 
-def card(record: AdapterRecord) -> str:
-    """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too."""
+def card(record: AdapterRecord, report: Report | None = None) -> str:
+    """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too.
+
+    Args:
+        report: what the adapter was measured to do, where it was.
+    """
     sections = (
         ("What it is", _facts(record)),
-        ("How good it is", _quality(record.metrics) + _report_link(record)),
+        ("How good it is", _quality(record.metrics) + _findings(report)),
         ("How good it is by language", _languages(record)),
         ("How it was trained", _training(record.training)),
         ("Loading it with plain PEFT", _fenced(loading_code(record), "python")),
@@ -164,26 +169,15 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
     again = f" Measured with:\n\n{_fenced(command, 'sh')}" if command else ""
-    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{_difference(metrics)}{again}"
+    return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
-def _difference(metrics: Mapping[str, Any]) -> str:
-    """A sentence on whether adapter and base differ by more than chance; empty where they were not tested."""
-    found = metrics.get("difference")
-    if not found:
+def _findings(report: Report | None) -> str:
+    """What the report says in words, and where it is."""
+    if report is None:
         return ""
-    low, high = found["interval"]
-    pair = "After against before" if "parent" in metrics else "Adapter against backbone"
-    return (
-        f" {pair} on the same rows: {found['value']:+.1f} ({low:+.1f} to {high:+.1f}), "
-        f"p {p_value(found['p_value'])} ({_plain(found['test'])})."
-    )
-
-
-def _report_link(record: AdapterRecord) -> str:
-    if REPORT_FILE not in record.files:
-        return ""
-    return "\n\nBy class, language and length, with charts: [report.html](report.html)."
+    words = _plain(" ".join([*verdict(report), *advice(report)]))
+    return f"\n\n{words}\n\nBy class, language and length, with charts: [{PAGE_FILE}]({PAGE_FILE})."
 
 
 def _languages(record: AdapterRecord) -> str:

@@ -21,8 +21,11 @@ OF_THE_TRAINING = {
     "seed": "Seed",
     "wall_time_s": "Training time in seconds",
 }
-NOT_SETTINGS = {"name", "data"}
-"""Options of the command that say nothing about how it was trained, or are said already."""
+SAID_ALREADY = {
+    *("--name", "--data", "--validation", "--backbone", "--preset", "--rank", "--alpha", "--use-rslora", "--use-dora"),
+    *("--attention", "--max-length", "--quantization", "--fix", "--split", "--split-column", "--seed"),
+}
+"""Options of the command that are among the other settings, or say nothing about the training."""
 
 
 def titles(records: Sequence[AdapterRecord]) -> list[str]:
@@ -93,7 +96,7 @@ def _options(command: str) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for place, word in enumerate(words):
-        if word.startswith("--") and word[2:] not in NOT_SETTINGS:
+        if word.startswith("--") and word not in SAID_ALREADY:
             after = words[place + 1 : place + 2]
             value = after[0] if after and not after[0].startswith("--") else "yes"
             found[word] = f"{found[word]}, {value}" if word in found else value
@@ -112,4 +115,6 @@ def _figure(scores: Mapping[str, Any] | None, name: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -9,14 +9,13 @@ LEFT, TOP, SIDE = 20, 10, 200
 TICKS = (0, 50, 100)
 
 
-def track(part: Mapping[str, Any]) -> str:
+def track(base: float | None, adapter: float, interval: Sequence[float] | None) -> str:
     """A line from 0 to 100 with the interval, the adapter's dot and the base's ring."""
-    low, high, value = (_place(number) for number in (*part["interval"], part["adapter"]))
-    ring = "" if part["base"] is None else f'<circle class="pg-base" cx="{_place(part["base"])}" cy="7" r="3.2"/>'
+    ring = "" if base is None else f'<circle class="pg-base" cx="{_place(base)}" cy="7" r="3.2"/>'
+    bar = f'<path class="pg-interval" d="M{_place(interval[0])} 7H{_place(interval[1])}"/>' if interval else ""
     return (
         '<svg class="pg-track-chart" viewBox="0 0 110 14" aria-hidden="true"><path class="pg-grid" d="M5 7H105"/>'
-        f'<path class="pg-interval" d="M{low} 7H{high}"/>{ring}'
-        f'<circle class="pg-adapter" cx="{value}" cy="7" r="3.2"/></svg>'
+        f'{bar}{ring}<circle class="pg-adapter" cx="{_place(adapter)}" cy="7" r="3.2"/></svg>'
     )
 
 

@@ -15,6 +15,7 @@ NOTHING = "-"
 LIKELY_CHANCE_FROM = 0.05
 WORTH_MORE_ROWS = 2.0
 """Points of the metric below which twice the rows are not worth the work of labelling them."""
+FEWEST_FOR_INTERVAL = 5
 MAX_MATRIX_LABELS = 20
 """A larger matrix can't be read; it shows the labels with most rows."""
 LONGEST_CELL = 300
@@ -96,8 +97,8 @@ def overview_table(report: Report) -> list[list[str]]:
         lines.append(
             [
                 metric_title(name),
-                NOTHING if old is None else _cell(old, base["interval"] if with_interval else None),
-                _cell(after, adapter["interval"] if with_interval else None),
+                NOTHING if old is None else cell(old, base["interval"] if with_interval else None),
+                cell(after, adapter["interval"] if with_interval else None),
                 NOTHING if old is None else difference(after - old),
             ]
         )
@@ -161,18 +162,25 @@ def groups(report: Report, named: Sequence[tuple[str, Mapping[str, Any]]]) -> st
     )
     lines = []
     for name, part in named:
-        low, high = part["interval"]
+        interval = interval_of(part)
+        spread = f" <small>({interval[0]:.1f} to {interval[1]:.1f})</small>" if interval else ""
         old = f'<td class="pg-number">{_number(part["base"])}</td>' if has_base else ""
         lines.append(
             f'<tr><td dir="auto">{escape(name)}</td><td class="pg-number">{part["n"]:,}</td>{old}'
-            f'<td class="pg-number">{part["adapter"]:.1f} <small>({low:.1f} to {high:.1f})</small></td>'
-            f'<td class="pg-chart">{report_charts.track(part)}</td></tr>'
+            f'<td class="pg-number">{part["adapter"]:.1f}{spread}</td>'
+            f'<td class="pg-chart">{report_charts.track(part["base"], part["adapter"], interval)}</td></tr>'
         )
     return (
         f'<div class="pg-scroll" tabindex="0" role="region" aria-label="{escape(main)} by group">'
         f'<table class="pg-table"><thead><tr>{head}<th scope="col">0 to 100</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def interval_of(part: Mapping[str, Any]) -> Sequence[float] | None:
+    """The interval of some of the rows; None where these are so few that drawing them again shows nothing."""
+    interval: Sequence[float] = part["interval"]
+    return interval if part["n"] >= FEWEST_FOR_INTERVAL else None
 
 
 def calibration(report: Report) -> str:
@@ -199,7 +207,7 @@ def learning_curve(report: Report) -> str:
     if not curve:
         return ""
     points = curve["points"]
-    lines = [(f"{one['rows']:,}", _cell(one["value"], one["interval"])) for one in points]
+    lines = [(f"{one['rows']:,}", cell(one["value"], one["interval"])) for one in points]
     words = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
     return (
         f'{words}<p class="pg-lead">Across: rows learnt from. Up: {escape(metric_title(report["metric"]))}, with its '
@@ -266,7 +274,7 @@ def _plain(name: str) -> str:
     return {"has_answer": "The text has the answer", "no_answer": "The text has no answer"}.get(name, name)
 
 
-def _cell(value: float, interval: Sequence[float] | None) -> str:
+def cell(value: float, interval: Sequence[float] | None) -> str:
     return f"{value:.1f} ({interval[0]:.1f} to {interval[1]:.1f})" if interval else f"{value:.1f}"
 
 

@@ -32,10 +32,10 @@ MIN_LANGUAGE_ROWS = 5
 """A language with fewer measured rows gets no figure of its own."""
 
 
-def describe(record: AdapterRecord, folder: Path) -> None:
-    """Writes the record and the card made from it."""
+def describe(record: AdapterRecord, folder: Path, report: Mapping[str, Any] | None = None) -> None:
+    """Writes the record, and the card made from it and its report."""
     write_record(record, folder)
-    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card(record, report), encoding="utf-8")
 
 
 def add_report(record: AdapterRecord, report: Mapping[str, Any], rows: Sequence[Row]) -> AdapterRecord:
@@ -52,7 +52,7 @@ def add_report(record: AdapterRecord, report: Mapping[str, Any], rows: Sequence[
         save_rows(rows, record.path)
     reported = replace(record, files=unreported | hash_files(record.path, (REPORT_FILE,)))
     save_page(reported, record.path)
-    describe(reported, record.path)
+    describe(reported, record.path, report)
     return reported
 
 

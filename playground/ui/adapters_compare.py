@@ -19,8 +19,8 @@ from playground.ui.notices import Updates, guarded, sentence_of
 
 PLACE = "compare"
 OTHER_ROWS = (
-    "These figures come from different rows, so they compare only roughly. Measure all on the same file with "
-    "`python -m playground adapters measure`, or ask them the same text below."
+    "These figures come from different rows, so they compare only roughly. Measure all on the same file (on the "
+    "command line: adapters measure), or ask them the same text below."
 )
 NO_DIFFERENCE = "They are set up and trained alike."
 Wanted = Sequence[AdapterRecord | None]

@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
-from playground.adapters.report_view import advice, before, overview_table, title, verdict
+from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
@@ -138,7 +138,7 @@ def _languages(report: dict[str, Any]) -> str:
             " → ".join(LANGUAGES.get(code, code) for code in language.split("-")),
             str(scores["n"]),
             "-" if scores["base"] is None else f"{scores['base']:.1f}",
-            f"{scores['adapter']:.1f} ({scores['interval'][0]:.1f} to {scores['interval'][1]:.1f})",
+            cell(scores["adapter"], interval_of(scores)),
         )
         for language, scores in found[:NUM_LANGUAGES_SHOWN]
     ]

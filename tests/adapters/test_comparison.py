@@ -23,7 +23,7 @@ def test_metrics_are_in_one_table_the_main_one_first(save_tiny_adapter):
 
 
 def test_only_settings_that_differ_are_listed(save_tiny_adapter):
-    made = "python -m playground train sentiment --data {0}.csv --name {0} --learning-rate {1} --epochs 3 --use-dora"
+    made = "python -m playground train sentiment --data {0}.csv --name {0} --learning-rate {1} --epochs 3 --rank 7"
     first, second = (
         save_tiny_adapter(name=name, lora={"r": rank}, training={"command": made.format(name, rate), "rows": 10})
         for name, rank, rate in (("first", 4, 0.001), ("second", 2, 0.01))
@@ -47,9 +47,11 @@ def test_what_only_one_has_is_a_difference(save_tiny_adapter):
 
 
 def test_options_are_read_from_any_command(save_tiny_adapter):
-    settings = settings_of(save_tiny_adapter(training={"command": "train --fix a --fix b --no-compile --name 'x y'"}))
+    settings = settings_of(
+        save_tiny_adapter(training={"command": "train --column a --column b --no-compile --name 'x y'"})
+    )
     assert {name: value for name, value in settings.items() if name.startswith("--")} == {
-        "--fix": "a, b",
+        "--column": "a, b",
         "--no-compile": "yes",
     }
     assert "--x" not in settings_of(save_tiny_adapter(name="odd", training={"command": "train --x 'never closed"}))

@@ -39,7 +39,10 @@ def reported(save_tiny_adapter, report):
 def test_a_report_is_one_of_the_files_that_are_verified(reported, report):
     verify(reported)
     assert read_report(reported) == {"schema_version": 1, **report}
-    assert "[report.html](report.html)" in (reported.path / "README.md").read_text(encoding="utf-8")
+    card = (reported.path / "README.md").read_text(encoding="utf-8")
+    assert "[report.html](report.html)" in card
+    assert "points higher on the same 3 rows" in card
+    assert "may be chance" in card
     (reported.path / REPORT_FILE).write_text("{}", encoding="utf-8")
     with pytest.raises(AdapterError, match=r"report\.json was changed"):
         verify(reported)

@@ -4,7 +4,7 @@ import pytest
 
 from playground.adapters.report_page import page
 from playground.adapters.report_rows import labels_of, selected
-from playground.adapters.report_view import advice, confusion, overview_table, sections, verdict
+from playground.adapters.report_view import advice, confusion, groups, overview_table, sections, verdict
 from playground.evaluation.report import compare, row_details
 from playground.tasks import get_task
 
@@ -79,6 +79,13 @@ def test_every_part_of_a_full_report_is_shown(report):
         "By length",
         "Does its certainty hold?",
     ]
+
+
+def test_a_few_rows_get_a_figure_but_no_interval(report):
+    few, some = ({"n": n, "base": 10, "adapter": 50, "interval": [40, 60]} for n in (4, 5))
+    view = groups(report, [("few", few), ("some", some)])
+    assert view.count("(40.0 to 60.0)") == view.count('class="pg-interval"') == 1
+    assert view.index("some") < view.index("(40.0 to 60.0)")
 
 
 def with_curve(report, low, high):
