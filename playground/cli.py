@@ -29,7 +29,7 @@ from playground.data.reading import read_table
 from playground.data.rows import load_training_rows, map_table
 from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
-from playground.errors import InputError, Paused, PlaygroundError
+from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.tasks import Task, get_task, list_tasks
 from playground.types import Row
@@ -191,12 +191,14 @@ def _add_adapters(commands: Any) -> None:
     listing.set_defaults(run=_list_adapters)
     for name, run, meaning in (
         ("show", _show_adapter, "the card of an adapter"),
-        ("verify", _verify_adapter, "check its files"),
+        ("verify", _verify_adapter, "check its files, load it in a fresh process and compare its outputs"),
         ("remove", _remove_adapter, "delete an adapter of yours"),
     ):
         action = actions.add_parser(name, help=meaning)
         action.add_argument("adapter", metavar="TASK/NAME")
         action.set_defaults(run=run)
+        if name == "verify":
+            action.add_argument("--files-only", action="store_true", help="only that the files are as they were saved")
     measuring = actions.add_parser("measure", help="measure an adapter and the base; record and card get the figures")
     measuring.add_argument("adapter", metavar="TASK/NAME")
     measuring.add_argument("--data", required=True, type=Path, help="rows that it was not trained on")
@@ -400,6 +402,10 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     return {**found, "quantization": "4-bit" if chosen == "4-bit" else "none"}
 
 
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
@@ -409,7 +415,7 @@ def _columns(pairs: Sequence[str]) -> dict[str, str]:
 
 def _say_event(event: dict[str, Any]) -> None:
     kind = event["event"]
-    if kind == "phase":
+    if kind == "phase" or kind == "reloaded":
         print(event["message"], file=sys.stderr)
     elif kind == "material":
         print(
@@ -457,9 +463,16 @@ def _show_adapter(options: argparse.Namespace) -> None:
 
 
 def _verify_adapter(options: argparse.Namespace) -> None:
+    from playground.exporting.verify import verify_outputs
+
     record = _named(options)
     store.verify(record)
-    print(f"{record.task}/{record.name} is whole.")
+    print(f"{record.task}/{record.name} is whole: all {len(record.files)} files are as they were saved.")
+    if not options.files_only:
+        verdict = verify_outputs(record, _say)
+        if not verdict.is_same:
+            raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
+        print(f"Loaded again: {verdict}.")
 
 
 def _measure_adapter(options: argparse.Namespace) -> None:

@@ -59,3 +59,8 @@ def on_space() -> bool:
 def backbone_id() -> str:
     """Backbone to load: ``PLAYGROUND_BACKBONE`` or the embedded one."""
     return os.environ.get("PLAYGROUND_BACKBONE", "gemma-3-270m-q4_k_m")
+
+
+def reloads_saved() -> bool:
+    """Whether each training ends with loading its adapter in a fresh process; ``PLAYGROUND_RELOAD=0`` leaves it out."""
+    return os.environ.get("PLAYGROUND_RELOAD", "1") != "0"

@@ -19,7 +19,7 @@ REQUIREMENTS = REPOSITORY / "requirements.txt"
 LAYERS = (
     {"app", "__main__"},
     {"ui", "api", "cli"},
-    {"chat", "training", "evaluation", "trust"},
+    {"chat", "training", "evaluation", "exporting", "trust"},
     {"engine"},
     {"tasks"},
     {"adapters", "backbones", "data"},
@@ -28,7 +28,10 @@ LAYERS = (
 RANKS = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 
 GRADIO_PLACES = ("app", "playground.ui")
-TENSOR_PLACES = ("playground.backbones", "playground.engine", "playground.training", "playground.adapters.weights")
+TENSOR_PLACES = (
+    *("playground.backbones", "playground.engine", "playground.training", "playground.exporting"),
+    "playground.adapters.weights",
+)
 TENSOR_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors.torch")
 PICKLE_LIBRARIES = ("pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
 FORBIDDEN_CALLS = ("torch.load", "os.system", "os.popen", "eval", "exec")

@@ -210,6 +210,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Preset": training.get("preset"),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
+        "Loaded again in a fresh process": training.get("reloaded"),
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     command = training.get("command")

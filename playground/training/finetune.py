@@ -18,7 +18,9 @@ from playground.backbones.loading import checksum, load_tokenizer, locate, read_
 from playground.data.augment import augment
 from playground.data.fixes import BALANCE
 from playground.data.rows import LoadedRows
-from playground.errors import Cancelled, DataError, Paused
+from playground.errors import AdapterError, Cancelled, DataError, Paused
+from playground.exporting.probes import as_probe, probe_ids
+from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
@@ -118,11 +120,15 @@ def finetune(
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
     record = _record(config, task, labels, source, material, positions)
+    ids = probe_ids(record, tokenizer)
+    record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
     del trainee
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
+    if settings.reloads_saved():
+        record = reload(record, emit)
     return _measure(config, material, record, emit, stop_wish)
 
 
@@ -251,6 +257,30 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
         trainee.model.save_pretrained(folder, save_embedding_layers=False)
         describe(replace(record, files=hash_files(folder)), folder)
     return store.find(record.task, record.name)
+
+
+def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: str) -> dict[str, Any]:
+    """What the trained model says on probe rows, before it is written."""
+    outputs = [trainee.outputs(one).numpy() for one in ids]
+    # Norms and embeddings keep their number format when the other weights are quantized.
+    dtype = trainee.model.get_base_model().get_input_embeddings().weight.dtype
+    return as_probe(ids, outputs, quantization, str(dtype).removeprefix("torch."))
+
+
+def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
+    """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
+
+    Raises:
+        AdapterError: it says something else.
+    """
+    emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
+    verdict = verify_outputs(record, lambda _: None)
+    record = replace(record, training={**record.training, "reloaded": str(verdict)})
+    describe(record, record.path)
+    emit({"event": "reloaded", "same": verdict.is_same, "message": f"Loaded again: {verdict}"})
+    if not verdict.is_same:
+        raise AdapterError(f"{record.title} was saved, but it does not say what the trained one said: {verdict}.")
+    return record
 
 
 def _material_event(config: RunConfig, material: Material, labels: Sequence[str]) -> dict[str, Any]:

@@ -12,16 +12,12 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-)
+from transformers import AutoConfig
 
 from playground.backbones.loading import family_of, fast_bfloat16, weight_options
 from playground.engine.lora import linear_layers
 from playground.errors import BackboneError, InputError
+from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
 from playground.types import Family, Shape
@@ -33,7 +29,6 @@ FREQUENT_TOKENS = 32_768
 WIDTH_STEP = 16
 MAX_LABEL_WEIGHT = 10.0
 """A few rows of the rarest label shall not drown out all others."""
-HEADS = {"decoder": "score", "encoder": "classifier"}
 
 
 class Trainee(nn.Module):
@@ -75,6 +70,18 @@ class Trainee(nn.Module):
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
         logits = logits.masked_fill(kept[:, :, None] == 0, -1e4)
         return (cross_entropy(logits[:, :, 0], labels[:, 0]) + cross_entropy(logits[:, :, 1], labels[:, 1])) / 2
+
+    def outputs(self, ids: Sequence[int]) -> Tensor:
+        """What one row of token ids comes to, without dropout, in fp32 on the CPU.
+
+        Returns:
+            Logits (L,) of classify, (T, L) of tag and span, (V,) of the next token of generate.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        found = head_outputs(self.model.get_base_model(), self.shape, self.family, ids)
+        self.model.train(was_training)
+        return found
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -170,15 +177,9 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     options = weight_options(config.quantization)
     if config.quantization == "4-bit":
         options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
-    if config.attention == "bidirectional" and hasattr(settings, "use_bidirectional_attention"):
-        options["use_bidirectional_attention"] = True
     if fast_bfloat16():
         options["dtype"] = torch.bfloat16
-    if shape == "generate":
-        model = AutoModelForCausalLM.from_pretrained(source, **options)
-    else:
-        chosen = AutoModelForSequenceClassification if family == "decoder" else AutoModelForTokenClassification
-        model = chosen.from_pretrained(source, num_labels=num_labels, **options)
+    model = bare_model(source, settings, shape, num_labels, config.attention, options)
     model.config.use_cache = False
     if config.quantization == "4-bit":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
