@@ -20,7 +20,7 @@ from playground import settings
 from playground.adapters import store
 from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
-from playground.adapters.transfer import export_zip, import_zip
+from playground.adapters.transfer import import_zip
 from playground.data import doctor
 from playground.data.batch import read_inputs
 from playground.data.columns import ColumnMap, propose
@@ -31,6 +31,7 @@ from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
 from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
+from playground.exporting.formats import FORMATS
 from playground.tasks import Task, get_task, list_tasks
 from playground.types import Row
 
@@ -206,9 +207,16 @@ def _add_adapters(commands: Any) -> None:
     measuring.add_argument("--base-rows", type=int, help="how many of them the base gets too (default all; 0 none)")
     measuring.add_argument("--seed", type=int, default=0, help="seed of the sample")
     measuring.set_defaults(run=_measure_adapter)
-    exporting = actions.add_parser("export", help="write an adapter as zip")
+    exporting = actions.add_parser("export", help="write an adapter, load the copy again and compare its outputs")
     exporting.add_argument("adapter", metavar="TASK/NAME")
-    exporting.add_argument("--output", type=Path, default=Path(), help="zip file or folder (default: here)")
+    exporting.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="zip",
+        help="; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values()) + " (default: %(default)s)",
+    )
+    exporting.add_argument("--output", type=Path, default=Path(), help="file or folder (default: here)")
+    exporting.add_argument("--numbers", help="number format of merged weights: float32, bfloat16, float16 or q8_0")
     exporting.set_defaults(run=_export_adapter)
     board = actions.add_parser("scoreboard", help="table of what the shipped adapters reach")
     board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
@@ -498,7 +506,11 @@ def _remove_adapter(options: argparse.Namespace) -> None:
 
 
 def _export_adapter(options: argparse.Namespace) -> None:
-    print(export_zip(_named(options), options.output))
+    from playground.exporting.export import export
+
+    exported = export(_named(options), options.format, options.output, _say, numbers=options.numbers)
+    _say(f"Loaded again: {exported.verdict}.")
+    print(exported.path)
 
 
 def _scoreboard(options: argparse.Namespace) -> None:

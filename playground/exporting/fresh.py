@@ -14,10 +14,11 @@ from safetensors.numpy import save_file
 
 from playground.engine import zerogpu
 from playground.errors import AdapterError
+from playground.exporting.formats import FormatName
 from playground.exporting.probes import TOLERANCES
 
-Kind = Literal["adapter", "peft", "merged", "gguf", "onnx"]
-"""Who reads the copy: this program's engine, PEFT alone, transformers, a reader of GGUF files, ONNX Runtime."""
+Kind = FormatName | Literal["adapter", "peft"]
+"""What the copy is; ``adapter`` and ``peft`` are an adapter's folder read by the engine and by PEFT alone."""
 
 TIMEOUT_S = 900
 

@@ -72,3 +72,23 @@ def peft_outputs(record: AdapterRecord, folder: Path, ids: Sequence[Sequence[int
     bare = bare_model(source, config, record.shape, len(record.labels), record.attention, EXACT)
     model = PeftModel.from_pretrained(bare, folder).eval().get_base_model()
     return [head_outputs(model, record.shape, family_of(config), one).numpy() for one in ids]
+
+
+def merged_outputs(folder: Path, shape: Shape, ids: Sequence[Sequence[int]]) -> Outputs:
+    """Of a merged model in `folder`, by transformers alone and in the class that its configuration names.
+
+    Labels of whole texts come from that class's own pooling.
+    """
+    config = read_config(str(folder))
+    family = family_of(config)
+    model = bare_model(str(folder), config, shape, config.num_labels, "causal", EXACT).eval()
+    if shape != "classify" or family == "encoder":
+        return [head_outputs(model, shape, family, one).numpy() for one in ids]
+    with torch.no_grad():
+        return [model(input_ids=torch.tensor([list(one)])).logits[0].numpy() for one in ids]
+
+
+def gguf_outputs(file: Path, ids: Sequence[Sequence[int]]) -> Outputs:
+    """Of a GGUF file, by the reader of transformers."""
+    model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
+    return [head_outputs(model, "generate", "decoder", one).numpy() for one in ids]
