@@ -1,6 +1,5 @@
 """The Adapters tab: what there is, what it is worth, and moving adapters in and out."""
 
-import tempfile
 from pathlib import Path
 
 import gradio as gr
@@ -11,9 +10,9 @@ from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.types import Stream
-from playground.ui import picker, render
+from playground.ui import adapter_actions, picker, render
+from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
-from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
 
 ALL_TASKS = "all"
@@ -28,11 +27,12 @@ def build(loader: EngineLoader) -> gr.Tab:
         )
         revision = gr.State("")
         notice = gr.HTML()
+        undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
             archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
         _wire_import(loader, archive, notice, revision)
-        _cards(tab, shown_task, notice, revision)
+        _cards(tab, shown_task, notice, revision, undo)
     return tab
 
 
@@ -73,7 +73,7 @@ def _revision() -> str:
     return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
 
 
-def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.State) -> None:
+def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.State, undo: Undo) -> None:
     # Cards are only drawn anew when others are there: a click on one that is being replaced would fail. What sets the
     # revision is queued, since only then does the page hear that it has changed.
     tab.select(_revision, outputs=revision, show_progress="hidden", api_visibility="private")
@@ -90,51 +90,19 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.S
             gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
         with gr.Row(equal_height=False):
             for record in records:
-                _one(record, notice, revision)
+                _one(record, notice, revision, undo)
         for folder, reason in store.list_broken():
             gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
 
 
-def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
+def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, undo: Undo) -> None:
     with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
         gr.HTML(card(record))
         outcome = gr.HTML()
         download = gr.File(label="Download", visible=False, interactive=False, height=70)
         with gr.Row(elem_classes="pg-actions"):
-            gr.Button("Verify", size="sm").click(
-                guarded(lambda: _verify(record, outcome), outcome), outputs=[outcome], **QUIET
-            )
-            gr.Button("Export .zip", size="sm").click(
-                guarded(lambda: _export(record, outcome, download), outcome), outputs=[outcome, download], **QUIET
-            )
+            adapter_actions.build_export(record, outcome, download)
+            adapter_actions.build_check(record, outcome)
             if record.origin == "own":
-                _deletion(record, notice, revision)
-
-
-def _verify(record: AdapterRecord, outcome: gr.HTML) -> Stream[Updates]:
-    store.verify(record)
-    yield {outcome: render.info(f"All {len(record.files)} files of {record.name} are as they were saved.")}
-
-
-def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Stream[Updates]:
-    with tempfile.TemporaryDirectory() as folder:
-        archive = transfer.export_zip(record, Path(folder))
-        # Gradio copies the file to its cache while it handles this value, before the folder goes.
-        yield {outcome: "", download: gr.File(value=str(archive), visible=True)}
-
-
-def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
-    ask = gr.Button("Delete", size="sm")
-    sure = gr.Button(f"Delete {record.name} for good", size="sm", variant="stop", visible=False)
-    keep = gr.Button("Keep", size="sm", visible=False)
-
-    def delete() -> Stream[Updates]:
-        store.remove(record)
-        yield {notice: render.info(f"{record.name} was deleted."), revision: _revision()}
-
-    def asked(*, is_asked: bool) -> tuple[gr.Button, gr.Button, gr.Button]:
-        return gr.Button(visible=not is_asked), gr.Button(visible=is_asked), gr.Button(visible=is_asked)
-
-    ask.click(lambda: asked(is_asked=True), outputs=[ask, sure, keep], **QUIET)
-    keep.click(lambda: asked(is_asked=False), outputs=[ask, sure, keep], **QUIET)
-    sure.click(guarded(delete, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private")
+                adapter_actions.build_deletion(record, notice, revision, undo, _revision)
+        adapter_actions.build_names(record, outcome, notice, revision, _revision)
