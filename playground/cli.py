@@ -185,7 +185,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_adapters(commands: Any) -> None:
-    parser = commands.add_parser("adapters", help="list, show, verify, import, export or remove adapters")
+    parser = commands.add_parser("adapters", help="list, show, verify, export, import, push or remove adapters")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="all adapters")
     listing.add_argument("--json", action="store_true")
@@ -221,9 +221,15 @@ def _add_adapters(commands: Any) -> None:
     board = actions.add_parser("scoreboard", help="table of what the shipped adapters reach")
     board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
     board.set_defaults(run=_scoreboard)
-    importing = actions.add_parser("import", help="add an adapter from a zip")
-    importing.add_argument("zip", type=Path)
+    importing = actions.add_parser("import", help="add an adapter from a zip, or from the Hub by its id")
+    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter")
+    importing.add_argument("--name", help="another name for it")
     importing.set_defaults(run=_import_adapter)
+    pushing = actions.add_parser("push", help="put an adapter and its card on the Hub, fetch it again and compare")
+    pushing.add_argument("adapter", metavar="TASK/NAME")
+    pushing.add_argument("repository", metavar="OWNER/NAME", help="made when there is none; private unless --public")
+    pushing.add_argument("--public", action="store_true", help="everybody may see it")
+    pushing.set_defaults(run=_push_adapter)
 
 
 @contextlib.contextmanager
@@ -522,8 +528,22 @@ def _scoreboard(options: argparse.Namespace) -> None:
 
 
 def _import_adapter(options: argparse.Namespace) -> None:
-    record = import_zip(options.zip)
+    from playground.adapters.hub import connect, import_from_hub, is_hub_id
+
+    path = Path(options.source)
+    if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
+        record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
+    else:
+        record = import_zip(path, name=options.name)
     print(f"Imported {record.task}/{record.name}.")
+
+
+def _push_adapter(options: argparse.Namespace) -> None:
+    from playground.adapters.hub import connect
+    from playground.exporting.publish import publish
+
+    verdict = publish(_named(options), options.repository, connect(), _say, public=options.public)
+    print(f"Pushed to {options.repository}, {'public' if options.public else 'private'}; fetched again: {verdict}.")
 
 
 def _serve(options: argparse.Namespace) -> None:

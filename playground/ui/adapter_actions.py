@@ -2,7 +2,7 @@
 
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def build_check(record: AdapterRecord, outcome: gr.HTML) -> None:
     def verify() -> Stream[Updates]:
         yield {outcome: render.working("Checking the files…")}
         store.verify(record)
-        printed = yield from _watched(["adapters", "verify", picker.key_of(record)], outcome)
+        printed = yield from watched(["adapters", "verify", picker.key_of(record)], outcome)
         yield {outcome: render.info(printed.replace("\n", " "))}
 
     gr.Button("Verify", size="sm").click(guarded(verify, outcome), outputs=[outcome], **HEAVY)
@@ -44,6 +44,7 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
         value="zip",
         label="Export as",
         filterable=False,
+        interactive=True,
         min_width=160,
         scale=2,
     )
@@ -54,7 +55,7 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
         with tempfile.TemporaryDirectory() as folder:
             yield {outcome: render.working("Waiting for its turn…"), download: gr.File(visible=False)}
             words = ["adapters", "export", picker.key_of(record), "--format", wanted.name, "--output", folder]
-            path = Path((yield from _watched(words, outcome)))
+            path = Path((yield from watched(words, outcome)))
             if path.is_dir():
                 yield {outcome: render.working("Packing the folder…")}
                 path = _packed(path)
@@ -65,14 +66,16 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
     gr.Button("Export", size="sm").click(guarded(export, outcome), chosen, [outcome, download], **HEAVY)
 
 
-def _watched(words: list[str], outcome: gr.HTML) -> Any:
-    """Runs a command and shows what it says; returns what it prints."""
-    command = run_command(words)
+def watched(
+    words: list[str], outcome: gr.HTML, environment: Mapping[str, str] | None = None
+) -> Generator[Updates, None, str]:
+    """Runs a command and shows what it says; returns what it prints. See `run_command`."""
+    command = run_command(words, environment)
     try:
         while True:
             yield {outcome: render.working(f"{next(command)}…")}
     except StopIteration as end:
-        return end.value
+        return str(end.value)
     finally:
         command.close()
 

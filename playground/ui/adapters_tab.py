@@ -10,7 +10,7 @@ from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.types import Stream
-from playground.ui import adapter_actions, picker, render
+from playground.ui import adapter_actions, adapters_hub, picker, render
 from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
 from playground.ui.notices import Updates, guarded
@@ -27,9 +27,11 @@ def build(loader: EngineLoader) -> gr.Tab:
         )
         revision = gr.State("")
         notice = gr.HTML()
+        adapters_hub.build_login()
         undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
+            adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
             archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
         _wire_import(loader, archive, notice, revision)
         _cards(tab, shown_task, notice, revision, undo)
@@ -105,4 +107,5 @@ def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, undo: Undo)
             adapter_actions.build_check(record, outcome)
             if record.origin == "own":
                 adapter_actions.build_deletion(record, notice, revision, undo, _revision)
+        adapters_hub.build_push(record, outcome)
         adapter_actions.build_names(record, outcome, notice, revision, _revision)

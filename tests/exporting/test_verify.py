@@ -10,8 +10,10 @@ from playground.backbones.loading import load_exact
 from playground.errors import AdapterError
 from playground.exporting.fresh import compare
 from playground.exporting.probes import as_probe, probe_ids
+from playground.exporting.publish import publish
 from playground.exporting.reference import engine_outputs
 from playground.exporting.verify import verify_outputs
+from tests.fake_hub import fake_hub
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
 
@@ -92,3 +94,11 @@ def test_a_probe_with_a_token_that_does_not_exist_is_refused(portable):
     backbone = load_exact((record := portable()).backbone["id"], lambda *_: None)
     with pytest.raises(AdapterError, match="the token 9999"):
         engine_outputs(backbone, record, [[2, 9999]])
+
+
+@pytest.mark.slow
+def test_what_was_pushed_is_fetched_again_and_compared(portable):
+    with fake_hub() as served:
+        record = portable("instruct")
+        assert publish(record, "somebody/lamps", served.api(), lambda _: None).is_same
+        assert served.repositories["somebody/lamps"].private
