@@ -104,6 +104,28 @@ def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     assert json.loads(json.dumps(events)) == events
 
 
+def test_the_saved_adapter_is_loaded_in_a_fresh_process_and_says_what_the_trained_one_said(
+    make_run_config, monkeypatch
+):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    events = []
+    record = finetune(make_run_config(learning_rate=1e-2, epochs=4.0), events.append, never)
+    (told,) = (event for event in events if event["event"] == "reloaded")
+    assert told["same"]
+    assert record.training["reloaded"].startswith("same outputs on 3 probe rows by the engine")
+    assert record.training["reloaded"] in (record.path / "README.md").read_text(encoding="utf-8")
+    assert len(record.probe["outputs"][0]) == 2  # logits of two labels
+
+
+def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word(make_run_config, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    outputs = finetune_module.Trainee.outputs
+    monkeypatch.setattr(finetune_module.Trainee, "outputs", lambda self, ids: outputs(self, ids) + 0.5)
+    with pytest.raises(AdapterError, match="does not say what the trained one said: OTHER outputs"):
+        finetune(make_run_config(), lambda _: None, never)
+    assert store.find("classify", "lamps").training["reloaded"].startswith("OTHER outputs")
+
+
 @pytest.mark.parametrize(
     "options",
     [
