@@ -82,6 +82,8 @@ class RunConfig:
     """Key of `playground.data.splits.SPLITS`: which rows are held out where there is no `validation`."""
     split_column: str = ""
     """Column of the file with the group or the time of each row."""
+    logit_adjustment: bool = False
+    """Take out of the learning how frequent each label is in each language and source (classify)."""
     source_shares: dict[str, float] = field(default_factory=dict)
     """Share of the rows of a ``source`` that may be drawn, 0 to 1; sources not named: all."""
     validation_shares: dict[str, float] = field(default_factory=dict)

@@ -49,6 +49,7 @@ MUST_STAY = (
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
     *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column"),
+    "logit_adjustment",
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
 CALIBRATION_ROWS = 200
@@ -127,7 +128,9 @@ def finetune(
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
-            built = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed)
+            built = build_features(
+                task, rows, tokenizer, labels, stage.max_length, stage.seed, logit_adjustment=stage.logit_adjustment
+            )
             emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
