@@ -1,4 +1,4 @@
-"""The command line: ``python -m playground predict|evaluate|train|adapters|serve``.
+"""The command line: ``python -m playground predict|evaluate|inspect|train|adapters|serve``.
 
 A person's mistake prints one line on stderr and exits with 2; a training run whose slice of time is over exits with 3.
 """
@@ -11,7 +11,8 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,24 +21,32 @@ from playground.adapters import store
 from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import export_zip, import_zip
+from playground.data import doctor
 from playground.data.batch import read_inputs
+from playground.data.columns import ColumnMap, propose
+from playground.data.fixes import FIXES
+from playground.data.reading import read_table
+from playground.data.rows import load_training_rows, map_table
+from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
 from playground.errors import InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.tasks import Task, get_task, list_tasks
+from playground.training.options import OPTIONS, Option
 from playground.types import Row
 
 if TYPE_CHECKING:
     from playground.engine.engine import Engine
+    from playground.training.config import RunConfig
 
 USER_ERROR = 2
 PAUSED = 3
 INTERRUPTED = 130
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
-    *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
-    *("max_length", "evaluation_rows", "base_rows", "time_limit_s", "seed", "attention", "compile"),
-    *("description", "licence", "data_description"),
+    *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
+    *("fixes", "split", "split_column"),
+    *(option.name for option in OPTIONS),
 )
 """Settings of a run that the command line may change."""
 
@@ -76,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_inspect(commands)
     _add_train(commands)
     _add_adapters(commands)
     serve = commands.add_parser("serve", help="open the page; the same as python app.py")
@@ -118,6 +128,18 @@ def _add_evaluate(commands: Any) -> None:
     parser.set_defaults(run=_evaluate)
 
 
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser("inspect", help="what is wrong with rows before they are learnt from")
+    parser.add_argument("file", type=Path, metavar="FILE", help="rows in any format that can be read")
+    parser.add_argument("--task", help="what they are for (default: recognised)")
+    parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
+    parser.add_argument("--validation", type=Path, help="rows of your own to measure on, which must not be among them")
+    parser.add_argument("--tokens", action="store_true", help="lengths in tokens of the backbone, not in characters")
+    parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_inspect)
+
+
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="make an adapter from rows")
     _add_task(parser)
@@ -129,34 +151,38 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--name", help="name of the new adapter")
     parser.add_argument("--preset", help="quick, balanced or best (default: balanced)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
-    parser.add_argument("--quantization", choices=("auto", "none", "4-bit"), default="auto")
+    parser.add_argument("--quantization", choices=("auto", "none", "8-bit", "4-bit"), help="of the frozen weights")
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
-    for name, kind, meaning in (
-        ("rank", int, "rank r of the LoRA matrices"),
-        ("alpha", int, "LoRA scale is alpha / rank"),
-        ("dropout", float, "dropout before the LoRA matrices"),
-        ("learning-rate", float, "highest learning rate"),
-        ("batch-size", int, "rows in one step"),
-        ("epochs", float, "rounds over the rows"),
-        ("max-rows", int, "rows to learn from"),
-        ("max-length", int, "tokens in one window"),
-        ("evaluation-rows", int, "held-out rows to measure on"),
-        ("base-rows", int, "how many of them the base is measured on too (default all; 0 none)"),
-        ("time-limit-s", float, "seconds after which the schedule ends"),
-        ("seed", int, "seed of everything random"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, help=meaning)
-    parser.add_argument("--attention", choices=("causal", "bidirectional"))
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as the page gives them to download")
+    for option in OPTIONS:
+        _add_option(parser, option)
+    parser.add_argument("--estimate", action="store_true", help="only say what it would take, after a few real steps")
+    parser.add_argument("--base-rows", type=int, help="how many rows the base is measured on too (default all; 0 none)")
+    parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
+    parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
+    parser.add_argument("--split-column", help="column with the group or the time of each row")
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )
+    parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="where to write curves for TensorBoard")
     parser.add_argument("--slice-s", type=float, help="pause after that many seconds (exit status 3)")
-    parser.add_argument("--compile", action="store_true", default=None, help="torch.compile: slow start, faster steps")
     parser.add_argument("--description", help="a sentence for the card")
     parser.add_argument("--licence", help="licence of the rows, for the card")
     parser.add_argument("--data-description", help="what the rows are, for the card")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.set_defaults(run=_train)
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    meaning = option.info.replace("%", "%%")
+    if option.kind is bool:
+        parser.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=None, help=meaning)
+    elif option.kind is list:
+        parser.add_argument(option.flag, type=lambda names: names.split(","), metavar="NAME,NAME", help=meaning)
+    elif option.choices:
+        parser.add_argument(option.flag, choices=option.choices, help=meaning)
+    else:
+        parser.add_argument(option.flag, type=option.kind, help=meaning)
 
 
 def _add_adapters(commands: Any) -> None:
@@ -300,28 +326,77 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(f"  {name:12} {value:6.2f}{interval}")
 
 
+def _inspect(options: argparse.Namespace) -> None:
+    from playground.chat.languages import detect_language
+
+    table = read_table(options.file)
+    proposed = propose(table, get_task(options.task).name if options.task else None)
+    mapping = ColumnMap(proposed.task, proposed.columns | _columns(options.column))
+    found, task = map_table(table, mapping), get_task(mapping.task)
+    own: list[Row] = []
+    if options.validation:
+        own = load_training_rows(options.validation, task.name, mapping.columns, is_strict=False).rows
+    checkup = doctor.examine(
+        task.name,
+        found.rows,
+        found.lines,
+        detect_language=detect_language,
+        count_tokens=_token_counter(options.backbone) if options.tokens else None,
+        max_tokens=task.max_length + (task.max_new_tokens if task.shape == "generate" else 0),
+        held_out=own,
+    )
+    if options.json:
+        facts = {"columns": mapping.columns, "rejected": [asdict(one) for one in found.rejected], "notes": found.notes}
+        print(json.dumps({**asdict(checkup), **facts}, ensure_ascii=False))
+        return
+    print(f"{table.name}: {len(found.rows):,} usable rows for {task.name}, {len(found.rejected):,} set aside")
+    for one in found.rejected[: doctor.NUM_EXAMPLES]:
+        print(f"  line {one.line}: {one.reason}")
+    print("\n".join(doctor.in_words(checkup)))
+
+
+def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:
+    from playground.backbones.loading import load_tokenizer, locate
+
+    tokenizer = load_tokenizer(locate(backbone, _say_progress))
+    return lambda texts: [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+
 def _train(options: argparse.Namespace) -> None:
     from playground.training.config import make_config
     from playground.training.finetune import finetune
     from playground.training.runs import is_taken
+    from playground.training.tensorboard import curves
 
     config = make_config(backbone=options.backbone, **_training_settings(options))
     check_name(config.name)
+    if options.estimate:
+        _say_estimate(config, as_json=options.json)
+        return
     if is_taken(config.task, config.name):
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
-    record = finetune(config, _say_event, lambda: "pause" if time.monotonic() >= deadline else "", state)
+    with curves(options.tensorboard, _say_event) if options.tensorboard else contextlib.nullcontext(_say_event) as emit:
+        record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state)
     if options.json:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
 
 
+def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:
+    from playground.training.estimate import estimate
+
+    found = estimate(config)
+    print(json.dumps(asdict(found)) if as_json else found.in_words())
+
+
 def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, before what its recipe says."""
-    from playground.backbones.loading import automatic_quantization
+    from playground.backbones.loading import training_quantization
     from playground.training.recipes import read_recipe
+    from playground.training.settings_file import parse_settings
 
     said = {name: getattr(options, name) for name in TRAINING_OPTIONS if getattr(options, name) is not None}
     recipe = read_recipe(options.recipe, options.data) if options.recipe else {}
@@ -329,15 +404,21 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"The recipe '{options.recipe}' is for {recipe['task']}, not for {options.task}.")
     if options.data and not recipe:
         said["data"] = options.data
+    if options.config:
+        said = parse_settings(options.config.read_text(encoding="utf-8")) | said
+    if options.quantization:
+        said["quantization"] = options.quantization
     # What the command line says holds in every part of the training.
     parts = [{key: value for key, value in part.items() if key not in said} for part in recipe.get("stages", [])]
     recipe |= {"stages": parts} if parts else {}
-    found = {"preset": "balanced", **recipe, **said, "task": options.task, "columns": _columns(options.column)}
+    known = {"preset": "balanced", "quantization": "auto", **recipe}
+    found = {**known, **said, "task": options.task, "columns": _columns(options.column)}
     missing = [f"--{name}" for name in ("data", "name") if name not in found]
     if missing:
         raise InputError(f"{' and '.join(missing)} must be given, unless there is a --recipe.")
-    chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
-    return {**found, "quantization": "4-bit" if chosen == "4-bit" else "none"}
+    if found["quantization"] == "auto":
+        found["quantization"] = training_quantization()
+    return found
 
 
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
@@ -357,12 +438,17 @@ def _say_event(event: dict[str, Any]) -> None:
             f"{event['num_rejected']} set aside, {event['duplicates']} dropped as duplicates of rows to measure on",
             file=sys.stderr,
         )
+        for fix, count in event["fixes"].items():
+            print(f"{fix}: {count} rows", file=sys.stderr)
     elif kind == "features" and event["parts"] > 1:
         print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
-    elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"]):
+    elif kind == "note":
+        print(event["message"], file=sys.stderr)
+    elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"] or "validation_loss" in event):
+        held_back = f" (held back {event['validation_loss']:.3f})" if "validation_loss" in event else ""
         print(
-            f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}  {event['tokens_per_s']:.0f} tokens/s  "
-            f"{event['eta_s']:.0f} s left",
+            f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}{held_back}  "
+            f"{event['tokens_per_s']:.0f} tokens/s  {event['memory_mb']:.0f} MB  {event['eta_s']:.0f} s left",
             file=sys.stderr,
             flush=True,
         )

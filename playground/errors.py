@@ -13,6 +13,10 @@ class DataError(InputError):
     """An uploaded file or one of its rows can't be read or used."""
 
 
+class DamagedCheckpoint(DataError):
+    """The state of a training on disk is not what was written; the training can only begin anew."""
+
+
 class AdapterError(PlaygroundError):
     """An adapter is missing, broken, tampered with, or made for another backbone."""
 

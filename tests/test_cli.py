@@ -243,6 +243,11 @@ def test_an_empty_list_is_still_one_json_object(run):
         (("train", "classify", "--data", "{rows}", "--name", "Bad Name"), "'Bad Name' can't be the name"),
         (("train", "classify", "--data", "{rows}", "--name", "x", "--preset", "huge"), "There is no preset 'huge'"),
         (("train", "classify", "--data", "{rows}", "--name", "x", "--column", "text"), "FIELD=COLUMN"),
+        (("train", "classify", "--data", "{rows}", "--name", "x", "--fix", "polish"), "no fix 'polish'"),
+        (("train", "classify", "--data", "{rows}", "--name", "x", "--split", "time"), "needs a column"),
+        (("inspect", "missing.csv"), "missing.csv"),
+        (("inspect", "{rows}", "--task", "poetry"), "poetry"),
+        (("inspect", "{rows}", "--column", "text=nothing"), "no column 'nothing'"),
         (("adapters", "show", "mine"), "TASK/NAME"),
         (("adapters", "show", "sentiment/other"), "There is no adapter 'other'"),
         (("adapters", "import", "missing.zip"), "missing.zip"),
@@ -295,7 +300,45 @@ def test_interrupting_is_no_traceback(run, monkeypatch):
     assert (result.code, result.err) == (130, "Stopped.\n")
 
 
-@pytest.mark.parametrize("command", [(), ("predict",), ("evaluate",), ("train",), ("adapters",), ("serve",)])
+@pytest.fixture
+def tickets(tmp_path):
+    path = tmp_path / "tickets.csv"
+    rows = ["It broke,shop", "It broke,shop", "it BROKE!,city", "Call +49 171 1234567,shop", ",city"]
+    path.write_text("comment,team\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_inspect_says_what_is_wrong_and_which_switch_helps(run, tickets):
+    result = run("inspect", tickets)
+    assert result.code == 0
+    assert "4 usable rows for classify, 1 set aside" in result.out
+    assert "  line 6: The text is empty" in result.out
+    assert "conflicts: 3 rows" in result.out
+    assert "(--fix mask-phone)" in result.out
+
+
+def test_inspect_prints_one_json_object(run, tickets):
+    (found,) = lines(run("inspect", tickets, "--json").out)
+    assert found["columns"] == {"text": "comment", "label": "team"}
+    kinds = [finding["kind"] for finding in found["findings"]]
+    assert kinds == ["exact-duplicates", "conflicts", "pii-phone"]
+    assert found["findings"][0]["examples"][0]["line"] == 3
+    assert [one["line"] for one in found["rejected"]] == [6]
+
+
+def test_inspect_takes_a_task_columns_own_rows_and_tokens(run, tickets, tiny_backbone_folder, tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text("comment,team\nIt broke,shop\n", encoding="utf-8")
+    words = ["--task", "sentiment", "--column", "text=team", "--column", "label=comment", "--validation", own]
+    (found,) = lines(run("inspect", tickets, *words, "--json", "--tokens", "--backbone", tiny_backbone_folder).out)
+    assert (found["task"], found["columns"]["text"], found["lengths"]["unit"]) == ("sentiment", "team", "tokens")
+    assert found["lengths"]["longest"] == 4  # a byte is a token there
+    assert "leakage" in [finding["kind"] for finding in found["findings"]]
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("predict",), ("evaluate",), ("inspect",), ("train",), ("adapters",), ("serve",)]
+)
 def test_help_is_there_for_every_command(command, run, capsys):
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])

@@ -205,6 +205,8 @@ def _training(training: Mapping[str, Any]) -> str:
         "Languages": ", ".join(training.get("languages", ())),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
         "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
+        "Fixes of the data": ", ".join(f"{name} ({count} rows)" for name, count in training.get("fixes", {}).items()),
+        "Held out": training.get("split"),
         "Preset": training.get("preset"),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,

@@ -42,6 +42,8 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "languages": list,
     "untrained": list,
     "duplicates": int,
+    "fixes": dict,
+    "split": str,
 }
 
 
@@ -65,7 +67,8 @@ class AdapterRecord:
     """Defaults of decoding, such as ``max_new_tokens``."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
-    ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one)."""
+    ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one),
+    ``fixes`` (rows that each fix of the data dropped, changed or added), ``split`` (which rows were held out)."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;

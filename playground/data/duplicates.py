@@ -1,15 +1,14 @@
 """Training rows whose text is held out as well, word for word or nearly: what is measured on them proves little."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import regex
 
 from playground.data.dialogue import conversation
+from playground.data.sketches import MAX_GRAMS, Hashes, Ints, all_sketches, batches, resemblance, sketches_of
 from playground.types import Row
 
 NEAR = 0.85
@@ -25,18 +24,6 @@ _COMPARED_FIELDS = {"qa": ("context",), "summarize": ("document",), "translate":
 _NAMES_AND_LINKS = regex.compile(r"https?\b[!-~]*|www\.[!-~]*|@\w+")
 _INVISIBLE = regex.compile(r"[\p{Cf}\ufe00-\ufe0f\u0640]+")  # with variation selectors and the Arabic tatweel
 _BETWEEN_WORDS = regex.compile(r"[\p{P}\p{S}\p{Z}\p{C}]+")
-
-_ACCENTS = regex.compile(r"\p{Inherited}+")
-_HAN_OR_KANA = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
-
-_GRAM = 5  # letters
-_MIN_LETTERS = 32  # in 'Tom is here' and 'Mary is here' too few letters differ to tell them apart
-_MAX_GRAMS = 512
-_BATCH_CHARS = 1 << 18
-_HASH_BITS = 44  # the upper 20 bits of 64 number the texts of a batch
-
-_Hashes = npt.NDArray[np.uint64]
-_Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -108,31 +95,13 @@ def _rows_by_key(task: str, rows: Sequence[Row]) -> dict[str, list[int]]:
     return found
 
 
-class _Sketches(NamedTuple):
-    """The smallest hashes of each text's groups of letters, at most `_MAX_GRAMS`, in rising order."""
-
-    hashes: _Hashes
-    """Of one text after the other."""
-    sizes: _Ints
-    """Number of hashes of each text."""
-
-    def owners(self) -> _Ints:
-        """Which text each hash belongs to."""
-        return np.repeat(np.arange(len(self.sizes)), self.sizes)
-
-    def starts(self) -> _Ints:
-        return np.cumsum(self.sizes) - self.sizes
-
-
 class _Index:
     """Held-out texts by the groups of letters that occur in them."""
 
     def __init__(self, keys: Sequence[str], threshold: float) -> None:
         self._threshold = threshold
-        batches = [_sketches(batch) for batch in _batches(keys)]
-        self._hashes = np.concatenate([np.empty(0, np.uint64), *(batch.hashes for batch in batches)])
-        self._sizes = np.concatenate([np.empty(0, np.intp), *(batch.sizes for batch in batches)])
-        sketches = _Sketches(self._hashes, self._sizes)
+        sketches = all_sketches(keys)
+        self._hashes, self._sizes = sketches
         self._starts = sketches.starts()
         order = np.argsort(self._hashes, kind="stable")
         self._owners = sketches.owners()[order]
@@ -145,8 +114,8 @@ class _Index:
         if not len(self._vocabulary):
             return
         done = 0
-        for batch in _batches(keys):
-            sketches = _sketches(batch)
+        for batch in batches(keys):
+            sketches = sketches_of(batch)
             places = np.searchsorted(self._vocabulary, sketches.hashes)
             places[places == len(self._vocabulary)] = 0
             is_known = self._vocabulary[places] == sketches.hashes
@@ -161,75 +130,17 @@ class _Index:
                     yield done + int(i), j, similarity
             done += len(batch)
 
-    def _best(self, hashes: _Hashes, places: _Ints) -> tuple[int, float]:
+    def _best(self, hashes: Hashes, places: Ints) -> tuple[int, float]:
         """The most similar held-out text; `places` are those of the known `hashes` in the vocabulary."""
         counts = self._counts[places]
         ends = np.cumsum(counts)
         posted = np.arange(ends[-1]) + np.repeat(self._first[places] - ends + counts, counts)
         num_shared = np.bincount(self._owners[posted], minlength=len(self._sizes))
         similarities = num_shared / (len(hashes) + self._sizes - num_shared)
-        if len(hashes) == _MAX_GRAMS or self._sizes.max() == _MAX_GRAMS:
+        if len(hashes) == MAX_GRAMS or self._sizes.max() == MAX_GRAMS:
             longer = np.maximum(len(hashes), self._sizes)
-            for j in np.flatnonzero((longer == _MAX_GRAMS) & (num_shared >= self._threshold * longer)):
+            for j in np.flatnonzero((longer == MAX_GRAMS) & (num_shared >= self._threshold * longer)):
                 other = self._hashes[self._starts[j] : self._starts[j] + self._sizes[j]]
-                similarities[j] = _resemblance(hashes, other)
+                similarities[j] = resemblance(hashes, other)
         best = int(similarities.argmax())
         return best, float(similarities[best])
-
-
-def _resemblance(one: _Hashes, other: _Hashes) -> float:
-    """Jaccard similarity of the texts, as far as both sketches reach."""
-    reach = min(sketch[-1] for sketch in (one, other) if len(sketch) == _MAX_GRAMS)
-    one, other = one[one <= reach], other[other <= reach]
-    num_shared = len(np.intersect1d(one, other, assume_unique=True))
-    return num_shared / (len(one) + len(other) - num_shared)
-
-
-def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    num_chars = 0
-    for key in keys:
-        batch.append(key)
-        num_chars += len(key)
-        if num_chars > _BATCH_CHARS:
-            yield batch
-            batch, num_chars = [], 0
-    if batch:
-        yield batch
-
-
-def _sketches(keys: Sequence[str]) -> _Sketches:
-    letters = [_letters(key) for key in keys]
-    texts = "\n".join(text if len(text) >= _MIN_LETTERS else "" for text in letters)
-    codes = np.frombuffer(texts.encode("utf-32-le"), "<u4")
-    is_break = codes == ord("\n")
-    owners = np.cumsum(is_break, dtype=np.uint64)
-    num_grams = max(0, len(codes) - _GRAM + 1)
-    hashes = np.zeros(num_grams, np.uint64)
-    for i in range(_GRAM):
-        hashes = _mixed(hashes + codes[i : i + num_grams])
-    is_inside = (owners[:num_grams] == owners[_GRAM - 1 :]) & ~is_break[:num_grams]
-    # Text number and hash in one number: a single sort serves the whole batch (np.unique takes ten times as long).
-    tagged = np.sort((owners[:num_grams] << np.uint64(_HASH_BITS) | hashes >> np.uint64(64 - _HASH_BITS))[is_inside])
-    is_new = np.ones(len(tagged), bool)
-    is_new[1:] = tagged[1:] != tagged[:-1]
-    tagged = tagged[is_new]
-    sizes = np.bincount((tagged >> np.uint64(_HASH_BITS)).astype(np.intp), minlength=len(keys))
-    ranks = np.arange(len(tagged)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    smallest = tagged[ranks < _MAX_GRAMS] & np.uint64((1 << _HASH_BITS) - 1)
-    return _Sketches(smallest, np.minimum(sizes, _MAX_GRAMS))
-
-
-def _letters(key: str) -> str:
-    """`key` without accents, and with Chinese characters and kana twice: each says as much as several letters."""
-    if key.isascii():
-        return key
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", key))
-    return str(_HAN_OR_KANA.sub(r"\g<0>\g<0>", plain))
-
-
-def _mixed(hashes: _Hashes) -> _Hashes:
-    """The finaliser of SplitMix64 (https://prng.di.unimi.it/splitmix64.c): each bit of the result depends on all."""
-    hashes = (hashes ^ hashes >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ hashes >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ hashes >> np.uint64(31)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,40 +34,52 @@ class LoadedRows:
     rejected: list[Rejected]
     notes: list[str]
     """Sentences about what was guessed or repaired, in the file and in single rows."""
+    lines: list[int] = field(default_factory=list)
+    """Line of each row in its file."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Where rows keep the value of each column of the file: the field that it fills, or its own or a free name."""
 
 
-def load_training_rows(path: Path, task: str, columns: dict[str, str] | None = None) -> LoadedRows:
+def load_training_rows(
+    path: Path, task: str, columns: dict[str, str] | None = None, *, is_strict: bool = True
+) -> LoadedRows:
     """Rows of `task` from a file of any supported format.
 
     Args:
         columns: column by row field, as in `ColumnMap.columns`; what it lacks is guessed.
+        is_strict: whether `columns` that the file does not have are a mistake; otherwise they are guessed too.
 
     Raises:
         DataError: the file can't be read, a field has no column, or no row is left.
         InputError: an unknown task.
     """
     table = read_table(path)
-    chosen = dict(columns or {})
+    there = {name: column for name, column in (columns or {}).items() if column in table.columns or column[:1] == "="}
+    chosen = dict(columns or {}) if is_strict else there
     if missing_fields(task, chosen):
         chosen = {**propose(table, task).columns, **chosen}
-    mapping = ColumnMap(task, chosen)
-    rows, rejected, notes = _examined(task, _mapped(table, mapping))
-    rejected = sorted(table.rejected + rejected, key=lambda one: one.line)
-    if not rows:
-        reasons = "; ".join(f"line {one.line}: {one.reason}" for one in rejected[:3])
+    loaded = map_table(table, ColumnMap(task, chosen))
+    if not loaded.rows:
+        reasons = "; ".join(f"line {one.line}: {one.reason}" for one in loaded.rejected[:3])
         raise DataError(f"{table.name} has no row that can be used for {task}: {reasons}.")
-    return LoadedRows(rows, rejected, table.notes + notes)
+    return loaded
 
 
-def to_rows(table: Table, mapping: ColumnMap) -> tuple[list[Row], list[Rejected]]:
-    """The rows of `table` in the shape of the task, and those that can't be used (without `table.rejected`).
+def map_table(table: Table, mapping: ColumnMap) -> LoadedRows:
+    """All of `table` in the shape of the task: rows with their lines, and those set aside.
 
     Raises:
         DataError: a required field has no column, or one that isn't there.
         InputError: an unknown task.
     """
-    rows, rejected, _ = _examined(mapping.task, _mapped(table, mapping))
-    return rows, rejected
+    found = _examined(mapping.task, _mapped(table, mapping))
+    rejected = sorted(table.rejected + found.rejected, key=lambda one: one.line)
+    return replace(found, rejected=rejected, notes=table.notes + found.notes, fields=_places(table, mapping))
+
+
+def _places(table: Table, mapping: ColumnMap) -> dict[str, str]:
+    filled = {column: name for name, column in mapping.columns.items()}
+    return {column: filled.get(column) or _free_name(column, mapping.task) for column in table.columns}
 
 
 def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected]]:
@@ -76,13 +88,14 @@ def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row]
     Raises:
         InputError: an unknown task.
     """
-    good, rejected, _ = _examined(task, rows)
-    return good, rejected
+    found = _examined(task, rows)
+    return found.rows, found.rejected
 
 
-def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], list[Rejected], list[str]]:
+def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     required_fields(task)
     good: list[Row] = []
+    lines: list[int] = []
     rejected: list[Rejected] = []
     notes: list[str] = []
     for line, row in rows:
@@ -94,8 +107,9 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row], li
             rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
             continue
         good.append(checked)
+        lines.append(line)
         notes += [f"Line {line}: {remark}." for remark in remarks]
-    return good, rejected, _shortened(notes) + _id_notes(good)
+    return LoadedRows(good, rejected, _shortened(notes) + _id_notes(good), lines)
 
 
 def _shortened(notes: list[str]) -> list[str]:
@@ -131,9 +145,9 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
 
 
 def _check_columns(table: Table, mapping: ColumnMap) -> None:
-    for field, column in mapping.columns.items():
+    for name, column in mapping.columns.items():
         if not column.startswith("=") and column not in table.columns:
-            raise DataError(f"{table.name} has no column '{column}' for {field}; it has {', '.join(table.columns)}.")
+            raise DataError(f"{table.name} has no column '{column}' for {name}; it has {', '.join(table.columns)}.")
     missing = missing_fields(mapping.task, mapping.columns)
     if missing:
         hint = " or a language code such as '=en'" if missing[0].endswith("_lang") else ""

@@ -1,12 +1,16 @@
-"""Held-out rows that tell the truth: like the others, and never the same text twice."""
+"""Held-out rows that tell the truth: like the others, or other groups, or newer ones; never the same text twice."""
 
 import json
+import math
 import random
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
-from playground.errors import DataError
+from playground.data.text import excerpt
+from playground.data.times import read_times
+from playground.errors import DataError, InputError
 from playground.types import Row
 
 MIN_ROWS = 4
@@ -14,34 +18,101 @@ MAX_HELD_OUT = 500
 
 _INPUT_FIELDS = {"qa": ("context",), "summarize": ("document",), "translate": ("source_text",), "instruct": ("prompt",)}
 
+SPLITS = {
+    "stratified": "A sample with its share of each label",
+    "group": "Whole groups of a column, such as all rows of one customer",
+    "time": "The newest rows by a column of dates or numbers",
+}
+"""Which rows are held out, by the name of the split."""
+NEEDS_COLUMN = frozenset({"group", "time"})
+
 _Group = list[int]
 
 
-def split(rows: list[Row], task: str, *, fraction: float = 0.1, seed: int = 0) -> tuple[list[Row], list[Row]]:
+def check_split(how: str, column: str) -> None:
+    """Raises InputError when there is no such split, or it lacks its column."""
+    if how not in SPLITS:
+        raise InputError(f"There is no split '{how}'; there are {', '.join(SPLITS)}.")
+    if how in NEEDS_COLUMN and not column:
+        raise InputError(f"The split '{how}' needs a column; name the one that says the {how} of each row.")
+
+
+def split(
+    rows: list[Row], task: str, *, how: str = "stratified", field: str = "", fraction: float = 0.1, seed: int = 0
+) -> tuple[list[Row], list[Row]]:
     """Training rows and held-out rows, both in their original order.
 
-    Rows with the same input (case, white space and Unicode form aside), or with the same context in question
-    answering, stay on one side, and each label gets its share. About `fraction` of the rows is held out, one at
-    least and `MAX_HELD_OUT` at most; a single group above that limit is cut there and its rest is left out.
+    About `fraction` of the rows is held out, one at least and `MAX_HELD_OUT` at most; a single group above that limit
+    is cut there and its rest is left out.
+
+    Args:
+        rows: usable ones.
+        task: what they are for.
+        how: a key of `SPLITS`. Stratified: rows with the same input (case, white space and Unicode form aside), or
+            with the same context in question answering, stay on one side, and each label gets its share.
+        field: where rows keep the group or the time.
+        fraction: share of the rows that is held out.
+        seed: decides, except by time.
 
     Raises:
-        DataError: fewer than `MIN_ROWS` rows, or all with the same input.
+        DataError: fewer than `MIN_ROWS` rows, all with the same input or of one group, or without times.
     """
     if len(rows) < MIN_ROWS:
         raise DataError(f"There are {len(rows)} usable rows; at least {MIN_ROWS} are needed to train and to check.")
-    groups: dict[str, _Group] = defaultdict(list)
-    for i, row in enumerate(rows):
-        groups[_input_key(row, task)].append(i)
-    if len(groups) < 2:
-        raise DataError(f"All {len(rows)} rows have the same input; add rows with other texts.")
     target = min(MAX_HELD_OUT, max(1, round(len(rows) * fraction)))
-    strata: dict[str, list[_Group]] = defaultdict(list)
-    for group in groups.values():
-        strata[str(rows[group[0]].get("label", ""))].append(group)
-    chosen = _choose(list(strata.values()), target, random.Random(seed))
-    held_out = {i for group in chosen for i in group}
+    if how == "time":
+        held_out = _newest(rows, field, target)
+    else:
+        strata = _groups_of_column(rows, field) if how == "group" else _strata(rows, task)
+        held_out = {i for group in _choose(strata, target, random.Random(seed)) for i in group}
     kept = sorted(held_out)[:MAX_HELD_OUT]
     return [row for i, row in enumerate(rows) if i not in held_out], [rows[i] for i in kept]
+
+
+def _strata(rows: list[Row], task: str) -> list[list[_Group]]:
+    """Groups of rows with the same input, by label."""
+    groups = _grouped(_input_key(row, task) for row in rows)
+    if len(groups) < 2:
+        raise DataError(f"All {len(rows)} rows have the same input; add rows with other texts.")
+    strata: dict[str, list[_Group]] = defaultdict(list)
+    for group in groups:
+        strata[str(rows[group[0]].get("label", ""))].append(group)
+    return list(strata.values())
+
+
+def _groups_of_column(rows: list[Row], field: str) -> list[list[_Group]]:
+    """All groups as one stratum; rows that name no group are one each."""
+    named = (_normal(row.get(field)) if row.get(field) is not None else "" for row in rows)
+    groups = _grouped(name or f"\0{i}" for i, name in enumerate(named))
+    if len(groups) < 2:
+        raise DataError(f"All {len(rows)} rows have the same '{field}'; choose a column with several groups.")
+    return [groups]
+
+
+def _grouped(keys: Iterable[str]) -> list[_Group]:
+    groups: dict[str, _Group] = defaultdict(list)
+    for i, key in enumerate(keys):
+        groups[key].append(i)
+    return list(groups.values())
+
+
+def _newest(rows: list[Row], field: str, target: int) -> set[int]:
+    """The newest rows, `target` of them and all that are as old as the oldest of these; rows without a time are old."""
+    times = read_times([row.get(field) for row in rows])
+    known = sorted(time for time in times if time is not None)
+    if len(known) < len(rows) / 2:
+        wrong = next(row.get(field) for row, time in zip(rows, times, strict=True) if time is None)
+        raise DataError(
+            f"Only {len(known)} of {len(rows)} rows have a date or number in '{field}'; the first other value is "
+            f"'{excerpt(wrong, 40)}'. Choose another column."
+        )
+    since = known[-min(target, len(known))]
+    if since == known[0]:
+        since = next((time for time in known if time > since), math.inf)
+    held_out = {i for i, time in enumerate(times) if time is not None and time >= since}
+    if not held_out:
+        raise DataError(f"All {len(known)} rows have the same '{field}'; choose a column with several times.")
+    return held_out
 
 
 def _choose(strata: list[list[_Group]], target: int, rng: random.Random) -> list[_Group]:

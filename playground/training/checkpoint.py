@@ -1,6 +1,7 @@
 """Where a training run is, on disk: it goes on from there after a break. Never half written, read only when intact."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +14,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from playground.backbones.embedded import sha256
-from playground.errors import DataError, InputError
+from playground.errors import DamagedCheckpoint, InputError
 
 INDEX_FILE = "checkpoint.json"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps for each weight."""
 RANDOM_STATE = "random_state"
+KEPT = "kept/"
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,25 @@ class Checkpoint:
     folder: Path
     settings: Mapping[str, Any]
 
-    def save(self, model: nn.Module, optimizer: Optimizer, position: Position) -> None:
-        """Replaces the state before. The index names the file with the tensors, and is replaced at once."""
+    def save(
+        self, model: nn.Module, optimizer: Optimizer, position: Position, kept: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Replaces the state before. The index names the file with the tensors, and is replaced at once.
+
+        Args:
+            kept: what else has to be there when the run goes on.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = dict(_tensors(model, optimizer)) | {RANDOM_STATE: torch.get_rng_state()}
+        tensors |= {f"{KEPT}{name}": tensor for name, tensor in (kept or {}).items()}
         path = self.folder / f"step-{position.steps}.safetensors"
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+        _to_disk(path)
         facts = {"position": asdict(position), "file": path.name, "sha256": sha256(path)}
         index = {"settings": dict(self.settings), **facts}
         unfinished = self.folder / f"{INDEX_FILE}.new"
         unfinished.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
+        _to_disk(unfinished)
         unfinished.replace(self.folder / INDEX_FILE)
         for old in self.folder.glob("step-*.safetensors"):
             if old != path:
@@ -57,7 +68,7 @@ class Checkpoint:
 
         Raises:
             InputError: it belongs to a run with other settings.
-            DataError: it is damaged.
+            DamagedCheckpoint: it can't be read, or is not what was written.
         """
         index = self._index()
         if index is None:
@@ -72,6 +83,12 @@ class Checkpoint:
             raise self._damaged(f"it does not fit the model ({err})") from err
         torch.set_rng_state(tensors[RANDOM_STATE])
         return Position(**index["position"])
+
+    def kept(self) -> dict[str, Tensor]:
+        """What was kept beside model and optimizer; nothing before the first state. Raises DataError as `load` does."""
+        index = self._index()
+        tensors = self._intact_tensors(index) if index else {}
+        return {name.removeprefix(KEPT): tensor for name, tensor in tensors.items() if name.startswith(KEPT)}
 
     def _index(self) -> dict[str, Any] | None:
         try:
@@ -101,8 +118,14 @@ class Checkpoint:
         except (OSError, SafetensorError) as err:
             raise self._damaged(f"{path.name} can't be read") from err
 
-    def _damaged(self, reason: str) -> DataError:
-        return DataError(f"The checkpoint in {self.folder} is damaged: {reason}. Delete the folder to begin anew.")
+    def _damaged(self, reason: str) -> DamagedCheckpoint:
+        return DamagedCheckpoint(f"The checkpoint in {self.folder} is damaged: {reason}. Delete it to begin anew.")
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until `path` would survive a power cut."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def remove(folder: Path) -> None:

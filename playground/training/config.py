@@ -6,11 +6,16 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from playground.data.fixes import check_fixes
+from playground.data.splits import check_split
 from playground.errors import InputError
 from playground.tasks import Task, get_task
+from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["quick", "balanced", "best"]
+Init = Literal["default", "pissa"]
+Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
@@ -38,9 +43,23 @@ class RunConfig:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list)
+    """Last parts of the names of the linear layers to adapt; none: all."""
+    use_rslora: bool = False
+    use_dora: bool = False
+    loraplus_lr_ratio: float = 1.0
+    """Learning rate of B over that of A, https://arxiv.org/abs/2402.12354."""
+    init: Init = "default"
+    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948."""
     learning_rate: float = 5e-4
+    schedule: Schedule = "linear"
+    weight_decay: float = 0.01
     batch_size: int = 16
     """Rows in one step."""
+    rows_a_pass: int = 0
+    """At most so many rows go through the backbone at once; 0: only their tokens limit that."""
+    early_stopping: int = 0
+    """Checks in vain on rows held back, after which the training ends; 0: none are held back."""
     epochs: float = 3.0
     max_rows: int = 5000
     """Rows to learn from; a larger file gives a sample that favours no language."""
@@ -55,6 +74,14 @@ class RunConfig:
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
+    class_weights: bool = False
+    """Rare labels count more in the loss."""
+    fixes: list[str] = field(default_factory=list)
+    """Keys of `playground.data.fixes.FIXES`: what is done to the rows before they are split."""
+    split: str = "stratified"
+    """Key of `playground.data.splits.SPLITS`: which rows are held out where there is no `validation`."""
+    split_column: str = ""
+    """Column of the file with the group or the time of each row."""
     source_shares: dict[str, float] = field(default_factory=dict)
     """Share of the rows of a ``source`` that may be drawn, 0 to 1; sources not named: all."""
     validation_shares: dict[str, float] = field(default_factory=dict)
@@ -71,6 +98,8 @@ class RunConfig:
     """What cards and commands call `data`; empty: its path."""
     recipe: str = ""
     """The recipe that the other settings come from."""
+    run: str = ""
+    """What tells the adapter of a run of the page from another one of the same name."""
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), encoding="utf-8")
@@ -94,7 +123,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
     """A run with the settings of `preset` for `task`; `overrides` that are None count as not given.
 
     Raises:
-        InputError: there is no such task or preset.
+        InputError: there is no such task, preset, fix or split, or a setting is beyond its limits.
     """
     chosen = next((known for known in PRESETS if known == preset), None)
     if chosen is None:
@@ -111,4 +140,9 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
         attention=found.attention,
         **PRESET_SETTINGS[chosen],
     )
-    return replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    made = replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    for stage in made.stages or [{}]:
+        check(replace(made, **stage), found.shape)
+    if not made.validation:
+        check_split(made.split, made.split_column)
+    return replace(made, fixes=check_fixes(made.fixes))

@@ -20,10 +20,17 @@ def load_corpus(path: Path, task: str, columns: dict[str, str], max_rows: int, s
     return balanced(read_corpus(path, task, columns), max_rows, seed)
 
 
-def read_corpus(path: Path, task: str, columns: dict[str, str]) -> list[LoadedRows]:
-    """All usable rows of `path`, a part a file. Raises DataError as `load_corpus` does."""
+def read_corpus(path: Path, task: str, columns: dict[str, str], *, is_strict: bool = True) -> list[LoadedRows]:
+    """All usable rows of `path`, a part a file. Raises DataError as `load_corpus` does.
+
+    Args:
+        path: file, folder or pattern.
+        task: what the rows are for.
+        columns: column by row field, of a single file; what it lacks is recognised.
+        is_strict: whether `columns` that the file does not have are a mistake.
+    """
     if path.is_file():
-        return [load_training_rows(path, task, columns or None)]
+        return [load_training_rows(path, task, columns or None, is_strict=is_strict)]
     files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
     if not files:
         raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")

@@ -15,6 +15,7 @@ from playground.errors import Cancelled
 from playground.evaluation.baselines import trivial_predictions
 from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
 from playground.evaluation.report import compare
+from playground.evaluation.suspects import suspicious_labels
 from playground.tasks import Task, get_task
 from playground.tasks.guess import shots_of
 from playground.tasks.windows import tokenize
@@ -67,7 +68,7 @@ def measure(
         record = replace(record, decision={**record.decision, **decision})
         inputs = [without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        base_task = None if base_rows == 0 else _as_base(engine, task, record.labels, examples)
+        base_task = None if base_rows == 0 else as_base(engine, task, record.labels, examples)
         places = _balanced_places(held_out, base_rows if base_task else None)
         asked = [inputs[place] for place in places]
         base = _predictions(engine, base_task, asked, None, emit, stop_wish) if base_task else None
@@ -75,7 +76,7 @@ def measure(
         engine.close()
     shared = [held_out[place] for place in places]
     report = compare(task, shared, base, [tuned[place] for place in places])
-    emit({"event": "report", "report": report})
+    emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
         "by_language": _figures(by_language(task, held_out, tuned)),
@@ -120,7 +121,7 @@ def _figures(languages: Mapping[str, Scores]) -> dict[str, Any]:
     return {language: scores.as_dict() for language, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS}
 
 
-def _as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
+def as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
     """`task` as the backbone without an adapter does it by a prompt; None when it can't.
 
     Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.

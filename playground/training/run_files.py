@@ -1,10 +1,10 @@
-"""The files of one run's folder: what its worker leaves there and everybody else reads.
+"""What a run's worker leaves behind and everybody else reads: its line in the table of runs, and its folder.
 
-``config.json``, ``data/<uploaded file>``, ``status.json`` (always whole: replaced, never rewritten), ``events.jsonl``
-(every event, only ever appended), ``heartbeat`` (its time of change), ``stop`` (what the person wishes), ``log.txt``.
+``config.json``, ``data/<uploaded file>``, ``validation/<the person's own rows to measure on>``, ``checkpoint/``,
+``events.jsonl`` (every event, only ever appended), ``heartbeat`` (its time of change), ``stop`` (what the person
+wishes), ``worker.lock`` (held while a worker lives), ``log.txt``.
 """
 
-import json
 import os
 import re
 import time
@@ -15,25 +15,30 @@ from typing import Any, Literal, get_args
 
 from playground import settings
 from playground.errors import InputError
+from playground.training import run_store
 from playground.training.config import RunConfig, load_config
 
-State = Literal["waiting", "running", "evaluating", "done", "stopped", "failed", "interrupted"]
-Wish = Literal["", "keep", "skip", "discard"]
-"""Nothing; end the training and keep the adapter; also skip the measuring; throw everything away."""
+State = Literal["waiting", "running", "evaluating", "done", "stopped", "paused", "failed", "interrupted"]
+Wish = Literal["", "keep", "skip", "pause", "discard"]
+"""Nothing; end the training and keep the adapter; also skip the measuring; leave off, to go on later; throw everything
+away."""
 
 ACTIVE: tuple[State, ...] = ("waiting", "running", "evaluating")
+RESUMABLE: tuple[State, ...] = ("paused", "interrupted", "failed")
 CONFIG_FILE, DATA_FOLDER, LOG_FILE, EVENTS_FILE = "config.json", "data", "log.txt", "events.jsonl"
+CHECKPOINT_FOLDER, WORKER_LOCK = "checkpoint", "worker.lock"
+VALIDATION_FOLDER = "validation"
 RESERVE_BYTES = 64 * 1024
 """Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
 NUM_LOSSES = 500
 
-_STATUS_FILE, _HEARTBEAT_FILE, _STOP_FILE, _RESERVE_FILE = "status.json", "heartbeat", "stop", "reserve"
+_HEARTBEAT_FILE, _STOP_FILE, _RESERVE_FILE = "heartbeat", "stop", "reserve"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class RunState:
-    """How far a run is; all but ``run_id`` and ``config`` is what ``status.json`` says."""
+    """How far a run is; all but ``run_id`` and ``config`` is in the table of runs."""
 
     run_id: str
     config: RunConfig
@@ -45,10 +50,19 @@ class RunState:
     fraction: float | None = None
     """Part of the present phase that is done, 0 to 1; None: not known."""
     pid: int | None = None
+    resumes: int = 0
+    """How often the app resumed it by itself since its last step."""
+    began: float | None = None
+    """When a worker first began to work on it, in seconds since 1970."""
+    ended: float | None = None
     step: dict[str, float] = field(default_factory=dict)
     """The latest `playground.training.loop.Step`; empty before the first."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     """(step, loss) pairs, at most `NUM_LOSSES`; each the mean of some neighbouring steps in a long run."""
+    checks: list[tuple[int, float]] = field(default_factory=list)
+    """(step, loss on the rows held back), where some are."""
+    notes: list[str] = field(default_factory=list)
+    """A sentence each about what did not go as planned."""
     material: dict[str, Any] = field(default_factory=dict)
     """``training_rows``, ``held_out_rows``, ``rejected``, ``num_rejected``, ``notes`` and ``labels``, once known."""
     truncated_rows: int = 0
@@ -60,6 +74,11 @@ class RunState:
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def duration_s(self) -> float | None:
+        """From the first step of work to the end, pauses included; None while there is no end."""
+        return self.ended - self.began if self.ended and self.began else None
 
 
 _NOT_IN_STATUS = {"run_id", "config"}
@@ -75,40 +94,50 @@ def folder_of(run_id: str) -> Path:
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise InputError("This is not the address of a run; open the link that the Fine-tune tab showed.")
     folder = settings.runs() / run_id
-    if not (folder / _STATUS_FILE).is_file():
+    if not (folder / CONFIG_FILE).is_file():
         raise InputError("There is no run at this address any more; start a new one.")
     return folder
 
 
-def run_folders() -> list[Path]:
-    """The folders of all runs, for this program's own use."""
-    return sorted(path.parent for path in settings.runs().glob(f"*/{_STATUS_FILE}") if _ID.fullmatch(path.parent.name))
+def run_folders(*states: State) -> list[Path]:
+    """The folders of the runs whose last word was one of `states`, or of all, for this program's own use."""
+    folders = [settings.runs() / run_id for run_id in run_store.run_ids(*states)]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def load_state(folder: Path) -> RunState:
-    """What the files say, whether or not the worker still lives.
+    """The last word of the worker, whether or not it still lives.
 
     Raises:
-        InputError: they are gone, damaged, or of a version that is too different.
+        InputError: it is gone, damaged, or of a version that is too different.
     """
+    damaged = "The record of this run is damaged or of another version; start a new one."
     try:
-        values = json.loads((folder / _STATUS_FILE).read_text(encoding="utf-8"))
+        values = run_store.read_status(folder.name)
+    except (OSError, ValueError) as err:
+        raise InputError(damaged) from err
+    if values is None:
+        raise InputError("There is no run at this address any more; start a new one.")
+    try:
         known = {key: value for key, value in values.items() if key in _STATUS_KEYS}
-        known["losses"] = [(int(step), float(loss)) for step, loss in known.get("losses", [])]
+        for curve in ("losses", "checks"):
+            known[curve] = [(int(step), float(loss)) for step, loss in known.get(curve, [])]
         state = RunState(run_id=folder.name, config=load_config(folder / CONFIG_FILE), **known)
     except (OSError, ValueError, TypeError, AttributeError) as err:
-        raise InputError("The files of this run are damaged or of another version; start a new one.") from err
+        raise InputError(damaged) from err
     if state.state not in get_args(State):
         raise InputError(f"The run's state is '{state.state}', which this version does not know; start a new one.")
     return state
 
 
-def save_state(folder: Path, state: RunState) -> None:
-    """Replaces ``status.json`` in one step, so that nobody ever reads half of it."""
+def save_state(state: RunState) -> None:
+    """Puts all of it into the table of runs, or, when the process dies over it, nothing.
+
+    Raises:
+        OSError: the disk is full.
+    """
     values = {key: value for key, value in asdict(state).items() if key not in _NOT_IN_STATUS}
-    partial = folder / f".{_STATUS_FILE}.{os.getpid()}"
-    partial.write_text(json.dumps(values), encoding="utf-8")
-    partial.replace(folder / _STATUS_FILE)
+    run_store.write_status(state.run_id, state.created, state.state, state.duration_s, values)
 
 
 def reserve_space(folder: Path) -> None:
@@ -126,14 +155,18 @@ def beat(folder: Path) -> None:
 
 def silence_s(folder: Path) -> float:
     """Seconds since the last sign of life."""
-    marks = [path for path in (folder / _HEARTBEAT_FILE, folder / _STATUS_FILE) if path.exists()]
-    return time.time() - max(path.stat().st_mtime for path in marks)
+    marks = [path for path in (folder / _HEARTBEAT_FILE, folder / CONFIG_FILE) if path.exists()]
+    return time.time() - max((path.stat().st_mtime for path in marks), default=0.0)
 
 
 def write_wish(folder: Path, wish: Wish) -> None:
     partial = folder / f".{_STOP_FILE}.{os.getpid()}"
     partial.write_text(wish, encoding="ascii")
     partial.replace(folder / _STOP_FILE)
+
+
+def forget_wish(folder: Path) -> None:
+    (folder / _STOP_FILE).unlink(missing_ok=True)
 
 
 def read_wish(folder: Path) -> Wish:
@@ -166,7 +199,12 @@ def after(state: RunState, event: dict[str, Any]) -> RunState:
         return replace(state, truncated_rows=event["truncated_rows"])
     if kind == "step":
         step = {key: value for key, value in event.items() if key != "event"}
-        return replace(state, step=step, fraction=min(step["step"] / max(step["steps"], 1), 1.0))
+        if "validation_loss" in step:
+            earlier = [point for point in state.checks if point[0] < step["step"]]
+            state = replace(state, checks=[*earlier, (int(step["step"]), float(step["validation_loss"]))])
+        return replace(state, step=step, resumes=0, fraction=min(step["step"] / max(step["steps"], 1), 1.0))
+    if kind == "note" and event["message"] not in state.notes:
+        return replace(state, notes=[*state.notes, event["message"]])
     if kind == "saved":
         return replace(state, adapter=event["adapter"])
     if kind == "evaluated":

@@ -1,12 +1,10 @@
 """Fine-tuning runs: started as detached processes, found again by their id, never lost without a word."""
 
-import errno
-import os
+import hashlib
+import logging
 import re
 import shutil
-import signal
-import subprocess
-import sys
+import statistics
 import threading
 import time
 from contextlib import suppress
@@ -15,20 +13,26 @@ from pathlib import Path
 from uuid import uuid4
 
 from playground import settings
+from playground.adapters import store
 from playground.adapters.record import check_name
-from playground.engine import zerogpu
-from playground.errors import BusyError, DataError, InputError, PlaygroundError
+from playground.errors import AdapterError, BusyError, DataError, InputError, PlaygroundError
 from playground.tasks import get_task
+from playground.training import run_store
 from playground.training.config import RunConfig
+from playground.training.processes import SILENT_AFTER_S, is_alive, last_words, spawn
 from playground.training.run_files import (
+    ACTIVE,
+    CHECKPOINT_FOLDER,
     CONFIG_FILE,
     DATA_FOLDER,
-    LOG_FILE,
+    RESUMABLE,
+    VALIDATION_FOLDER,
     RunState,
     Wish,
     beat,
     data_file,
     folder_of,
+    forget_wish,
     load_state,
     reserve_space,
     run_folders,
@@ -37,26 +41,23 @@ from playground.training.run_files import (
     write_wish,
 )
 
-__all__ = ["RunState", "active_runs", "free_name", "is_taken", "read_run", "restart_run", "start_run", "stop_run"]
-
-SILENT_AFTER_S = 60.0
-"""Without a sign of life for this long, a worker counts as lost; it gives one every few seconds."""
 MIN_FREE_BYTES = 100 * 1024 * 1024
 """Left over after the upload was copied: room for the adapter and what the run writes."""
 MAX_ACTIVE_RUNS = 8
 KEEP_RUNS_S = 30 * 24 * 3600
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+MAX_RESUMES = 3
+"""How often a run that makes no step is resumed without being asked: what kills it would kill it again."""
+NUM_RUNS_TO_JUDGE_BY = 20
 
+log = logging.getLogger(__name__)
 _starting = threading.Lock()
-_children: dict[str, "subprocess.Popen[bytes]"] = {}
-"""Workers that this process started, for their exit codes; others are judged by pid and heartbeat."""
 
 
 def start_run(config: RunConfig, data_path: Path) -> str:
     """Copies the rows, starts a worker that outlives this process, and returns the id of the run.
 
     Args:
-        config: what to train; its ``data`` is replaced by the copy of `data_path`.
+        config: what to train; its ``data`` is replaced by the copy of `data_path`, its ``validation`` is copied too.
         data_path: the uploaded file.
 
     Raises:
@@ -66,17 +67,18 @@ def start_run(config: RunConfig, data_path: Path) -> str:
     get_task(config.task)
     check_name(config.name)
     _check_file(data_path)
+    if config.validation:
+        _check_file(Path(config.validation))
     with _starting:
         _sweep()
-        if len(active_runs()) >= MAX_ACTIVE_RUNS:
-            raise BusyError(f"{MAX_ACTIVE_RUNS} runs are being trained or waiting already; try again later.")
+        _refuse_too_many()
         if is_taken(config.task, config.name):
             free = free_name(config.task, config.name)
             raise InputError(
                 f"There is already an adapter or a run called '{config.name}'; take '{free}', for example."
             )
         folder = _new_folder(config, data_path)
-    _spawn(folder)
+    spawn(folder)
     return folder.name
 
 
@@ -88,11 +90,11 @@ def read_run(run_id: str) -> RunState:
     """
     folder = folder_of(run_id)
     state = load_state(folder)
-    if not state.is_active or _is_alive(folder, state):
+    if not state.is_active or is_alive(folder, state):
         return state
     # The worker may have ended in good order since the status was read.
     state = load_state(folder)
-    return replace(state, state="interrupted", message=_last_words(state)) if state.is_active else state
+    return replace(state, state="interrupted", message=last_words(state)) if state.is_active else state
 
 
 def stop_run(run_id: str, *, keep: bool) -> None:
@@ -105,6 +107,86 @@ def stop_run(run_id: str, *, keep: bool) -> None:
     if state.is_active:
         keeping: Wish = "skip" if state.state == "evaluating" else "keep"
         write_wish(folder_of(run_id), keeping if keep else "discard")
+
+
+def pause_run(run_id: str) -> None:
+    """Asks the worker to leave off, in such a way that `resume_run` goes on. A run that has ended stays as it is.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    if read_run(run_id).is_active:
+        write_wish(folder_of(run_id), "pause")
+
+
+def resume_run(run_id: str) -> None:
+    """Lets a paused, interrupted or failed run go on from its last checkpoint; one that still runs stays as it is.
+
+    Should its name have been given to another adapter meanwhile, it takes a free one.
+
+    Raises:
+        InputError: there is no such run, it has come to its end, or its rows are gone.
+        PlaygroundError: the process can't be started, or too many runs wait already.
+    """
+    with _starting:
+        state = read_run(run_id)
+        if state.is_active:
+            return
+        if not can_resume(state):
+            raise InputError("This run has come to its end; start again to train with the same rows.")
+        _refuse_too_many()
+        _wake(state)
+
+
+def can_resume(state: RunState) -> bool:
+    """Whether there is something to go on with; a run that failed before its first checkpoint can only start again."""
+    if state.state != "failed":
+        return state.state in RESUMABLE
+    return state.adapter is not None or any((folder_of(state.run_id) / CHECKPOINT_FOLDER).rglob("*.json"))
+
+
+def recover_runs() -> list[str]:
+    """Resumes the runs whose worker was lost, with this machine perhaps; returns their ids, for this program's own use.
+
+    A run that was resumed `MAX_RESUMES` times without a step is left to the person.
+    """
+    found = []
+    with _starting:
+        for folder in run_folders(*ACTIVE, "interrupted"):
+            with suppress(PlaygroundError):  # a damaged run, or one without rows, keeps no other from going on
+                state = read_run(folder.name)
+                if state.state == "interrupted" and state.resumes < MAX_RESUMES:
+                    _wake(replace(state, resumes=state.resumes + 1))
+                    found.append(state.run_id)
+    return found
+
+
+def keep_recovering() -> None:
+    """Calls `recover_runs` now, and once more when a worker lost just before must have become conspicuous."""
+
+    def recover() -> None:
+        for run_id in recover_runs():
+            log.info("Run %s goes on after a break", _fingerprint(run_id))
+
+    recover()
+    later = threading.Timer(SILENT_AFTER_S + 5, recover)
+    later.daemon = True
+    later.start()
+
+
+def expected_wait_s(state: RunState) -> float | None:
+    """Seconds until a waiting run begins, judged by the run under way and by how long others took; None: unknown."""
+    took = run_store.durations_s("done", NUM_RUNS_TO_JUDGE_BY)
+    typical = statistics.median(took) if took else None
+    total = 0.0
+    for other in active_runs():
+        if (other.created, other.run_id) >= (state.created, state.run_id):
+            break
+        left = typical if other.state == "waiting" else _time_left_s(other, typical)
+        if left is None:
+            return None
+        total += left
+    return total
 
 
 def restart_run(run_id: str) -> str:
@@ -123,10 +205,10 @@ def restart_run(run_id: str) -> str:
 def active_runs() -> list[RunState]:
     """Runs that are trained or wait, in the order of their turns; for this program's own use."""
     found = []
-    for folder in run_folders():
+    for folder in run_folders(*ACTIVE):
         with suppress(InputError):  # a damaged run takes nobody's turn
             state = load_state(folder)
-            if state.is_active and _is_alive(folder, state):
+            if state.is_active and is_alive(folder, state):
                 found.append(state)
     return sorted(found, key=lambda state: (state.created, state.run_id))
 
@@ -145,6 +227,47 @@ def free_name(task: str, wanted: str) -> str:
     return next((name for name in names if not is_taken(task, name)), wanted)
 
 
+def _refuse_too_many() -> None:
+    if len(active_runs()) >= MAX_ACTIVE_RUNS:
+        raise BusyError(f"{MAX_ACTIVE_RUNS} runs are being trained or waiting already; try again later.")
+
+
+def _wake(state: RunState) -> None:
+    """Starts a worker for a run that has one no more."""
+    folder = folder_of(state.run_id)
+    data_file(folder)
+    config = state.config
+    if state.adapter is None and not _is_own_name(state):
+        config = replace(config, name=free_name(config.task, config.name))
+        config.save(folder / CONFIG_FILE)
+    forget_wish(folder)
+    reserve_space(folder)
+    beat(folder)
+    save_state(replace(state, config=config, state="waiting", message="Resuming", pid=None, fraction=None, ended=None))
+    spawn(folder)
+
+
+def _is_own_name(state: RunState) -> bool:
+    """Whether the run may save its adapter under its name, or has done so just before its worker was lost."""
+    config = state.config
+    return not is_taken(config.task, config.name) or has_saved(config)
+
+
+def has_saved(config: RunConfig) -> bool:
+    """Whether the adapter of this very run is there."""
+    try:
+        return store.find(config.task, config.name).training.get("run") == config.run
+    except AdapterError:
+        return False
+
+
+def _time_left_s(other: RunState, typical_s: float | None) -> float | None:
+    """Of a run under way: what its steps will take, or, while it measures, at most what such runs took in all."""
+    if other.state == "running" and other.step:
+        return other.step["eta_s"]
+    return None if typical_s is None or other.began is None else max(typical_s - (time.time() - other.began), 0.0)
+
+
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise DataError(f"There is no file '{path.name}'; upload it again.")
@@ -160,16 +283,24 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
     partial = root / f".{run_id}.partial"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _check_space(root, data_path.stat().st_size)
+        files = [data_path, *([Path(config.validation)] if config.validation else [])]
+        _check_space(root, sum(file.stat().st_size for file in files))
         copy = partial / DATA_FOLDER / _safe_name(data_path.name)
         copy.parent.mkdir(parents=True, mode=0o700)
         shutil.copyfile(data_path, copy)
-        final = replace(config, data=str(root / run_id / DATA_FOLDER / copy.name), data_name=copy.name)
+        path = root / run_id / DATA_FOLDER / copy.name
+        final = replace(config, data=str(path), data_name=copy.name, run=_fingerprint(run_id))
+        if config.validation:
+            own = partial / VALIDATION_FOLDER / _safe_name(Path(config.validation).name)
+            own.parent.mkdir(mode=0o700)
+            shutil.copyfile(config.validation, own)
+            final = replace(final, validation=str(root / run_id / VALIDATION_FOLDER / own.name))
         final.save(partial / CONFIG_FILE)
-        save_state(partial, RunState(run_id, final, "waiting", "Starting", created=time.time()))
         reserve_space(partial)
         beat(partial)
-        return partial.rename(root / run_id)
+        folder = partial.rename(root / run_id)
+        save_state(RunState(run_id, final, "waiting", "Starting", created=time.time()))
+        return folder
     except OSError as err:
         raise PlaygroundError(
             f"The run can't be set up in {root} ({err.strerror}); check that this folder may be written and its disk "
@@ -189,67 +320,14 @@ def _check_space(root: Path, size_bytes: int) -> None:
         )
 
 
+def _fingerprint(run_id: str) -> str:
+    """Tells a run's adapter without giving its id away, which is the right to stop it."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:16]
+
+
 def _safe_name(name: str) -> str:
     """`name` without anything that a path or a command could stumble over; the end with its suffix is kept."""
     return re.sub(r"[^\w.-]+", "_", name)[-100:].lstrip(".") or "rows.txt"
-
-
-def _spawn(folder: Path) -> None:
-    try:
-        with (folder / LOG_FILE).open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "playground.training.worker", folder.name],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=_environment(),
-            )
-    except OSError as err:
-        message = f"The training process could not be started ({err.strerror}); try again later."
-        save_state(folder, replace(load_state(folder), state="failed", message=message))
-        raise PlaygroundError(message) from err
-    _children[folder.name] = child
-    # Waiting for a child is what removes it from the table of processes once it has ended.
-    threading.Thread(target=child.wait, name=f"reaper of {child.pid}", daemon=True).start()
-
-
-def _environment() -> dict[str, str]:
-    """Of the worker. A ZeroGPU Space lends its GPU to the app's process alone, so the worker must not count on it."""
-    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name != zerogpu.VARIABLE}
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _is_alive(folder: Path, state: RunState) -> bool:
-    child = _children.get(state.run_id)
-    if child is not None and child.poll() is not None:
-        return False
-    if child is None and state.pid is not None and not _has_process(state.pid):
-        return False
-    return silence_s(folder) < SILENT_AFTER_S
-
-
-def _has_process(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # there, signal 0 would end the process; the heartbeat decides alone
-    try:
-        os.kill(pid, 0)
-    except OSError as err:
-        return err.errno != errno.ESRCH
-    return True
-
-
-def _last_words(state: RunState) -> str:
-    child = _children.get(state.run_id)
-    killed = child is not None and child.returncode == -signal.SIGKILL.value
-    why = "was killed, perhaps because memory ran out" if killed else "ended without a word"
-    if state.adapter:
-        return f"The training process {why} while measuring; the adapter '{state.adapter}' is saved and can be used."
-    done = f" after step {state.step['step']:.0f} of {state.step['steps']:.0f}" if state.step else ""
-    return (
-        f"The training process {why}{done}. Your rows and settings are kept; start again to train with the same ones."
-    )
 
 
 def _sweep() -> None:
@@ -257,4 +335,4 @@ def _sweep() -> None:
     for folder in run_folders():
         if silence_s(folder) > KEEP_RUNS_S:
             shutil.rmtree(folder, ignore_errors=True)
-            _children.pop(folder.name, None)
+            run_store.delete_run(folder.name)

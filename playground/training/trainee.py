@@ -4,8 +4,9 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    BitsAndBytesConfig,
+    PreTrainedConfig,
 )
 
 from playground.backbones.loading import family_of, fast_bfloat16, weight_options
@@ -24,6 +27,7 @@ from playground.engine.lora import linear_layers
 from playground.errors import BackboneError, InputError
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
+from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Family, Shape
 
 LOGIT_ROWS = 256
@@ -31,24 +35,43 @@ LOGIT_ROWS = 256
 FREQUENT_TOKENS = 32_768
 """Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
 WIDTH_STEP = 16
+MAX_LABEL_WEIGHT = 10.0
+"""A few rows of the rarest label shall not drown out all others."""
 HEADS = {"decoder": "score", "encoder": "classifier"}
 
 
 class Trainee(nn.Module):
     """Maps a batch to its mean loss."""
 
-    def __init__(self, model: PeftModel, shape: Shape, family: Family) -> None:
+    def __init__(
+        self, model: PeftModel, shape: Shape, family: Family, start: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.shape = shape
         self.family = family
+        self.start = start or {}
+        """The LoRA matrices that were taken out of the frozen weights before the training."""
         self.vocabulary: Vocabulary | None = None
+        self.weighs_labels = False
+        """Whether each label counts as much as any other, however rare it is (classify)."""
+        self.label_weights: Tensor | None = None
 
-    def learn_words(self, features: Sequence[Feature]) -> None:
-        """Prepares the loss of generate tasks for the tokens of `features`; the others have none to prepare."""
+    def prepare(self, features: Sequence[Feature]) -> None:
+        """Fits the loss to what occurs in `features`: their tokens (generate) or labels (classify)."""
+        if self.shape == "classify" and self.weighs_labels:
+            self.label_weights = label_weights(features, self.model.config.num_labels)
         if self.shape == "generate":
             projection = self.model.get_base_model().get_output_embeddings().weight
             self.vocabulary = vocabulary(projection, features)
+
+    def save(self, folder: Path) -> None:
+        """Writes the adapter as PEFT does, in half precision where that loses nothing."""
+        if self.start:
+            save_as_lora(self.model, self.start, folder)
+            return
+        self.model.half()
+        self.model.save_pretrained(folder, save_embedding_layers=False)
 
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
@@ -61,7 +84,11 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
-            return cross_entropy(logits.float(), labels[:, 0])
+            if self.label_weights is None:
+                return cross_entropy(logits.float(), labels[:, 0])
+            # The mean over the rows, not over their weights, so that parts of a batch add up to the whole.
+            losses = cross_entropy(logits.float(), labels[:, 0], reduction="none")
+            return (losses * self.label_weights.to(losses.device)[labels[:, 0]]).mean()
         logits = head(states).float()
         if self.shape == "tag":
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
@@ -106,6 +133,14 @@ def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") ->
     picked, targets = states[:, :-1][wanted], vocabulary.places(labels[:, 1:][wanted])
     total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
     return total / max(len(targets), 1)
+
+
+def label_weights(features: Sequence[Feature], num_labels: int) -> Tensor:
+    """(L,) inverse frequencies, `MAX_LABEL_WEIGHT` times the smallest at most, with a mean of 1 over the features."""
+    labels = torch.tensor([feature.labels[0] for feature in features])
+    counts = torch.bincount(labels, minlength=num_labels).float()
+    weights = (1 / counts.clamp(min=1)).clamp(max=MAX_LABEL_WEIGHT / float(counts.max()))
+    return weights * len(features) / (weights * counts).sum()
 
 
 @dataclass(frozen=True)
@@ -153,20 +188,14 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         raise BackboneError(f"The backbone '{config.backbone}' ({family}) can't be trained for {shape} tasks.")
     if shape == "generate" and config.attention == "bidirectional":
         raise InputError("Text is written from left to right: train generate tasks with causal attention.")
-    options = weight_options(config.quantization)
-    if config.quantization == "4-bit":
-        options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
-    if config.attention == "bidirectional" and hasattr(settings, "use_bidirectional_attention"):
-        options["use_bidirectional_attention"] = True
-    if fast_bfloat16():
-        options["dtype"] = torch.bfloat16
+    options = _weight_options(config, settings)
     if shape == "generate":
         model = AutoModelForCausalLM.from_pretrained(source, **options)
     else:
         chosen = AutoModelForSequenceClassification if family == "decoder" else AutoModelForTokenClassification
         model = chosen.from_pretrained(source, num_labels=num_labels, **options)
     model.config.use_cache = False
-    if config.quantization == "4-bit":
+    if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
     peft_model = get_peft_model(model, lora_config(config, shape, family, model))
     for parameter in peft_model.parameters():
@@ -175,26 +204,58 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.compile:
         for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
             block.compile(dynamic=True)
-    return Trainee(peft_model, shape, family)
+    trainee = Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
+    trainee.weighs_labels = config.class_weights
+    return trainee
+
+
+def _weight_options(config: RunConfig, settings: PreTrainedConfig) -> dict[str, Any]:
+    """Arguments of ``from_pretrained`` for weights that a run is trained on."""
+    options = weight_options(config.quantization)
+    if config.quantization == "8-bit":  # the engine's own 8 bits, on the CPU, can't be trained
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    if config.quantization != "none":
+        options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
+    if config.attention == "bidirectional" and hasattr(settings, "use_bidirectional_attention"):
+        options["use_bidirectional_attention"] = True
+    if fast_bfloat16():
+        options["dtype"] = torch.bfloat16
+    return options
 
 
 def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Module) -> LoraConfig:
+    """The LoRA that `config` asks for.
+
+    Raises:
+        InputError: it names a layer that the backbone does not have.
+    """
+    layers = sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)})
+    unknown = sorted(set(config.target_modules) - set(layers))
+    if unknown:
+        raise InputError(f"The backbone has no layers called '{unknown[0]}'; it has {', '.join(layers)}.")
     kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)}),
+        target_modules=sorted(config.target_modules) or layers,
+        use_rslora=config.use_rslora,
+        use_dora=config.use_dora,
+        init_lora_weights=init_name(config.init),
         modules_to_save=None if shape == "generate" else [HEADS[family]],
         task_type=kind,
     )
 
 
+def padded_width(longest: int) -> int:
+    """Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second."""
+    return math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+
+
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
     longest = max(len(f.input_ids) for f in features)
-    # Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second.
-    width = math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+    width = padded_width(longest)
     a_position = len(features[0].labels) == len(features[0].input_ids)
     label_width = width if a_position else len(features[0].labels)
     return {

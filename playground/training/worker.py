@@ -6,7 +6,9 @@ It waits for its turn, trains and measures, and leaves word of everything in the
 import errno
 import json
 import logging
+import math
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -21,9 +23,11 @@ from filelock import FileLock, Timeout
 
 from playground import settings
 from playground.adapters import store
-from playground.errors import Cancelled, InputError, PlaygroundError
+from playground.errors import Cancelled, DamagedCheckpoint, InputError, Paused, PlaygroundError
 from playground.training.run_files import (
+    CHECKPOINT_FOLDER,
     EVENTS_FILE,
+    WORKER_LOCK,
     RunState,
     State,
     Wish,
@@ -36,43 +40,49 @@ from playground.training.run_files import (
     save_state,
     thinned,
 )
-from playground.training.runs import active_runs
+from playground.training.runs import active_runs, expected_wait_s, has_saved
 
 SECONDS_BETWEEN_BEATS = 3.0
 SECONDS_BETWEEN_LOOKS = 1.0
-"""How often a waiting run looks whether its turn has come, and how often steps go to ``status.json``."""
+"""How often a waiting run looks whether its turn has come, and how often steps go to the table of runs."""
 NICENESS = 10
 LOCK_FILE = "training.lock"
+CURVES_FOLDER = "tensorboard"
 
 UNEXPECTED = (
-    "Something went wrong on our side; the log of the run says more. Your rows and settings are kept: start again."
+    "Something went wrong on our side; the log of the run says more. Your rows, settings and the last checkpoint are "
+    "kept: resume, or start again."
 )
 NO_MEMORY = (
-    "Memory ran out during training; choose the preset 'quick' or 4-bit, shorten the rows, or close other programs."
+    "Memory ran out during training; close other programs and resume, or start again with the preset 'quick', 4-bit or "
+    "shorter rows."
 )
 NO_SPACE = (
-    "The disk is full, so the run could not go on; free some space and start again: your rows and settings are kept."
+    "The disk is full, so the run could not go on; free some space and resume: your rows and the last checkpoint are "
+    "kept."
 )
 
 log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Writes what happens: every event to ``events.jsonl``, the sum of it to ``status.json``."""
+    """Writes what happens: every event to ``events.jsonl``, the sum of it to the table of runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = replace(load_state(folder), pid=os.getpid())
-        self._losses: list[tuple[int, float]] = []
+        self._losses = list(self.state.losses)
         self._saved_at = 0.0
-        save_state(folder, self.state)
+        save_state(self.state)
 
     def note(self, event: dict[str, Any]) -> None:
-        """Steps reach ``status.json`` once a second, other events at once."""
+        """Steps reach the table once a second, other events at once."""
         with (self.folder / EVENTS_FILE).open("a", encoding="utf-8") as events:
             events.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
         self.state = after(self.state, event)
         if event["event"] == "step":
+            # A resumed run takes the steps after its checkpoint again.
+            self._losses = [point for point in self._losses if point[0] < event["step"]]
             self._losses.append((int(event["step"]), float(event["loss"])))
         if event["event"] != "step" or time.monotonic() - self._saved_at >= SECONDS_BETWEEN_LOOKS:
             self.save()
@@ -82,15 +92,19 @@ class Journal:
             self.state = replace(self.state, state=state, message=message, fraction=None)
             self.save()
 
+    def begin(self) -> None:
+        self.state = replace(self.state, began=self.state.began or time.time())
+        self.say("running", "Starting")
+
     def end(self, state: State, message: str) -> None:
         release_space(self.folder)
-        self.state = replace(self.state, state=state, message=message, fraction=None)
+        self.state = replace(self.state, state=state, message=message, fraction=None, ended=time.time())
         self.save()
         log.info("%s: %s", state, message)
 
     def save(self) -> None:
         self.state = replace(self.state, losses=thinned(self._losses))
-        save_state(self.folder, self.state)
+        save_state(self.state)
         self._saved_at = time.monotonic()
 
 
@@ -118,14 +132,28 @@ def work(run_id: str, terminated: threading.Event) -> None:
         InputError: there is no such run.
     """
     folder = folder_of(run_id)
-    journal = Journal(folder)
+    try:
+        with FileLock(folder / WORKER_LOCK, timeout=0):
+            _work(Journal(folder), terminated)
+    except Timeout:
+        log.info("Another process is at work on this run.")
+
+
+def _work(journal: Journal, terminated: threading.Event) -> None:
+    folder = journal.folder
     ended = threading.Event()
     threading.Thread(target=_keep_beating, args=(folder, ended), name="heartbeat", daemon=True).start()
     try:
         with _turn(journal, terminated):
+            journal.begin()
             _train(journal, lambda: _wish(journal, terminated))
+    except Paused:
+        _leave_off(journal, terminated)
     except Cancelled as err:
-        journal.end("stopped", _farewell(journal, str(err)))
+        if _wish(journal, terminated) == "pause":
+            _leave_off(journal, terminated)
+        else:
+            journal.end("stopped", _farewell(journal, str(err)))
     except Exception as err:  # noqa: BLE001 - the end of the process: whatever happened, the person reads one sentence
         journal.end("failed", _sentence_of(err) + _comfort(journal.state))
     finally:
@@ -152,8 +180,11 @@ def _turn(journal: Journal, terminated: threading.Event) -> AbstractContextManag
             except Timeout:
                 ahead = 1
         line = "another run is being trained" if ahead == 1 else f"{ahead} runs are ahead of this one"
-        journal.say("waiting", f"Waiting: {line}. This one begins by itself.")
-        if _wish(journal, terminated):
+        journal.say("waiting", f"Waiting: {line}. This one begins by itself{_when(journal.state)}.")
+        wish = _wish(journal, terminated)
+        if wish == "pause":
+            raise Paused("It had not begun yet.")
+        if wish:
             raise Cancelled("The run was stopped before it began; nothing was kept.")
         terminated.wait(SECONDS_BETWEEN_LOOKS)
 
@@ -164,7 +195,9 @@ def _comes_before(other: RunState, mine: RunState) -> bool:
 
 def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
     # torch takes seconds and memory to import, which runs that only wait need not spend.
-    from playground.training.finetune import finetune
+    from playground.training.checkpoint import remove
+    from playground.training.finetune import finetune, measure_saved
+    from playground.training.tensorboard import curves
 
     def emit(event: dict[str, Any]) -> None:
         journal.note(event)
@@ -173,13 +206,25 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
 
     def stop_wish() -> Any:
         asked = wish()
-        if asked != "skip":
-            return asked
-        # Skipping the measuring is, for the one who measures, the same as throwing away; the adapter stays.
-        return "discard" if journal.state.state == "evaluating" else "keep"
+        # The one who measures knows one way to leave off only; the adapter stays.
+        leaves_off = asked in ("skip", "pause") and journal.state.state == "evaluating"
+        return "discard" if leaves_off else "keep" if asked == "skip" else asked
 
-    finetune(journal.state.config, emit, stop_wish)
-    _say_done(journal, was_stopped=bool(wish()))
+    config = journal.state.config
+    if has_saved(config):
+        journal.note({"event": "saved", "adapter": config.name, "task": config.task})
+        measure_saved(config, store.find(config.task, config.name), emit, stop_wish)
+        _say_done(journal, was_stopped=wish() in ("keep", "skip"))
+        return
+    checkpoint = journal.folder / CHECKPOINT_FOLDER
+    with curves(journal.folder / CURVES_FOLDER, emit) as note:
+        try:
+            finetune(config, note, stop_wish, checkpoint)
+        except DamagedCheckpoint as err:
+            log.warning("%s", err)
+            remove(checkpoint)
+            finetune(config, note, stop_wish, checkpoint)
+    _say_done(journal, was_stopped=wish() in ("keep", "skip"))
 
 
 def _say_done(journal: Journal, *, was_stopped: bool) -> None:
@@ -192,14 +237,33 @@ def _say_done(journal: Journal, *, was_stopped: bool) -> None:
 
 
 def _wish(journal: Journal, terminated: threading.Event) -> Wish:
+    """What the person wants; a process that is told to end, as when the machine shuts down, leaves off."""
     asked = read_wish(journal.folder)
-    return "skip" if terminated.is_set() and asked != "discard" else asked
+    return "pause" if terminated.is_set() and asked == "" else asked
+
+
+def _leave_off(journal: Journal, terminated: threading.Event) -> None:
+    """Paused by the person, who resumes it; or interrupted from outside, which the next start of the app makes good."""
+    if terminated.is_set():
+        journal.end("interrupted", "The training process was told to end. Nothing is lost: resume to go on.")
+    elif journal.state.adapter:
+        journal.end("paused", f"Paused while measuring; the adapter '{journal.state.adapter}' can be used already.")
+    else:
+        step = journal.state.step
+        done = f"after step {step['step']:.0f} of {step['steps']:.0f}" if step else "before it began"
+        journal.end("paused", f"Paused {done}; resume it whenever you like.")
+
+
+def _when(state: RunState) -> str:
+    wait_s = expected_wait_s(state)
+    return "" if wait_s is None else f", in about {max(math.ceil(wait_s / 60), 1)} min"
 
 
 def _farewell(journal: Journal, message: str) -> str:
-    """Throws the adapter away if that was the wish, and says what there is now."""
+    """Throws away what there is if that was the wish, and says what is left."""
     adapter = journal.state.adapter
     if adapter is None:
+        shutil.rmtree(journal.folder / CHECKPOINT_FOLDER, ignore_errors=True)
         return message
     if read_wish(journal.folder) == "discard":
         store.remove(store.find(journal.state.config.task, adapter))

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from playground.data.batch import write_rows
 from playground.data.columns import ColumnMap, known_fields, propose, required_fields
 from playground.data.reading import SUFFIXES, read_table
-from playground.data.rows import to_rows
+from playground.data.rows import map_table
 from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
 from playground.errors import DataError, InputError
@@ -68,6 +68,10 @@ class Inspection:
     rejected: list[Rejected]
     problem: str
     """Why nothing can be learnt from these rows yet; empty when something can."""
+    lines: list[int] = field(default_factory=list)
+    """Line of each row in the file."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Where rows keep the value of each column."""
 
 
 def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None = None) -> Inspection:
@@ -84,11 +88,11 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
     table = _table(check_suffix(path))
     mapping = propose(table, task) if task is None or columns is None else ColumnMap(task, columns)
     try:
-        rows, rejected = to_rows(table, mapping)
+        found = map_table(table, mapping)
     except DataError as err:
         return Inspection(table, mapping, [], [], str(err))
-    rejected = sorted(table.rejected + rejected, key=lambda one: one.line)
-    return Inspection(table, mapping, rows, rejected, _problem(table, mapping.task, rows, rejected))
+    problem = _problem(table, mapping.task, found.rows, found.rejected)
+    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields)
 
 
 @lru_cache(maxsize=2)

@@ -8,12 +8,13 @@ from playground.errors import AdapterError
 from playground.evaluation.report import report_table
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import render
+from playground.ui import finetune_doctor, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
 NO_BASE = "The base has nothing to say about these labels, so there is nothing to compare with."
 NUM_LANGUAGES_SHOWN = 12
+LEARNT_FROM, HELD_BACK = "rows learnt from", "rows held back"
 
 
 def headline(state: RunState) -> str:
@@ -26,11 +27,14 @@ def headline(state: RunState) -> str:
     if material:
         words += [f"{material['training_rows']:,} rows to learn from", f"{material['held_out_rows']:,} held out"]
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
+        words += [f"{fix} {count:,}" for fix, count in material.get("fixes", {}).items()]
+        words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:
         words.append(f"{state.truncated_rows:,} long rows shortened")
     link = f'<a href="?run={escape(state.run_id)}">link to this run</a>'
-    return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>'
+    notes = "".join(map(render.hint, state.notes))
+    return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>{notes}'
 
 
 def progress(state: RunState) -> str:
@@ -43,7 +47,7 @@ def progress(state: RunState) -> str:
     line = pace(state) if state.state == "running" and state.fraction is not None and state.step else state.message
     if state.fraction is None:
         return render.working(f"{line}…")
-    return render.progress(state.fraction, line)
+    return render.progress(state.fraction, line) + details(state)
 
 
 def pace(state: RunState) -> str:
@@ -53,6 +57,17 @@ def pace(state: RunState) -> str:
         f"Training: step {step['step']:,.0f} of {step['steps']:,.0f} · loss {step['loss']:.3f} · "
         f"{step['tokens_per_s']:,.0f} tokens/s · {duration(step['eta_s'])} left, then it is measured"
     )
+
+
+def details(state: RunState) -> str:
+    """``learning rate 4.2e-04 · gradient norm 1.31 · 3,331 MB of memory · loss 0.52 on rows held back``."""
+    step = state.step
+    if state.state != "running" or "learning_rate" not in step:
+        return ""
+    words = [f"learning rate {step['learning_rate']:.1e}", f"gradient norm {step['gradient_norm']:.2f}"]
+    words += [f"{step['memory_mb']:,.0f} MB of memory"] if "memory_mb" in step else []
+    words += [f"loss {state.checks[-1][1]:.3f} on rows held back"] if state.checks else []
+    return f'<p class="pg-lead">{" · ".join(words)}</p>'
 
 
 def duration(seconds: float) -> str:
@@ -65,10 +80,12 @@ def duration(seconds: float) -> str:
 
 def curve(state: RunState) -> dict[str, Any]:
     """Steps and losses as the line plot takes them."""
+    points = [*((step, loss, LEARNT_FROM) for step, loss in state.losses)]
+    points += [(step, loss, HELD_BACK) for step, loss in state.checks]
     return {
-        "columns": ["step", "loss"],
-        "data": [list(point) for point in state.losses],
-        "datatypes": {"step": "quantitative", "loss": "quantitative"},
+        "columns": ["step", "loss", "of"],
+        "data": [list(point) for point in points],
+        "datatypes": {"step": "quantitative", "loss": "quantitative", "of": "nominal"},
         "mark": "line",
     }
 
@@ -77,7 +94,7 @@ def result(state: RunState) -> str:
     """The base beside the adapter, and where to use it; empty while there is no adapter."""
     if state.is_active or state.adapter is None:
         return ""
-    parts = [_comparison(state.report)] if state.report else []
+    parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
     try:
         link = try_link(store.find(state.config.task, state.adapter))
     except AdapterError as err:
@@ -124,6 +141,7 @@ def signature(state: RunState) -> str:
         state.fraction,
         state.message,
         bool(state.material),
+        len(state.notes),
         bool(state.report),
     )
     return f"{state.run_id} {news}"

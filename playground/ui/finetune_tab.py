@@ -8,12 +8,11 @@ import gradio as gr
 from gradio.blocks import Block
 
 from playground.engine.startup import EngineLoader
-from playground.errors import DataError, InputError, PlaygroundError
+from playground.errors import InputError, PlaygroundError
 from playground.training import runs
-from playground.training.config import make_config
-from playground.training.run_files import RunState
-from playground.types import Quantization, Stream
-from playground.ui import finetune_data, finetune_form, finetune_run, finetune_try, render
+from playground.training.run_files import RESUMABLE, RunState
+from playground.types import Stream
+from playground.ui import finetune_form, finetune_run, finetune_try, render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -34,10 +33,12 @@ class RunPanel:
     progress: gr.HTML
     notice: gr.HTML
     plot: gr.LinePlot
+    pause: gr.Button
     keep: gr.Button
     discard: gr.Button
     sure: gr.Button
     go_on: gr.Button
+    resume: gr.Button
     restart: gr.Button
     fresh: gr.Button
     result: gr.HTML
@@ -75,7 +76,7 @@ def build(loader: EngineLoader) -> FinetuneTab:
             panel = _panel(area)
             box = finetune_try.build()
     tab = FinetuneTab(form, panel, box, run_key, seen, timer)
-    finetune_form.wire(form)
+    finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
     _wire_start(tab, loader)
     _wire_stop(tab)
@@ -114,6 +115,8 @@ def _panel(area: gr.Column) -> RunPanel:
     plot = gr.LinePlot(
         x="step",
         y="loss",
+        color="of",
+        color_title="Loss on",
         x_title="Step",
         y_title="Loss",
         label="Loss",
@@ -122,14 +125,18 @@ def _panel(area: gr.Column) -> RunPanel:
         elem_id="finetune-loss",
     )
     with gr.Row(elem_classes="pg-actions"):
+        pause = gr.Button("Pause")
         keep = gr.Button("Stop and keep")
         discard = gr.Button("Discard", variant="stop")
         sure = gr.Button("Discard for good", variant="stop", visible=False)
         go_on = gr.Button("Go on", visible=False)
-        restart = gr.Button("Start again with the same rows", variant="primary", visible=False)
+        resume = gr.Button("Resume", variant="primary", visible=False, elem_id="finetune-resume")
+        restart = gr.Button("Start again with the same rows", visible=False)
         fresh = gr.Button("Train another adapter", visible=False)
     result = gr.HTML(elem_id="finetune-result")
-    return RunPanel(area, head, progress, notice, plot, keep, discard, sure, go_on, restart, fresh, result)
+    return RunPanel(
+        area, head, progress, notice, plot, pause, keep, discard, sure, go_on, resume, restart, fresh, result
+    )
 
 
 def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates:
@@ -146,7 +153,8 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.plot: gr.LinePlot(
             value=finetune_run.curve(state), x_lim=[0, state.step.get("steps")], visible=bool(state.losses)
         ),
-        panel.restart: gr.Button(visible=state.state in ("interrupted", "failed"), interactive=True),
+        panel.resume: gr.Button(visible=runs.can_resume(state), interactive=True),
+        panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),
         panel.fresh: gr.Button(visible=not state.is_active),
         panel.result: finetune_run.result(state),
         **finetune_try.shown(tab.box, state),
@@ -155,12 +163,15 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         updates |= {panel.notice: "", **_asked(panel, is_asked=False)}
     if state.state == "evaluating":
         updates[panel.keep] = gr.Button("Skip the measuring", visible=True, interactive=True)
+        updates[panel.pause] = gr.Button(visible=False)
     elif state.is_active:
         pressable: dict[str, Any] = {"interactive": True} if is_new else {}
         # While it waits there is nothing to keep.
         updates[panel.keep] = gr.Button("Stop and keep", visible=state.state == "running", **pressable)
+        updates[panel.pause] = gr.Button(visible=True, **pressable)
     else:
-        updates |= {part: gr.Button(visible=False) for part in (panel.keep, panel.discard, panel.sure, panel.go_on)}
+        stopping = (panel.pause, panel.keep, panel.discard, panel.sure, panel.go_on)
+        updates |= {part: gr.Button(visible=False) for part in stopping}
         updates[panel.notice] = ""
     return updates
 
@@ -179,42 +190,13 @@ def nothing_shown(tab: FinetuneTab) -> Updates:
 def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
     form = tab.form
 
-    def start(*choices: Any) -> Stream[Updates]:
+    def start(*values: Any) -> Stream[Updates]:
         yield {form.outcome: render.working("Starting…")}
-        run_id = begin(loader.backbone_id, *choices)
+        config = form.configured(loader.backbone_id, values)
+        run_id = runs.start_run(config, Path(config.data))
         yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
 
     form.start.click(guarded(start, form.outcome), form.choices, [*tab.outputs, form.outcome], **PRIVATE)
-
-
-def begin(
-    backbone: str, path: str | None, name: str | None, preset: str, quantization: str, task: str, *columns: str | None
-) -> str:
-    """Starts a run with the form's values and returns its id.
-
-    Raises:
-        PlaygroundError: the rows or the settings do not allow it.
-    """
-    if path is None:
-        raise DataError("There is no file; choose one or paste rows first.")
-    chosen = finetune_data.chosen_columns(task, columns)
-    found = finetune_data.inspect(Path(path), task, chosen)
-    if found.problem:
-        raise DataError(found.problem)
-    config = make_config(
-        task, Path(path), (name or "").strip(), preset, backbone, columns=chosen, quantization=precision(quantization)
-    )
-    return runs.start_run(config, Path(path))
-
-
-def precision(choice: str) -> Quantization:
-    """Automatic is 4-bit on a GPU and none on a CPU."""
-    if choice in ("none", "4-bit"):
-        return "4-bit" if choice == "4-bit" else "none"
-    # torch takes seconds to import, and the page has to be up before that.
-    from playground.backbones.loading import automatic_quantization
-
-    return "4-bit" if automatic_quantization() == "4-bit" else "none"
 
 
 def _asked(panel: RunPanel, *, is_asked: bool) -> Updates:
@@ -238,7 +220,15 @@ def _wire_stop(tab: FinetuneTab) -> None:
         pressed = panel.keep if keep else panel.sure
         return {panel.notice: render.info(sentence), pressed: gr.Button(interactive=False)}
 
+    def pause(run_id: str | None) -> Updates:
+        try:
+            runs.pause_run(run_id or "")
+        except PlaygroundError as err:
+            return {panel.notice: render.problem(sentence_of(err))}
+        return {panel.notice: render.info("Pausing after the present step."), panel.pause: gr.Button(interactive=False)}
+
     outputs = [panel.notice, panel.keep, panel.sure]
+    panel.pause.click(pause, tab.run_key, [panel.notice, panel.pause], **QUIET)
     questions = [panel.discard, panel.sure, panel.go_on]
     panel.keep.click(lambda run_id: stop(run_id, keep=True), tab.run_key, outputs, **QUIET)
     panel.discard.click(lambda: _asked(panel, is_asked=True), outputs=questions, **QUIET)
@@ -253,5 +243,11 @@ def _wire_again(tab: FinetuneTab) -> None:
         yield {panel.notice: render.working("Starting…")}
         yield shown(tab, runs.read_run(runs.restart_run(run_id or "")), is_new=True)
 
+    def resume(run_id: str | None) -> Stream[Updates]:
+        yield {panel.notice: render.working("Resuming…")}
+        runs.resume_run(run_id or "")
+        yield shown(tab, runs.read_run(run_id or ""), is_new=True)
+
+    panel.resume.click(guarded(resume, panel.notice), tab.run_key, tab.outputs, **PRIVATE)
     panel.restart.click(guarded(restart, panel.notice), tab.run_key, tab.outputs, **PRIVATE)
     panel.fresh.click(lambda: nothing_shown(tab), outputs=tab.outputs, **QUIET)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from playground import settings
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
+from playground.training import runs
 from playground.ui import theme
 from playground.ui.page import create_page
 
@@ -37,6 +38,7 @@ def serve(host: str | None = None, port: int | None = None, *, backbone_id: str 
     say_progress()
     loader = EngineLoader(backbone_id or settings.backbone_id(), "auto")
     loader.start()
+    runs.keep_recovering()
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
         loader.wait()

@@ -6,7 +6,7 @@ import pytest
 
 from playground.data.columns import propose
 from playground.data.reading import read_table
-from playground.data.rows import load_training_rows, to_rows, validate_rows
+from playground.data.rows import load_training_rows, map_table, validate_rows
 from playground.errors import DataError, InputError
 from playground.types import Row
 
@@ -398,8 +398,9 @@ def test_alpaca_inputs_join_the_prompt(tmp_path: Path) -> None:
     assert loaded.rows == [{"prompt": "Add\n\n1 2", "completion": "3"}, {"prompt": "Hi", "completion": "Ho"}]
 
 
-def test_to_rows_follows_the_proposal(tmp_path: Path) -> None:
+def test_a_mapped_table_follows_the_proposal(tmp_path: Path) -> None:
     table = read_table(saved(tmp_path, "a.csv", "review,verdict\ngood thing,yes\nbad thing,\n"))
-    rows, rejected = to_rows(table, propose(table))
-    assert rows == [{"text": "good thing", "label": "yes"}]
-    assert [(one.line, one.reason) for one in rejected] == [(3, "label is missing")]
+    found = map_table(table, propose(table))
+    assert (found.rows, found.lines) == ([{"text": "good thing", "label": "yes"}], [2])
+    assert found.fields == {"review": "text", "verdict": "label"}
+    assert [(one.line, one.reason) for one in found.rejected] == [(3, "label is missing")]

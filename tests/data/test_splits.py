@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from playground.data.splits import MAX_HELD_OUT, split
-from playground.errors import DataError
+from playground.data.splits import MAX_HELD_OUT, check_split, split
+from playground.errors import DataError, InputError
 from playground.types import Row
 
 
@@ -95,3 +95,54 @@ def test_too_few_rows_are_refused(num: int) -> None:
 def test_rows_with_one_input_are_refused() -> None:
     with pytest.raises(DataError, match="All 9 rows have the same input"):
         split([{"text": "same", "label": "x"}] * 9, "classify")
+
+
+def test_whole_groups_are_held_out() -> None:
+    rows: list[Row] = [{"text": f"text {i}", "label": "ab"[i % 2], "customer": f"c{i % 20}"} for i in range(200)]
+    training, held_out = split(rows, "classify", how="group", field="customer")
+    assert len(held_out) == 20
+    assert not {row["customer"] for row in training} & {row["customer"] for row in held_out}
+    assert split(rows, "classify", how="group", field="customer", seed=1)[1] != held_out
+
+
+def test_rows_without_a_group_are_one_each() -> None:
+    rows: list[Row] = [{"text": f"text {i}", "customer": None} for i in range(20)]
+    training, held_out = split(rows, "classify", how="group", field="customer")
+    assert (len(training), len(held_out)) == (18, 2)
+
+
+def test_the_newest_rows_are_held_out_whatever_their_order() -> None:
+    rows: list[Row] = [{"text": f"text {i}", "day": f"{i * 5 % 28 + 1}.2.2024", "i": i * 5 % 28} for i in range(28)]
+    training, held_out = split(rows, "classify", how="time", field="day")
+    assert sorted(indices(held_out)) == [25, 26, 27]
+    assert max(indices(training)) == 24
+    assert split(rows, "classify", how="time", field="day", seed=5) == (training, held_out)
+
+
+def test_rows_of_one_time_stay_together_and_those_without_are_learnt_from() -> None:
+    times = [2020, None, 2021, 2021, 2021, 2022, 2022, 2022, 2022, ""]
+    rows: list[Row] = [{"text": f"text {i}", "year": year} for i, year in enumerate(times)]
+    training, held_out = split(rows, "classify", how="time", field="year")
+    assert {row["year"] for row in held_out} == {2022}
+    assert len(training) == 6
+
+
+@pytest.mark.parametrize(
+    ("how", "values", "says"),
+    [
+        ("group", ["x"] * 5, "have the same 'c'"),
+        ("time", [2020] * 5, "All 5 rows have the same 'c'"),
+        ("time", ["2020", "soon", "later", "never", "x"], "Only 1 of 5 rows .* 'soon'"),
+    ],
+)
+def test_a_column_that_can_not_split_is_refused(how: str, values: list[object], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        split([{"text": f"t{i}", "c": value} for i, value in enumerate(values)], "classify", how=how, field="c")
+
+
+def test_a_split_is_checked_by_name() -> None:
+    with pytest.raises(InputError, match="no split 'random'; there are stratified, group, time"):
+        check_split("random", "")
+    with pytest.raises(InputError, match="The split 'time' needs a column"):
+        check_split("time", "")
+    check_split("stratified", "")

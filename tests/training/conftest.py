@@ -34,5 +34,5 @@ def make_run_config(tiny_backbone_folder: Path, reviews: Path) -> Callable[..., 
 def unborn_workers(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """No worker is started; lists the folders of the runs that would have got one."""
     folders: list[Path] = []
-    monkeypatch.setattr(runs, "_spawn", folders.append)
+    monkeypatch.setattr(runs, "spawn", folders.append)
     return folders

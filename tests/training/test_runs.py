@@ -1,6 +1,6 @@
-import json
 import os
 import shutil
+import sqlite3
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from playground import settings
+from playground.adapters.record import write_record
 from playground.errors import AdapterError, BusyError, DataError, InputError, PlaygroundError
-from playground.training import run_files, runs
+from playground.training import processes, run_files, run_store, runs
 from playground.training.run_files import NUM_LOSSES, after, data_file, folder_of, load_state, read_wish, thinned
 
 NO_PROCESS = 2**22 + 1  # above the highest pid of Linux
@@ -22,10 +23,16 @@ def started(make_run_config, reviews, unborn_workers):
     def start(name="lamps", **changes):
         run_id = runs.start_run(make_run_config(name), reviews)
         folder = folder_of(run_id)
-        run_files.save_state(folder, replace(load_state(folder), **changes))
+        run_files.save_state(replace(load_state(folder), **changes))
         return run_id
 
     return start
+
+
+def age(run_id, by_s):
+    long_ago = time.time() - by_s
+    for path in folder_of(run_id).iterdir():
+        os.utime(path, (long_ago, long_ago))
 
 
 def test_a_new_run_waits_with_its_own_copy_of_the_rows(make_run_config, reviews, unborn_workers):
@@ -39,7 +46,7 @@ def test_a_new_run_waits_with_its_own_copy_of_the_rows(make_run_config, reviews,
 
 
 def test_the_command_in_the_card_does_not_give_the_id_of_the_run_away(make_run_config, reviews, unborn_workers):
-    from playground.training.finetune import command_line
+    from playground.training.command import command_line
 
     run_id = runs.start_run(make_run_config(columns={"text": "Full text"}), reviews)
     command = command_line(runs.read_run(run_id).config)
@@ -133,9 +140,7 @@ def test_a_run_without_its_process_is_interrupted_and_keeps_what_it_knew(started
 def test_a_run_that_is_silent_for_long_is_interrupted(started):
     run_id = started(state="running", pid=os.getpid())
     assert runs.read_run(run_id).state == "running"
-    long_ago = time.time() - 2 * runs.SILENT_AFTER_S
-    for path in folder_of(run_id).iterdir():
-        os.utime(path, (long_ago, long_ago))
+    age(run_id, 2 * processes.SILENT_AFTER_S)
     assert runs.read_run(run_id).state == "interrupted"
 
 
@@ -155,7 +160,77 @@ def test_an_interrupted_run_starts_again_with_its_rows_and_settings(started, rev
     assert new.run_id != old.run_id
     assert new.state == "waiting"
     assert data_file(folder_of(new.run_id)).read_bytes() == reviews.read_bytes()
-    assert replace(new.config, data="") == replace(old.config, data="")
+    assert replace(new.config, data="", run="") == replace(old.config, data="", run="")
+
+
+@pytest.mark.parametrize("state", ["paused", "interrupted", "running"])
+def test_a_run_without_a_worker_goes_on_under_the_same_id(started, unborn_workers, state):
+    run_id = started(state=state, pid=NO_PROCESS, losses=[(1, 2.5)])
+    runs.pause_run(run_id)
+    runs.resume_run(run_id)
+    resumed = runs.read_run(run_id)
+    assert (resumed.state, resumed.pid, resumed.losses) == ("waiting", None, [(1, 2.5)])
+    assert read_wish(folder_of(run_id)) == ""
+    assert unborn_workers == [folder_of(run_id)] * 2
+
+
+def test_a_run_that_still_runs_or_has_ended_is_not_resumed(started, unborn_workers):
+    runs.resume_run(started(state="running", pid=os.getpid()))
+    assert len(unborn_workers) == 1
+    with pytest.raises(InputError, match="come to its end"):
+        runs.resume_run(started("b", state="done"))
+
+
+def test_a_failed_run_is_resumed_from_its_checkpoint_or_not_at_all(started):
+    run_id = started(state="failed")
+    assert not runs.can_resume(runs.read_run(run_id))
+    checkpoint = folder_of(run_id) / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / "checkpoint.json").write_text("{}", encoding="utf-8")
+    assert runs.can_resume(runs.read_run(run_id))
+
+
+def test_a_resumed_run_whose_name_was_given_away_takes_a_free_one(started, save_tiny_adapter):
+    run_id = started("lamps", state="paused")
+    save_tiny_adapter("classify", "lamps")
+    runs.resume_run(run_id)
+    assert runs.read_run(run_id).config.name == "lamps-2"
+
+
+def test_a_resumed_run_keeps_the_name_of_the_adapter_that_it_saved_itself(started, save_tiny_adapter):
+    run_id = started("lamps", state="interrupted")
+    config = runs.read_run(run_id).config
+    record = save_tiny_adapter("classify", "lamps")
+    write_record(replace(record, training={"run": config.run}), record.path)
+    runs.resume_run(run_id)
+    assert runs.read_run(run_id).config.name == "lamps"
+    assert run_id not in config.run
+
+
+def test_lost_runs_go_on_by_themselves_but_not_for_ever(started, unborn_workers):
+    lost, asleep, ended = started("a", state="running", pid=NO_PROCESS), started("b", state="paused"), started("c")
+    run_files.save_state(replace(load_state(folder_of(ended)), state="done"))
+    for _ in range(2 * runs.MAX_RESUMES):
+        runs.recover_runs()
+        run_files.save_state(replace(load_state(folder_of(lost)), state="running", pid=NO_PROCESS))
+    assert unborn_workers.count(folder_of(lost)) == 1 + runs.MAX_RESUMES
+    assert runs.read_run(asleep).state == "paused"
+    stepped = after(load_state(folder_of(lost)), {"event": "step", "step": 3, "steps": 12, "loss": 0.5})
+    run_files.save_state(stepped)
+    assert runs.recover_runs() == [lost]
+
+
+def test_the_wait_is_what_the_run_under_way_needs_and_what_others_took(started):
+    assert runs.expected_wait_s(runs.read_run(started("first", state="running", pid=os.getpid()))) == 0
+    second, third = started("second", created=time.time() + 1), started("third", created=time.time() + 2)
+    assert runs.expected_wait_s(runs.read_run(second)) is None
+    step = {"step": 4.0, "steps": 9.0, "eta_s": 30.0}
+    started("done", state="done", began=100.0, ended=190.0)
+    started("under-way", state="running", pid=os.getpid(), step=step)
+    first = next(state for state in runs.active_runs() if state.config.name == "first")
+    run_files.save_state(replace(first, state="done"))
+    assert runs.expected_wait_s(runs.read_run(second)) == 30.0
+    assert runs.expected_wait_s(runs.read_run(third)) == 120.0
 
 
 def test_a_run_that_still_runs_is_not_started_twice(started):
@@ -182,7 +257,8 @@ def test_the_wish_to_stop_reaches_a_run_that_is_under_way(started, state, keep, 
 
 def test_a_damaged_run_blocks_no_other(started):
     damaged = started("a")
-    (folder_of(damaged) / "status.json").write_text("{", encoding="utf-8")
+    with sqlite3.connect(settings.runs() / run_store.DATABASE_FILE) as table:
+        table.execute("UPDATE runs SET status = '{' WHERE run_id = ?", (damaged,))
     run_id = started("b", pid=os.getpid())
     assert [state.run_id for state in runs.active_runs()] == [run_id]
     with pytest.raises(InputError, match="damaged"):
@@ -195,19 +271,12 @@ def test_runs_take_turns_in_the_order_of_their_start(started):
 
 
 def test_old_runs_and_their_rows_are_deleted(started):
-    old = folder_of(started("a", state="done"))
-    long_ago = time.time() - runs.KEEP_RUNS_S - 10
-    for path in old.iterdir():
-        os.utime(path, (long_ago, long_ago))
+    run_id = started("a", state="done")
+    old = folder_of(run_id)
+    age(run_id, runs.KEEP_RUNS_S + 10)
     started("b")
     assert not old.exists()
-
-
-def test_status_is_never_half_written(started):
-    folder = folder_of(started())
-    run_files.save_state(folder, replace(load_state(folder), message="x" * 100_000))
-    assert json.loads((folder / "status.json").read_text(encoding="utf-8"))["message"].startswith("xxx")
-    assert not list(folder.glob(".status*"))
+    assert run_id not in run_store.run_ids()
 
 
 def test_a_long_curve_is_thinned_to_means(started):
@@ -233,7 +302,7 @@ def test_events_become_the_state(started):
 def test_the_worker_does_not_count_on_the_gpu_that_a_space_lends_to_the_app(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = runs._environment()
+    environment = processes.environment()
     assert "SPACES_ZERO_GPU" not in environment
     assert environment["PYTHONPATH"].endswith("/elsewhere")
     assert environment["PATH"] == os.environ["PATH"]

@@ -1,21 +1,24 @@
 import errno
 import json
 import os
+import random
 import signal
 import threading
 import time
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 
 from playground import settings
 from playground.adapters import store
-from playground.errors import Cancelled, DataError
+from playground.errors import Cancelled, DataError, Paused
 from playground.training import finetune, run_files, runs, worker
-from playground.training.run_files import folder_of, load_state
+from playground.training.run_files import CHECKPOINT_FOLDER, WORKER_LOCK, folder_of, load_state
 
 PATIENCE_S = 120
 ENDLESS = 10_000.0
+NUM_KILLS = 20
 STEP = {"event": "step", "step": 1, "steps": 4, "loss": 0.5}
 
 
@@ -29,7 +32,9 @@ def training(monkeypatch):
     """``training(function)`` replaces the real one by ``function(emit, stop_wish)``."""
 
     def use(function):
-        monkeypatch.setattr(finetune, "finetune", lambda config, emit, stop_wish: function(emit, stop_wish))
+        monkeypatch.setattr(
+            finetune, "finetune", lambda config, emit, stop_wish, checkpoints: function(emit, stop_wish)
+        )
 
     return use
 
@@ -52,6 +57,13 @@ def wait_for(run_id, claim):
             log = (folder_of(run_id) / "log.txt").read_text(encoding="utf-8")
             pytest.fail(f"{state.state}: {state.message}\n{log}")
         time.sleep(0.1)
+    return state
+
+
+def wait_for_end(run_id):
+    deadline = time.monotonic() + PATIENCE_S
+    while (state := runs.read_run(run_id)).is_active and time.monotonic() < deadline:
+        time.sleep(0.05)
     return state
 
 
@@ -106,13 +118,17 @@ def test_a_full_disk_can_not_silence_the_run(run_id, training, monkeypatch):
     real_save = run_files.save_state
     reserve = folder_of(run_id) / "reserve"
 
-    def save_on_full_disk(folder, state):
+    def save_on_full_disk(state):
         if reserve.exists() and state.step:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real_save(folder, state)
+        real_save(state)
+
+    def train(emit, stop_wish):
+        emit(STEP)
+        emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
 
     monkeypatch.setattr(worker, "save_state", save_on_full_disk)
-    training(lambda emit, stop_wish: emit(STEP))
+    training(train)
     state = ends(run_id)
     assert (state.state, state.message) == ("failed", worker.NO_SPACE)
 
@@ -175,39 +191,114 @@ def test_measuring_can_be_skipped_and_the_adapter_stays(run_id, training, save_t
     assert store.find("classify", "lamps")
 
 
-def test_a_terminated_run_keeps_what_there_is(run_id, training):
+def test_a_terminated_run_leaves_off_and_is_not_forgotten(run_id, training):
     terminated = threading.Event()
 
     def train(emit, stop_wish):
         emit(STEP)
         assert stop_wish() == ""
         terminated.set()
-        assert stop_wish() == "keep"
-        emit({"event": "saved", "adapter": "lamps", "task": "classify"})
+        assert stop_wish() == "pause"
+        raise Paused("Paused.")
 
     training(train)
     state = ends(run_id, terminated)
-    assert (state.state, state.adapter) == ("stopped", "lamps")
+    assert (state.state, state.adapter) == ("interrupted", None)
+    assert runs.recover_runs() == [run_id]
 
 
-def test_a_killed_worker_loses_nothing_and_its_run_starts_again(make_run_config, reviews, real_runs):
+def test_a_pause_while_measuring_leaves_the_adapter(run_id, training, save_tiny_adapter):
+    def train(emit, stop_wish):
+        save_tiny_adapter("classify", "lamps")
+        emit({"event": "saved", "adapter": "lamps", "task": "classify"})
+        emit({"event": "phase", "phase": "evaluating", "message": "Measuring"})
+        runs.pause_run(run_id)
+        assert stop_wish() == "discard"
+        raise Cancelled("stopped")
+
+    training(train)
+    state = ends(run_id)
+    assert (state.state, state.adapter) == ("paused", "lamps")
+    assert runs.can_resume(state)
+
+
+def test_a_run_paused_while_it_waits_never_trains(run_id, training, make_run_config, reviews):
+    second = runs.start_run(make_run_config("other"), reviews)
+    training(failing(AssertionError("must not train")))
+    runs.pause_run(second)
+    assert ends(second).state == "paused"
+
+
+def test_a_second_worker_leaves_a_run_alone(run_id, training):
+    training(failing(AssertionError("must not train")))
+    with FileLock(folder_of(run_id) / WORKER_LOCK):
+        assert ends(run_id).state == "waiting"
+
+
+def test_a_damaged_checkpoint_costs_the_steps_but_not_the_run(run_id, monkeypatch):
+    folder = folder_of(run_id) / CHECKPOINT_FOLDER
+    folder.mkdir()
+    (folder / "checkpoint.json").write_text("{", encoding="utf-8")
+    assert ends(run_id).state == "done"
+
+
+def test_a_killed_worker_loses_nothing_and_its_run_goes_on(make_run_config, reviews, real_runs, monkeypatch):
     real_runs.append(runs.start_run(make_run_config(epochs=ENDLESS), reviews))
     alive = wait_for(real_runs[0], lambda state: len(state.losses) >= 2)
-    os.kill(alive.pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE_S
-    while (dead := runs.read_run(alive.run_id)).is_active and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert dead.state == "interrupted"
+    runs.pause_run(alive.run_id)
+    paused = wait_for(alive.run_id, lambda state: state.state == "paused")
+    assert paused.step["step"] >= alive.step["step"]
+
+    runs.resume_run(alive.run_id)
+    resumed = wait_for(alive.run_id, lambda state: state.step["step"] > paused.step["step"])
+    os.kill(resumed.pid, signal.SIGKILL)
+    dead = wait_for_end(alive.run_id)
+    assert (dead.state, dead.run_id) == ("interrupted", alive.run_id)
     assert "killed" in dead.message
-    assert len(dead.losses) >= len(alive.losses)
     assert not store.list_adapters("classify")
 
-    real_runs.append(runs.restart_run(dead.run_id))
-    wait_for(real_runs[1], lambda state: state.step)
-    runs.stop_run(real_runs[1], keep=True)
-    kept = wait_for(real_runs[1], lambda state: state.state == "stopped")
+    runs.resume_run(alive.run_id)
+    # From the checkpoint of the pause, the steps that were lost are taken again.
+    wait_for(alive.run_id, lambda state: state.pid != resumed.pid and state.step["step"] > paused.step["step"])
+    runs.stop_run(alive.run_id, keep=True)
+    kept = wait_for(alive.run_id, lambda state: state.state == "stopped")
+    steps = [step for step, _ in kept.losses]
+    assert steps == sorted(set(steps))
     assert kept.report["n"] == 4
     assert store.verify(store.find("classify", "lamps")) is None
+
+
+def test_a_run_that_was_lost_after_it_saved_its_adapter_is_only_measured(run_id):
+    whole = ends(run_id)
+    lost = replace(whole, state="interrupted", adapter=None, report=None)
+    run_files.save_state(lost)
+    runs.resume_run(run_id)
+    resumed = ends(run_id)
+    assert (resumed.state, resumed.adapter, resumed.report) == ("done", "lamps", whole.report)
+    assert resumed.step == lost.step
+    assert [record.name for record in store.list_adapters("classify")] == ["lamps"]
+
+
+@pytest.mark.slow
+def test_a_run_survives_kills_at_any_moment(make_run_config, reviews, real_runs):
+    """At the start, between steps, while a checkpoint is written, at the end: each time it goes on."""
+    chance = random.Random(0)
+    real_runs.append(runs.start_run(make_run_config(epochs=400.0), reviews))
+    reached = []
+    for _ in range(NUM_KILLS):
+        time.sleep(chance.uniform(0.0, 12.0))
+        state = runs.read_run(real_runs[0])
+        if state.state == "done":
+            break
+        if state.pid:
+            os.kill(state.pid, signal.SIGKILL)
+            assert wait_for_end(state.run_id).state == "interrupted"
+            reached.append(state.step.get("step", 0.0))
+        runs.resume_run(state.run_id)
+    done = wait_for(real_runs[0], lambda state: state.state == "done")
+    assert len(reached) > 2
+    assert done.report["n"] == 4
+    assert [record.name for record in store.list_adapters("classify")] == ["lamps"]
 
 
 def test_two_runs_take_turns(make_run_config, reviews, real_runs):
@@ -225,13 +316,14 @@ def test_two_runs_take_turns(make_run_config, reviews, real_runs):
     assert [record.name for record in store.list_adapters("classify")] == ["second"]
 
 
-def test_a_terminated_worker_saves_its_adapter(make_run_config, reviews, real_runs):
+def test_a_terminated_worker_goes_on_where_it_left_off(make_run_config, reviews, real_runs):
     real_runs.append(runs.start_run(make_run_config(epochs=ENDLESS), reviews))
     alive = wait_for(real_runs[0], lambda state: state.step)
     os.kill(alive.pid, signal.SIGTERM)
-    ended = wait_for(real_runs[0], lambda state: state.state == "stopped")
-    assert ended.adapter == "lamps"
-    assert store.find("classify", "lamps")
+    ended = wait_for_end(alive.run_id)
+    assert (ended.state, ended.adapter) == ("interrupted", None)
+    assert runs.recover_runs() == [alive.run_id]
+    wait_for(alive.run_id, lambda state: state.step["step"] > ended.step["step"])
 
 
 def test_bad_rows_end_in_a_sentence_about_them(make_run_config, tmp_path, real_runs):

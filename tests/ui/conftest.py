@@ -21,8 +21,9 @@ class FakeLoader:
     def __init__(self, status: LoadStatus) -> None:
         self.current = status
         self.backbone = SimpleNamespace(
-            id="tiny", title="Tiny <1M>", quantization="8-bit", family="decoder", can_generate=True, can_encode=True
-        )
+            id="tiny", title="Tiny <1M>", quantization="8-bit", family="decoder", can_generate=True, can_encode=True,
+            tokenizer=lambda texts, **_: {"input_ids": [text.split() for text in texts]},
+        )  # fmt: skip
 
     def status(self) -> LoadStatus:
         return self.current

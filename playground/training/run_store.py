@@ -1,0 +1,104 @@
+"""The table of all runs: SQLite in write-ahead mode, so that the page reads while workers write.
+
+A write is whole or not there at all, whenever a process or the machine dies. Each call opens the file for itself: a
+connection must not be carried from one process or thread into another.
+"""
+
+import errno
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playground import settings
+
+DATABASE_FILE = "runs.sqlite3"
+PATIENCE_S = 30.0
+"""How long a write waits for the writes of others."""
+FULL_BYTES = 256 * 1024
+"""With less left on the disk, SQLite's errors come from that, whatever they are called."""
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY,
+    created REAL NOT NULL,
+    state TEXT NOT NULL,
+    duration_s REAL,
+    status TEXT NOT NULL
+)
+"""
+
+
+def write_status(run_id: str, created: float, state: str, duration_s: float | None, status: dict[str, Any]) -> None:
+    """Adds or replaces one run.
+
+    Raises:
+        OSError: the disk is full or the file can't be written.
+    """
+    values = (run_id, created, state, duration_s, json.dumps(status))
+    with _table() as table:
+        table.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", values)
+
+
+def read_status(run_id: str) -> dict[str, Any] | None:
+    """What was last written about a run; None: there is no such run.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    found = _select("SELECT status FROM runs WHERE run_id = ?", run_id)
+    status: dict[str, Any] | None = json.loads(found[0][0]) if found else None
+    return status
+
+
+def run_ids(*states: str) -> list[str]:
+    """Runs in one of the `states`, or all, in the order in which they were created."""
+    chosen = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+    rows = _select(f"SELECT run_id FROM runs {chosen} ORDER BY created, run_id", *states)  # noqa: S608 - only marks
+    return [run_id for (run_id,) in rows]
+
+
+def durations_s(state: str, most: int) -> list[float]:
+    """How long the newest runs took that ended as `state`."""
+    query = "SELECT duration_s FROM runs WHERE state = ? AND duration_s IS NOT NULL ORDER BY created DESC LIMIT ?"
+    return [duration for (duration,) in _select(query, state, most)]
+
+
+def delete_run(run_id: str) -> None:
+    with _table() as table:
+        table.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+
+def _select(query: str, *values: Any) -> list[Any]:
+    """Rows of the answer; looking makes no file where there is none."""
+    if not _path().exists():
+        return []
+    with _table() as table:
+        return table.execute(query, values).fetchall()
+
+
+def _path() -> Path:
+    return settings.runs() / DATABASE_FILE
+
+
+@contextmanager
+def _table() -> Iterator[sqlite3.Connection]:
+    """The table, made if need be; what is written inside is kept when it is left without an error."""
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = None
+    try:
+        connection = sqlite3.connect(path, timeout=PATIENCE_S)
+        # Where a disk does not know shared memory, SQLite itself stays with its older journal, which is as safe.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(SCHEMA)
+        with connection:
+            yield connection
+    except sqlite3.DatabaseError as err:
+        is_full = "full" in str(err) or shutil.disk_usage(path.parent).free < FULL_BYTES
+        raise OSError(errno.ENOSPC if is_full else errno.EIO, f"The table of runs can't be used: {err}") from err
+    finally:
+        if connection is not None:
+            connection.close()

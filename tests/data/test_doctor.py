@@ -1,0 +1,117 @@
+import json
+from dataclasses import asdict
+
+import pytest
+
+from playground.data.doctor import LANGUAGE_SAMPLE, NUM_EXAMPLES, examine, in_words
+from playground.data.fixes import FIXES
+
+LONG = "The council voted on Tuesday to close the High Street to cars from next spring, said the mayor"
+
+
+def checked(rows, task="classify", **options):
+    return examine(task, rows, range(2, len(rows) + 2), detect_language=lambda text: "en", **options)
+
+
+def labelled(*pairs):
+    return [{"text": text, "label": label} for text, label in pairs]
+
+
+@pytest.fixture
+def sick():
+    pairs = [(LONG, "a"), (LONG, "a"), (f"{LONG}!", "a"), ("x", "a"), ("X", "b"), ("call a@b.com", "b")]
+    return labelled(*pairs, *((f"text number {n}", "a") for n in range(30)))
+
+
+def test_every_finding_has_a_number_a_sentence_lines_and_known_fixes(sick):
+    checkup = checked(sick)
+    found = {finding.kind: finding for finding in checkup.findings}
+    counts = {kind: finding.rows for kind, finding in found.items()}
+    assert counts == {"exact-duplicates": 1, "near-duplicates": 1, "conflicts": 2, "imbalance": 2, "pii-email": 1}
+    assert [example.line for example in found["exact-duplicates"].examples] == [3]
+    assert "(as line 2)" in found["exact-duplicates"].examples[0].text
+    assert [(one.line, one.text) for one in found["conflicts"].examples] == [(5, "x → a"), (6, "X → b")]
+    assert found["pii-email"].examples[0].text == "a@b.com"
+    assert "'a' has 34 rows, 'b' only 2" in found["imbalance"].sentence
+    assert {fix for finding in checkup.findings for fix in finding.fixes} <= FIXES.keys() | {"class-weights"}
+    assert checkup.labels == {"a": 34, "b": 2}
+    assert checkup.languages == {"en": 36}
+    assert json.loads(json.dumps(asdict(checkup)))["rows"] == 36
+
+
+def test_healthy_rows_have_no_findings():
+    assert checked(labelled(*((f"text number {n}", "ab"[n % 2]) for n in range(20)))).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "labels"),
+    [
+        ("ner", {"text": "In Rome", "entities": [{"start": 3, "end": 7, "label": "LOC"}]}, {"LOC": 2}),
+        ("qa", {"context": "In Rome", "question": "Where?", "answers": []}, {"no answer": 2}),
+        ("summarize", {"document": "Long text", "summary": "Short"}, {}),
+        (
+            "translate",
+            {"source_text": "Hi", "target_text": "Hallo", "source_lang": "en", "target_lang": "de"},
+            {},
+        ),
+        ("instruct", {"prompt": "Say hi", "completion": "Hi"}, {}),
+        (
+            "instruct",
+            {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]},
+            {},
+        ),
+    ],
+)
+def test_rows_of_every_task_are_understood(task, row, labels):
+    checkup = checked([row, row], task)
+    assert [(finding.kind, finding.rows) for finding in checkup.findings] == [("exact-duplicates", 1)]
+    assert checkup.labels == labels
+    assert checkup.languages == ({"en → de": 2} if task == "translate" else {"en": 2})
+
+
+def test_rows_like_those_to_measure_on_are_a_finding():
+    (leak,) = checked(labelled((LONG, "a"), ("other", "b")), held_out=labelled((f"{LONG}.", "a"))).findings
+    assert (leak.kind, leak.rows, leak.examples[0].line) == ("leakage", 1, 2)
+
+
+def test_languages_are_those_named_in_the_rows_or_guessed_from_a_sample():
+    assert checked([{"text": "a", "label": "x", "lang": "sw"}, {"text": "b", "label": "y"}]).languages == {
+        "sw": 1,
+        "en": 1,
+    }
+    many = labelled(*((f"text {n}", "ab"[n % 2]) for n in range(LANGUAGE_SAMPLE + 100)))
+    assert checked(many).languages == {"en": LANGUAGE_SAMPLE}
+
+
+def test_lengths_are_counted_in_characters_or_tokens_with_the_share_that_is_too_long():
+    rows = labelled(*(("w " * n, "ab"[n % 2]) for n in range(1, 11)))
+    chars = checked(rows).lengths
+    assert (chars.unit, chars.median, chars.longest, sum(chars.counts)) == ("characters", 12, 20, 10)
+    assert len(chars.edges) == len(chars.counts) + 1
+    tokens = checked(rows, count_tokens=lambda texts: [len(text.split()) for text in texts], max_tokens=8).lengths
+    assert (tokens.unit, tokens.longest, tokens.too_long) == ("tokens", 10, 0.2)
+    assert "only the first window is learnt from" in " ".join(
+        in_words(checked(rows, count_tokens=lambda texts: [9] * len(texts), max_tokens=8))
+    )
+
+
+def test_one_very_long_row_does_not_flatten_the_chart():
+    rows = labelled(*(("x" * (n % 100 + 1), "ab"[n % 2]) for n in range(1000)), ("y" * 100_000, "a"))
+    lengths = checked(rows).lengths
+    assert lengths.edges[-2] < 120
+    assert lengths.edges[-1] == 100_001
+    assert sum(lengths.counts) == 1001
+
+
+def test_the_words_for_a_terminal_name_the_switch_for_each_finding(sick):
+    lines = in_words(checked(sick))
+    assert any(line.startswith("conflicts: 2 rows") and line.endswith("(--fix drop-conflicts)") for line in lines)
+    assert "  line 7: a@b.com" in lines
+    assert "labels: a 34, b 2" in lines
+    assert "Nothing stands out." in in_words(checked(labelled(("a", "x"), ("b", "y"))))
+
+
+def test_only_some_examples_are_given():
+    rows = labelled(*((f"mail me at a{n}@b.com", "ab"[n % 2]) for n in range(50)))
+    (finding,) = checked(rows).findings
+    assert (finding.rows, len(finding.examples)) == (50, NUM_EXAMPLES)
