@@ -14,14 +14,15 @@ from playground.data.text import excerpt
 from playground.data.unpacking import Member
 from playground.errors import DataError
 
-_IGNORED_NAMES = re.compile(r"(?:read|licen[cs]e|copying|citation|notice|authors|changelog|sources?\b|dataset_infos?)", re.I)
+_IGNORED_NAMES = re.compile(
+    r"(?:read|licen[cs]e|copying|citation|notice|authors|changelog|sources?\b|dataset_infos?)", re.IGNORECASE
+)
 _IGNORED_SUFFIXES = frozenset(
-    ".md .rst .html .htm .pdf .png .jpg .jpeg .gif .svg .py .ipynb .sh .yaml .yml .toml .ini .docx .log .lock .css .js"
-    .split()
+    ".md .rst .html .htm .pdf .png .jpg .jpeg .gif .svg .py .ipynb .sh .yaml .yml .toml .ini .docx .log .lock .css .js".split()
 )
 _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
-_TRAINING = re.compile(r"(?:^|[^a-z])train", re.I)
-_HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|dev|val|valid|validation|eval)(?:[^a-z]|$)", re.I)
+_TRAINING = re.compile(r"(?:^|[^a-z])train", re.IGNORECASE)
+_HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|dev|val|valid|validation|eval)(?:[^a-z]|$)", re.IGNORECASE)
 _MIN_TEXTS = 4
 _BRAT_MARK = re.compile(r"(T\S*)\t(\S+) (\d+)(?: \d+;\d+)* (\d+)(?:\t|$)")
 

@@ -153,7 +153,9 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
         if _are_tags([cells[2] for cells in sample], len(sample)):
             return token, 2, False
     for tag in (-1, *range(token + 1, width)):
-        if _are_tags([cells[tag] for cells in sample if -len(cells) <= tag < len(cells) and len(cells) >= 2], len(sample)):
+        if _are_tags(
+            [cells[tag] for cells in sample if -len(cells) <= tag < len(cells) and len(cells) >= 2], len(sample)
+        ):
             return token, tag, False
     if width == 2 and _are_tags([cells[0] for cells in sample], len(sample)):
         return 1, 0, False

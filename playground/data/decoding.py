@@ -188,7 +188,9 @@ def _encoding(start: bytes, seen: _Seen, name: str) -> tuple[str, list[str]]:
         return encoding or "utf-8", []
     # A stray byte in a long text that is UTF-8 otherwise; legacy encodings hardly ever give valid sequences.
     if encoding or seen.num_bad * 10 < seen.num_good:
-        return encoding or "utf-8", [f"{name} has {seen.num_bad} bytes that are not valid UTF-8; they are shown as \ufffd."]
+        return encoding or "utf-8", [
+            f"{name} has {seen.num_bad} bytes that are not valid UTF-8; they are shown as \ufffd."
+        ]
     sample = b"\n".join(seen.lines)
     legacy = likely_encoding(sample) or _by_statistics(sample)
     if legacy is None:

@@ -15,7 +15,17 @@ _INLINE = re.compile(
     r"|\[([A-Z][A-Z_-]{1,30}) ([^\[\]\n]+)\]"  # [LOC Berlin]
 )
 _PREFIXED = re.compile(r"([BIESLU])[-_](.+)", re.IGNORECASE)
-_START_KEYS = ("start", "start_offset", "begin", "start_char", "from", "start_idx", "start_index", "begin_offset", "offset")
+_START_KEYS = (
+    "start",
+    "start_offset",
+    "begin",
+    "start_char",
+    "from",
+    "start_idx",
+    "start_index",
+    "begin_offset",
+    "offset",
+)
 _END_KEYS = ("end", "end_offset", "stop", "end_char", "to", "end_idx", "end_index", "end_offset")
 _LABEL_KEYS = ("label", "entity_group", "entity_type", "type", "tag", "class", "category", "labels", "entity", "name")
 _TEXT_KEYS = ("text", "word", "value", "span", "mention", "surface", "name", "entity")

@@ -27,7 +27,7 @@ def plain_rows(record: Any) -> list[Any]:
 
 
 def _list_rows(record: list[Any]) -> list[Any]:
-    """spaCy's [text, {"entities": ...}], [text, label], or a conversation without an object around it."""
+    """SpaCy's [text, {"entities": ...}], [text, label], or a conversation without an object around it."""
     if len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], dict):
         return [_spacy_example(record[0], record[1])]
     if len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], str | int | float):

@@ -82,7 +82,9 @@ def _below_title(head: list[Record], name: str, notes: list[str]) -> list[Record
     start = _second_header(good, start)
     if not start:
         return head
-    above = [excerpt(" ".join(str(cell) for cell in record.cells if _has_content([cell])), 60) for record in good[:start]]
+    above = [
+        excerpt(" ".join(str(cell) for cell in record.cells if _has_content([cell])), 60) for record in good[:start]
+    ]
     notes.append(f"The lines above the header of {name} were left out: {'; '.join(above)}.")
     return head[head.index(good[start]) :]
 

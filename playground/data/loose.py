@@ -18,7 +18,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ASSIGNMENT = re.compile(r"\s*(?:(?:export\s+default|(?:export\s+)?(?:var|let|const))\s+)?(?:[A-Za-z_$][\w.$]*\s*=(?!=))?\s*(?=[\[{(])")
+_ASSIGNMENT = re.compile(
+    r"\s*(?:(?:export\s+default|(?:export\s+)?(?:var|let|const))\s+)?(?:[A-Za-z_$][\w.$]*\s*=(?!=))?\s*(?=[\[{(])"
+)
 _CONSTANTS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
 _NOTHING = {"NaN", "nan", "Infinity", "inf", "undefined"}
 

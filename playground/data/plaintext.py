@@ -24,7 +24,9 @@ def read_lines(lines: Iterable[str]) -> Reading:
     texts = [line for _, line in head]
     whole = chain(head, filled)
     if _share(_FASTTEXT.fullmatch(line) is not None for line in texts) > 0.9:
-        return Reading("txt", _fasttext(whole), ["text", "label"], ["Labels stand before the texts, as fastText has them."])
+        return Reading(
+            "txt", _fasttext(whole), ["text", "label"], ["Labels stand before the texts, as fastText has them."]
+        )
     if _share(all(map(_SLASHED.fullmatch, line.split())) for line in texts) > 0.9:
         return Reading("txt", _slashed(whole), ["tokens", "tags"])
     if _share(line.count(_MOSES) == 1 for line in texts) > 0.9:

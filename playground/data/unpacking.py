@@ -61,7 +61,9 @@ def decompressed(path: Path) -> Iterator[Path]:
         DataError: damaged, unreadable, or too large when unpacked.
     """
     start = first_bytes(path, 8)
-    kind, opener = next(((kind, opener) for magic, kind, opener in _COMPRESSIONS if start.startswith(magic)), ("", None))
+    kind, opener = next(
+        ((kind, opener) for magic, kind, opener in _COMPRESSIONS if start.startswith(magic)), ("", None)
+    )
     if opener is None:
         yield path
         return
@@ -123,7 +125,9 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, name: str) -> list[Member]:
     if any(info.flag_bits & _ENCRYPTED for info in wanted):
         raise DataError(f"{name} is a ZIP archive with a password; pack it again without one.")
     if len(wanted) > MAX_MEMBERS:
-        raise DataError(f"{name} has {len(wanted):,} files; an archive may have {MAX_MEMBERS:,}. Upload a part of them.")
+        raise DataError(
+            f"{name} has {len(wanted):,} files; an archive may have {MAX_MEMBERS:,}. Upload a part of them."
+        )
     members: list[Member] = []
     room = MAX_UNPACKED_BYTES
     for number, info in enumerate(wanted):
@@ -137,7 +141,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, name: str) -> list[Member]:
 
 def _is_wanted(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return not any(part == "__MACOSX" or part.startswith(".") and part.strip(".") for part in parts)
+    return not any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in parts)
 
 
 def _copy(packed: IO[bytes], target: Path, name: str, room: int) -> int:
