@@ -4,10 +4,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path, PurePosixPath
 
+from playground import settings
 from playground.data.decoding import open_text
+from playground.data.gathering import MAX_REJECTED
 from playground.data.headers import language_of
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
@@ -18,7 +20,10 @@ _IGNORED_NAMES = re.compile(
     r"(?:read|licen[cs]e|copying|citation|notice|authors|changelog|sources?\b|dataset_infos?)", re.IGNORECASE
 )
 _IGNORED_SUFFIXES = frozenset(
-    ".md .rst .html .htm .pdf .png .jpg .jpeg .gif .svg .py .ipynb .sh .yaml .yml .toml .ini .docx .log .lock .css .js".split()
+    (
+        ".md .rst .html .htm .pdf .docx .png .jpg .jpeg .gif .svg "
+        ".py .ipynb .sh .css .js .yaml .yml .toml .ini .log .lock"
+    ).split()
 )
 _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
 _TRAINING = re.compile(r"(?:^|[^a-z])train", re.IGNORECASE)
@@ -107,11 +112,11 @@ def _with_columns(reading: Reading) -> Reading:
         return reading
     entries = iter(reading.entries)
     head: list[Entry] = []
-    for entry in entries:
+    for entry in islice(entries, MAX_REJECTED):
         head.append(entry)
         if not isinstance(entry, Rejected):
             return replace(reading, entries=chain(head, entries), columns=list(entry[1]))
-    return replace(reading, entries=head, columns=[])
+    return replace(reading, entries=chain(head, entries), columns=[])
 
 
 def _chained(readings: list[Reading]) -> Iterator[Entry]:
@@ -146,7 +151,7 @@ def _texts_by_folder(members: list[Member]) -> Reading | None:
 def _texts(texts: list[tuple[str, Member]]) -> Iterator[Entry]:
     for number, (label, member) in enumerate(texts, 1):
         try:
-            text = open_text(member.path, member.name).read().strip()
+            text = open_text(member.path, member.name).read(settings.MAX_TEXT_CHARS).strip()
         except DataError as err:
             yield Rejected(number, str(err).removesuffix("."), member.name)
             continue
@@ -206,13 +211,13 @@ def _brat(members: list[Member]) -> Reading | None:
 def _marked(pairs: list[tuple[Member, Member]]) -> Iterator[Entry]:
     for number, (text, marks) in enumerate(pairs, 1):
         try:
-            body = open_text(text.path, text.name).read()
+            body = open_text(text.path, text.name).read(settings.MAX_TEXT_CHARS)
             # A text without any entity has an empty file of marks.
-            lines = open_text(marks.path, marks.name).read() if marks.path.stat().st_size else ""
+            lines = list(open_text(marks.path, marks.name).lines()) if marks.path.stat().st_size else []
         except DataError as err:
             yield Rejected(number, str(err).removesuffix("."), text.name)
             continue
-        found = map(_BRAT_MARK.match, lines.splitlines())
+        found = map(_BRAT_MARK.match, lines)
         entities = [{"start": int(m[3]), "end": int(m[4]), "label": m[2]} for m in found if m]
         yield number, {"text": body, "entities": entities, "file": text.name}
 

@@ -145,13 +145,13 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
     counted = all(len(cells) >= 3 and _COUNTER.fullmatch(cells[0]) for cells in sample)
     token = int(counted)
     width = max(map(len, sample))
-    if counted and all(len(cells) == _TREEBANK_WIDTH for cells in sample):
-        if any(_IN_MISC.search(cells[-1]) for cells in sample):
-            return 1, _TREEBANK_WIDTH, False
+    is_treebank = counted and all(len(cells) == _TREEBANK_WIDTH for cells in sample)
+    if is_treebank and any(_IN_MISC.search(cells[-1]) for cells in sample):
+        return 1, _TREEBANK_WIDTH, False
     # GermEval has a second layer of tags behind the first.
-    if counted and width == 4 and all(map(lambda cells: len(cells) == 4 and _TAG.fullmatch(cells[3]), sample)):
-        if _are_tags([cells[2] for cells in sample], len(sample)):
-            return token, 2, False
+    has_layers = counted and all(len(cells) == 4 and _TAG.fullmatch(cells[3]) for cells in sample)
+    if has_layers and _are_tags([cells[2] for cells in sample], len(sample)):
+        return token, 2, False
     for tag in (-1, *range(token + 1, width)):
         if _are_tags(
             [cells[tag] for cells in sample if -len(cells) <= tag < len(cells) and len(cells) >= 2], len(sample)

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 import charset_normalizer
@@ -14,8 +15,11 @@ from playground.errors import DataError
 
 HEAD_CHARS = 1 << 20
 """Characters at the beginning by which a format is recognised."""
+MAX_LINE_CHARS = 1 << 24
+"""A longer line is no row of a table: one row has a few texts of ``settings.MAX_TEXT_CHARS`` at most."""
 
 _CHUNK_BYTES = 1 << 20
+_NUM_HEAD_LINES = 2000
 _SAMPLE_BYTES = 100_000
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -59,21 +63,57 @@ class TextFile:
     encoding: str
     notes: list[str] = field(default_factory=list)
 
-    def lines(self) -> Iterator[str]:
-        r"""Its lines with "\n" at their ends, whatever the file has there; no byte order mark, no NUL."""
+    def chunks(self, num_chars: int = HEAD_CHARS) -> Iterator[str]:
+        r"""Its text in pieces of at most `num_chars`, with "\n" as line end; no byte order mark, no NUL."""
         with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
-            for number, line in enumerate(stream):
+            is_first = True
+            while chunk := stream.read(num_chars):
+                plain = (chunk.lstrip("\ufeff") if is_first else chunk).replace("\0", "")
+                is_first = False
+                if plain:
+                    yield plain
+
+    def lines(self) -> Iterator[str]:
+        r"""Its lines with "\n" at their ends, whatever the file has there; no byte order mark, no NUL.
+
+        Raises:
+            DataError: a line is longer than `MAX_LINE_CHARS`.
+        """
+        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
+            number = 0
+            while line := stream.readline(MAX_LINE_CHARS + 1):
+                number += 1
+                if len(line) > MAX_LINE_CHARS:
+                    raise DataError(
+                        f"Line {number} of {self.name} has more than {MAX_LINE_CHARS // 10**6} million characters; "
+                        "write each row on a line of its own and upload the file again."
+                    )
                 plain = line.replace("\0", "") if "\0" in line else line
-                yield plain.lstrip("\ufeff") if number == 0 else plain
+                yield plain.lstrip("\ufeff") if number == 1 else plain
 
     def head(self) -> str:
         """Its beginning, as far as it is looked at to recognise what it holds."""
-        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
-            return stream.read(HEAD_CHARS).lstrip("\ufeff").replace("\0", "")
+        return next(self.chunks(), "")
 
-    def read(self) -> str:
-        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
-            return stream.read().lstrip("\ufeff").replace("\0", "")
+    def head_lines(self) -> list[str]:
+        """The lines of its beginning, whole ones unless the first is longer than that."""
+        chunks = self.chunks()
+        lines = list(StringIO(next(chunks, "")))
+        if len(lines) > 1 and not lines[-1].endswith("\n") and next(chunks, ""):
+            lines.pop()
+        return lines[:_NUM_HEAD_LINES]
+
+    def read(self, max_chars: int) -> str:
+        """The whole text.
+
+        Raises:
+            DataError: it has more than `max_chars` characters.
+        """
+        chunks = self.chunks(max_chars)
+        text = next(chunks, "")
+        if next(chunks, ""):
+            raise DataError(f"{self.name} has more than {max_chars:,} characters; split it into parts.")
+        return text
 
 
 def open_text(path: Path, name: str) -> TextFile:

@@ -9,6 +9,8 @@ from itertools import chain, islice
 from typing import Any
 
 from playground import settings
+from playground.data.decoding import MAX_LINE_CHARS
+from playground.data.gathering import beginning
 from playground.data.grid import MAX_TITLE_LINES, Record, to_reading
 from playground.data.headers import is_known
 from playground.data.table import Reading
@@ -64,7 +66,7 @@ def read_delimited(lines: Iterable[str], *, name: str) -> Reading:
         DataError: there is nothing but a header.
     """
     stream = iter(lines)
-    first = list(islice(stream, _NUM_LINES_TRIED))
+    first = beginning(stream, _NUM_LINES_TRIED, len)
     start, dialect = _prepared(first)
     file_format = "tsv" if dialect.delimiter == "\t" else "csv"
     records = _records(chain(first[start:], stream), dialect, start)
@@ -227,12 +229,16 @@ class _Ahead:
         return self._seen[0]
 
     def from_first(self) -> Iterator[str]:
+        room = MAX_LINE_CHARS
         for number in range(_MAX_RECORD_LINES):
             if number == len(self._seen):
                 line = next(self._lines, None)
                 if line is None:
                     return
                 self._seen.append(line)
+            room -= len(self._seen[number])
+            if number and room < 0:
+                return
             yield self._seen[number]
 
     def drop(self, num_lines: int) -> None:

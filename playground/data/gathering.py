@@ -1,18 +1,21 @@
 """Rows of a file of any length as a table of bounded size: all of them, or a random sample of the whole file."""
 
 import random
-from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from playground import settings
-from playground.data.table import Entry, Reading, Rejected, Table
+from playground.data.table import Reading, Rejected, Table
 from playground.types import Row
 
 MAX_SAMPLE_CHARS = 150_000_000
 """Characters held at most; Python keeps up to four bytes for each."""
 MAX_REJECTED = 10_000
+MAX_HEAD_CHARS = 1 << 24
+"""Characters of the first rows, by which their columns are recognised."""
 SEED = 0
+
+Item = TypeVar("Item")
 
 
 def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> Table:
@@ -52,9 +55,17 @@ def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> T
     return Table(list(columns), rows, rejected, notes, reading.format, [line for line, _ in chosen], name)
 
 
-def head(entries: Iterable[Entry], num_entries: int) -> list[Entry]:
-    """The first of `entries`, which are used up so far if they are an iterator."""
-    return list(islice(entries, num_entries))
+def beginning(items: Iterator[Item], num_items: int, weight: Callable[[Item], int]) -> list[Item]:
+    """The first of `items`, which are used up so far: `num_items`, or fewer that weigh `MAX_HEAD_CHARS` in all."""
+    found: list[Item] = []
+    room = MAX_HEAD_CHARS
+    while len(found) < num_items and room > 0:
+        item = next(items, None)
+        if item is None:
+            break
+        found.append(item)
+        room -= weight(item)
+    return found
 
 
 class _Sample:

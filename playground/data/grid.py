@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
+from playground.data.gathering import beginning, num_chars
 from playground.data.headers import is_known, normal_name
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import HAS_NO_SPACES, excerpt
@@ -45,7 +46,7 @@ def to_reading(records: Iterable[Record], *, name: str, file_format: str) -> Rea
         DataError: there is nothing but a header.
     """
     stream = (record for record in records if record.problem or _has_content(record.cells))
-    head = list(islice(stream, _NUM_LOOKED_AT))
+    head = beginning(stream, _NUM_LOOKED_AT, lambda record: num_chars(record.cells))
     notes: list[str] = []
     body = _below_title(head, name, notes)
     first = next((record for record in body if not record.problem), None)

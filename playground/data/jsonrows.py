@@ -7,6 +7,7 @@ from typing import Any
 from playground.data.containers import find_records
 from playground.data.decoding import TextFile
 from playground.data.exports import plain_rows
+from playground.data.gathering import beginning, num_chars
 from playground.data.headers import has_role, language_of
 from playground.data.jsonvalues import Parsed, parse_json, parse_loosely, stream_values
 from playground.data.table import Entry, Reading, Rejected
@@ -14,9 +15,8 @@ from playground.data.text import describe_type, excerpt
 from playground.errors import DataError
 from playground.types import Row
 
-MAX_WHOLE_CHARS = 64 * 1024 * 1024
+MAX_WHOLE_BYTES = 64 * 1024 * 1024
 """Up to here a JSON file is read as a whole; of a longer one the values are read one by one."""
-_CHUNK_CHARS = 1 << 20
 _NUM_TRIED = 20
 _MAX_OPEN_CHARS = 100_000
 _COMMENTS = ("//", "/*", "#")
@@ -38,9 +38,8 @@ def read_json(source: TextFile) -> Reading | None:
         DataError: it is JSON that holds no rows.
     """
     name = source.name
-    head = source.head()
-    if len(head) < MAX_WHOLE_CHARS and source.path.stat().st_size <= MAX_WHOLE_CHARS:
-        text = source.read()
+    if source.path.stat().st_size <= MAX_WHOLE_BYTES:
+        text = source.read(MAX_WHOLE_BYTES)
         notes: list[str] = []
         try:
             value = parse_loosely(text)
@@ -54,7 +53,7 @@ def read_json(source: TextFile) -> Reading | None:
                 raise DataError(f"{name} has no row that can be used: it is an empty list or object.")
             return None
         return _reading((Parsed(i, record) for i, record in enumerate(records, 1)), "json", notes)
-    return _reading(stream_values(_chunks(source)), "json", [])
+    return _reading(stream_values(source.chunks()), "json", [])
 
 
 def json_error(text: str) -> str:
@@ -91,12 +90,6 @@ def _salvaged(chunks: Callable[[], Iterator[str]], problem: str) -> Reading | No
     broken = [one for one in first if one.problem]
     notes = [f"The file is not JSON as a whole ({problem}); what can be read of it is used."] if broken else []
     return _reading(stream_values(chunks()), "json", notes)
-
-
-def _chunks(source: TextFile) -> Iterator[str]:
-    with source.path.open(encoding=source.encoding, errors="replace", newline=None) as stream:
-        while chunk := stream.read(_CHUNK_CHARS):
-            yield chunk
 
 
 def _is_example(value: Any) -> bool:
@@ -169,7 +162,7 @@ def _inner_object(value: Any) -> Any:
 
 def _reading(parsed: Iterable[Parsed], file_format: str, notes: list[str]) -> Reading:
     entries = _entries(parsed)
-    first = list(islice(entries, _NUM_LOOKED_AT))
+    first = beginning(entries, _NUM_LOOKED_AT, num_chars)
     rest: Iterable[Entry] = chain(first, entries)
     rows = [entry[1] for entry in first if not isinstance(entry, Rejected)]
     if rows and not any(map(_has_plain_text, rows)) and any(_flat(row) != row for row in rows):

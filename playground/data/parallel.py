@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError, iterparse
 
 from playground.data.headers import language_of
@@ -10,6 +11,7 @@ from playground.errors import DataError
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _UNITS = {"tu", "trans-unit", "segment"}
+_ENTITY = b"<!ENTITY"
 _MARKUP = {"bpt", "ept", "it", "ph", "ut"}
 """Elements in a TMX segment that hold the codes of another format, no text."""
 
@@ -22,39 +24,56 @@ def is_memory(head: str) -> bool:
 def read_memory(path: Path, head: str, *, name: str) -> Reading:
     """One row a unit, with the first two languages in it.
 
-    Raises:
-        DataError: the file declares entities, with which a small file can fill any memory.
+    Reading the rows raises a DataError where the file declares entities: with them a small one fills any memory.
     """
-    if "<!ENTITY" in head:
-        raise DataError(f"{name} declares XML entities, which are not read; save it again as TMX, TSV or CSV.")
     columns = ["source_text", "target_text", "source_lang", "target_lang"]
-    return Reading("tmx" if "<tmx" in head else "xliff", _entries(path), columns)
+    return Reading("tmx" if "<tmx" in head else "xliff", _entries(path, name), columns)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+class _WithoutEntities:
+    """A stream of XML that stops where an entity is declared."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._end = b""
+
+    def read(self, num_bytes: int = -1) -> bytes:
+        chunk = self._stream.read(num_bytes)
+        seen = self._end + chunk.replace(b"\0", b"")  # UTF-16 has zeros between its letters
+        if _ENTITY in seen:
+            raise DataError(f"{self._name} declares XML entities, which are not read; save it as TSV or CSV.")
+        self._end = seen[1 - len(_ENTITY) :]
+        return chunk
+
+
+def _entries(path: Path, name: str) -> Iterator[Entry]:
     number = 0
     languages = ("", "")
     parents: list[Element] = []
     try:
-        for event, element in iterparse(path, events=("start", "end")):
-            tag = _local(element)
-            if event == "start":
-                parents.append(element)
-                if tag in ("file", "xliff") and (element.get("source-language") or element.get("srcLang")):
-                    languages = (
-                        element.get("source-language") or element.get("srcLang") or "",
-                        element.get("target-language") or element.get("trgLang") or "",
-                    )
-                continue
-            parents.pop()
-            if tag not in _UNITS:
-                continue
-            number += 1
-            yield _entry(element, number, languages)
-            if parents:
-                parents[-1].remove(element)  # what was read does not stay in memory
+        with path.open("rb") as stream:
+            for event, element in iterparse(_WithoutEntities(stream, name), events=("start", "end")):  # noqa: S314  see there
+                if event == "start":
+                    parents.append(element)
+                    languages = _languages(element) or languages
+                    continue
+                parents.pop()
+                if _local(element) not in _UNITS:
+                    continue
+                number += 1
+                yield _entry(element, number, languages)
+                if parents:
+                    parents[-1].remove(element)  # what was read does not stay in memory
     except ParseError as err:
         yield Rejected(number + 1, f"is broken XML ({err}); what comes behind it could not be read")
+
+
+def _languages(element: Element) -> tuple[str, str] | None:
+    """Source and target language that an element of XLIFF says for the units in it."""
+    source = element.get("source-language") or element.get("srcLang")
+    target = element.get("target-language") or element.get("trgLang")
+    return (source, target or "") if source else None
 
 
 def _entry(unit: Element, number: int, languages: tuple[str, str]) -> Entry:

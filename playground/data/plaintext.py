@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
+from playground.data.gathering import beginning, num_chars
 from playground.data.table import Entry, Reading
 from playground.types import Row
 
@@ -20,7 +21,7 @@ def read_lines(lines: Iterable[str]) -> Reading:
     """
     stream = enumerate((line.strip() for line in lines), 1)
     filled = ((number, line) for number, line in stream if line)
-    head = list(islice(filled, _NUM_TRIED))
+    head = beginning(filled, _NUM_TRIED, num_chars)
     texts = [line for _, line in head]
     whole = chain(head, filled)
     if _share(_FASTTEXT.fullmatch(line) is not None for line in texts) > 0.9:

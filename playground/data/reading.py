@@ -1,6 +1,5 @@
 """Any uploaded file as a table: what it holds decides how it is read, not what it is called."""
 
-from itertools import islice
 from pathlib import Path
 
 from playground import settings
@@ -18,7 +17,7 @@ from playground.data.unpacking import check_size, decompressed, is_archive, is_w
 from playground.data.wordrows import with_sentences
 from playground.errors import DataError
 
-__all__ = ["SUFFIXES", "Rejected", "Table", "read_table"]
+__all__ = ["COMPRESSED", "SUFFIXES", "Rejected", "Table", "read_table"]
 
 SUFFIXES = {
     ".csv": "csv",
@@ -46,9 +45,9 @@ SUFFIXES = {
 }
 """Format that a file name promises, by its suffix (before ``.gz``)."""
 COMPRESSED = (".gz", ".bz2", ".xz")
+"""What may follow that suffix."""
 
 _ALSO_FINE = {("csv", "tsv"), ("tsv", "csv"), ("txt", "conll"), ("tsv", "conll"), ("json", "jsonl"), ("jsonl", "json")}
-_NUM_HEAD_LINES = 2000
 _NUM_REASONS = 3
 
 
@@ -116,7 +115,7 @@ def _joined(before: list[str], notes: list[str]) -> list[str]:
 
 def _read_text(source: TextFile, promised: str | None) -> Reading:
     name = source.name
-    head = list(islice(source.lines(), _NUM_HEAD_LINES))
+    head = source.head_lines()
     start = source.head().lstrip()
     if start[:15].lower().startswith(("<!doctype html", "<html")):
         raise DataError(f"{name} is a web page; download the data itself, as CSV or JSON.")

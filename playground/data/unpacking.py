@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from playground import settings
 from playground.errors import DataError
@@ -71,7 +71,7 @@ def decompressed(path: Path) -> Iterator[Path]:
         target = Path(folder) / "unpacked"
         try:
             with opener(path, "rb") as packed:
-                _copy(packed, target, path.name, MAX_UNPACKED_BYTES)
+                _copy(cast("IO[bytes]", packed), target, path.name, MAX_UNPACKED_BYTES)
         except _BROKEN as err:
             raise DataError(f"{path.name} is a damaged or incomplete {kind} file ({err}); pack it again.") from err
         yield target

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 
+from playground.data.gathering import beginning, num_chars
 from playground.data.headers import normal_name
 from playground.data.table import Entry, Reading, Rejected
 from playground.types import Row
@@ -28,7 +29,7 @@ def with_sentences(reading: Reading) -> Reading:
     if word is None or tag is None:
         return reading
     entries = iter(reading.entries)
-    head = list(islice(entries, _NUM_TRIED))
+    head = beginning(entries, _NUM_TRIED, num_chars)
     whole = chain(head, entries)
     rows = [entry[1] for entry in head if not isinstance(entry, Rejected)]
     tags = [value for row in rows if isinstance(value := row[tag], str) and _TAG.fullmatch(value.strip())]
