@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
-from playground.data.wordrows import names_words
+from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
 
 _TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
 _BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19})")
@@ -17,7 +17,7 @@ _TREEBANK_WIDTH = 10
 _IN_MISC = re.compile(r"(?:^|\|)(?:NE|NER|Entity|name)=([BIESLU]-[^|]+|O)")
 _LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?:(?=.)")
 _COUNTER = re.compile(r"\d+(?:[-.]\d+)?")
-_PARAGRAPH_ENDS = frozenset(".!?。！？")
+_PARAGRAPH_ENDS = [[mark] for mark in ".!?。！？"]
 _ENDLESS = 400
 """Tokens from which a file without blank lines is divided at full stops."""
 
@@ -85,7 +85,9 @@ def _sentences(lines: Iterable[str], layout: _Layout) -> Iterator[_Sentence]:
         elif not _is_comment(line) and not _is_header(line, number, layout):
             sentence.line = sentence.line or number
             _add_line(sentence, number, line, layout)
-            if not layout.has_breaks and sentence.tokens and sentence.tokens[-1] in _PARAGRAPH_ENDS:
+            if len(sentence.tokens) >= MAX_SENTENCE_TOKENS:
+                sentence.problem, sentence.bad_line, sentence.raw = ENDLESS, sentence.line, line
+            if sentence.problem == ENDLESS or (not layout.has_breaks and sentence.tokens[-1:] in _PARAGRAPH_ENDS):
                 yield sentence
                 sentence = _Sentence()
     if sentence.line:

@@ -6,11 +6,14 @@ from typing import Any, TypeVar
 
 from playground import settings
 from playground.data.table import Reading, Rejected, Table
+from playground.data.text import excerpt
+from playground.errors import DataError
 from playground.types import Row
 
 MAX_SAMPLE_CHARS = 150_000_000
 """Characters held at most; Python keeps up to four bytes for each."""
 MAX_REJECTED = 10_000
+MAX_COLUMNS = 2000
 MAX_HEAD_CHARS = 1 << 24
 """Characters of the first rows, by which their columns are recognised."""
 SEED = 0
@@ -24,8 +27,11 @@ def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> T
     Args:
         reading: is used up.
         name: of the file, for notes.
-        max_rows: rows that are read; the rest of the file is left out, and a note says so.
+        max_rows: rows and rejected lines that are read; the rest of the file is left out, and a note says so.
         is_sampled: hold no more than ``settings.MAX_SAMPLE_ROWS`` rows, drawn from all that were read.
+
+    Raises:
+        DataError: more than `MAX_COLUMNS` columns.
     """
     kept = _Sample(settings.MAX_SAMPLE_ROWS, MAX_SAMPLE_CHARS) if is_sampled else _Sample(max_rows, None)
     rejected: list[Rejected] = []
@@ -34,22 +40,27 @@ def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> T
     notes = reading.notes
     entries = iter(reading.entries)
     for entry in entries:
+        if kept.num_seen + num_rejected >= max_rows:
+            notes.append(f"Only the first {max_rows:,} rows of {name} are used.")
+            break
         if isinstance(entry, Rejected):
             num_rejected += 1
             if num_rejected <= MAX_REJECTED:
                 rejected.append(entry)
             continue
-        if kept.num_seen >= max_rows:
-            notes.append(f"Only the first {max_rows:,} rows of {name} are used.")
-            break
         if reading.columns is None:
             columns.update(dict.fromkeys(entry[1]))
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(
+                f"{name} has more than {MAX_COLUMNS:,} columns, the last of them '{excerpt(list(columns)[-1], 40)}'; "
+                "keep those with texts and labels and upload it again."
+            )
         kept.add(*entry)
     if num_rejected > MAX_REJECTED:
         notes.append(f"{num_rejected:,} lines were set aside; the first {MAX_REJECTED:,} are listed.")
     total = kept.num_seen if reading.num_rows is None else reading.num_rows
     chosen = sorted(kept.chosen, key=lambda pair: pair[0])
-    if total > len(chosen) and kept.num_seen <= max_rows:
+    if total > len(chosen):
         notes.append(f"{name} has {total:,} rows; a random sample of {len(chosen):,} of them is used.")
     rows = [row for _, row in chosen]
     return Table(list(columns), rows, rejected, notes, reading.format, [line for line, _ in chosen], name)

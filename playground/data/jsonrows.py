@@ -53,7 +53,7 @@ def read_json(source: TextFile) -> Reading | None:
                 raise DataError(f"{name} has no row that can be used: it is an empty list or object.")
             return None
         return _reading((Parsed(i, record) for i, record in enumerate(records, 1)), "json", notes)
-    return _reading(stream_values(source.chunks()), "json", [])
+    return _salvaged(source.chunks)
 
 
 def json_error(text: str) -> str:
@@ -81,14 +81,15 @@ def looks_like_jsonl(head: list[str], *, is_promised: bool) -> bool:
     return num_good >= (1 if is_promised else max(1, len(parsed) / 2))
 
 
-def _salvaged(chunks: Callable[[], Iterator[str]], problem: str) -> Reading | None:
-    """What of a broken file can be read, if any record of it can."""
+def _salvaged(chunks: Callable[[], Iterator[str]], problem: str = "") -> Reading | None:
+    """What of a broken or large file can be read one value after the other; None if none of the first can."""
     first = list(islice(stream_values(chunks()), _NUM_LOOKED_AT))
     good = [one for one in first if isinstance(one.value, dict) or _is_example(one.value)]
     if not good:
         return None
     broken = [one for one in first if one.problem]
-    notes = [f"The file is not JSON as a whole ({problem}); what can be read of it is used."] if broken else []
+    why = problem or broken[0].problem if broken else ""
+    notes = [f"The file is not JSON as a whole ({why}); what can be read of it is used."] if why else []
     return _reading(stream_values(chunks()), "json", notes)
 
 

@@ -14,6 +14,7 @@ _SEPARATORS = re.compile(r"[\s,;\x1e]*")
 _NEXT_OBJECT = re.compile(r"[}\]]\s*,?\s*(?=\{)|\n\s*(?=\{)")
 _LIST_OF_OBJECTS = re.compile(r'"(\w+)"\s*:\s*\[\s*(?=[\[{])')
 _MAX_HEAD_CHARS = 1 << 16
+_MAX_MENDED_CHARS = 1 << 20
 
 
 class Parsed(NamedTuple):
@@ -131,11 +132,14 @@ class _Text:
         piece = self._buffer[start:end]
         line = self._line
         self._advance(end)
+        words = err.msg if isinstance(err, json.JSONDecodeError) else "it is nested too deeply"
+        problem = Parsed(number, None, f"is not JSON (line {line}: {words})", excerpt(piece[:_MAX_HEAD_CHARS]))
+        if len(piece) > _MAX_MENDED_CHARS:
+            return problem
         try:
             return Parsed(number, parse_json(tightened(piece).strip().rstrip(",").strip()))
         except ValueError:
-            words = err.msg if isinstance(err, json.JSONDecodeError) else "it is nested too deeply"
-            return Parsed(number, None, f"is not JSON (line {line}: {words})", excerpt(piece))
+            return problem
 
     def _advance(self, place: int) -> None:
         self._line += self._buffer.count("\n", self._place, place)

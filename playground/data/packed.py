@@ -6,7 +6,7 @@ import random
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -60,10 +60,11 @@ def is_parquet(path: Path) -> bool:
     return first_bytes(path, 4) == b"PAR1"
 
 
-def read_parquet(path: Path, *, name: str) -> Reading:
+def read_parquet(path: Path, *, name: str, is_sampled: bool) -> Reading:
     """The rows, with the names of Hugging Face class labels instead of their numbers.
 
-    A file of more rows than memory should hold gives a random sample of them.
+    Args:
+        is_sampled: only a random sample of a file of more rows than memory should hold.
 
     Raises:
         DataError: damaged, incomplete or without rows.
@@ -73,14 +74,14 @@ def read_parquet(path: Path, *, name: str) -> Reading:
         metadata = pl.read_parquet_metadata(path)
         columns = lazy.collect_schema().names()
         num_rows = int(lazy.select(pl.len()).collect().item())
-        places = _drawn(num_rows, _affordable(lazy))
+        places = _drawn(num_rows, _affordable(lazy)) if is_sampled else range(num_rows)
         entries = _parquet_rows(lazy, places, _class_names(metadata.get("huggingface")))
         first = list(islice(entries, 1))
     except _PARQUET_ERRORS as err:
         raise DataError(f"{name} is a damaged or incomplete Parquet file; write it again.") from err
     if not num_rows:
         raise DataError(f"{name} has columns ({', '.join(columns)}) but no rows; add at least one row.")
-    return Reading("parquet", chain(first, entries), columns, [], num_rows)
+    return Reading("parquet", chain(first, entries), columns, [], num_rows if is_sampled else None)
 
 
 def _affordable(lazy: pl.LazyFrame) -> int:
@@ -90,14 +91,14 @@ def _affordable(lazy: pl.LazyFrame) -> int:
     return max(min(settings.MAX_SAMPLE_ROWS, int(MAX_SAMPLE_CHARS / row_chars)), 1)
 
 
-def _drawn(num_rows: int, num_wanted: int) -> list[int]:
+def _drawn(num_rows: int, num_wanted: int) -> Sequence[int]:
     """Numbers of the rows to read, from 0: all, or a random sample of the whole file."""
     if num_rows <= num_wanted:
-        return list(range(num_rows))
+        return range(num_rows)
     return sorted(random.Random(SEED).sample(range(num_rows), num_wanted))
 
 
-def _parquet_rows(lazy: pl.LazyFrame, places: list[int], names: dict[str, list[str]]) -> Iterator[Entry]:
+def _parquet_rows(lazy: pl.LazyFrame, places: Sequence[int], names: dict[str, list[str]]) -> Iterator[Entry]:
     """Rows a part of the file at a time, so that only one part is held beside what is made of it."""
     for start in range(0, len(places), _ROWS_AT_ONCE):
         wanted = places[start : start + _ROWS_AT_ONCE]

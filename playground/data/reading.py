@@ -1,5 +1,6 @@
 """Any uploaded file as a table: what it holds decides how it is read, not what it is called."""
 
+from functools import partial
 from pathlib import Path
 
 from playground import settings
@@ -8,12 +9,12 @@ from playground.data.conll import looks_like_conll, read_conll
 from playground.data.decoding import TextFile, open_text
 from playground.data.delimited import looks_delimited, read_delimited
 from playground.data.gathering import gather
-from playground.data.jsonrows import is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
+from playground.data.jsonrows import MAX_WHOLE_BYTES, is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
 from playground.data.packed import is_parquet, read_parquet, read_xlsx
 from playground.data.parallel import is_memory, read_memory
 from playground.data.plaintext import read_lines
 from playground.data.table import Reading, Rejected, Table
-from playground.data.unpacking import check_size, decompressed, is_archive, is_workbook, unpacked
+from playground.data.unpacking import check_size, decompressed, is_archive, is_workbook, megabytes, unpacked
 from playground.data.wordrows import with_sentences
 from playground.errors import DataError
 
@@ -73,19 +74,15 @@ def read_table(path: Path, *, max_rows: int | None = None, is_sampled: bool = Tr
     with decompressed(path) as plain:
         if is_archive(plain):
             with unpacked(plain) as members:
-                table = gathered(read_archive(members, _read_member, name=name))
+                table = gathered(read_archive(members, partial(_read_file, is_sampled=is_sampled), name=name))
         else:
-            table = gathered(_read_file(plain, name, _promised_format(path)))
+            table = gathered(_read_file(plain, name, is_sampled=is_sampled))
     if not table.rows:
         raise DataError(f"{name} has no row that can be used{_first_reasons(table)}.")
     promised = _promised_format(path)
     if promised and promised not in ("zip", table.format) and (promised, table.format) not in _ALSO_FINE:
         table.notes.insert(0, f"{name} holds {table.format.upper()}, whatever its name says, and was read as that.")
     return table
-
-
-def _read_member(path: Path, name: str) -> Reading:
-    return _read_file(path, name, _promised_format(Path(name)))
 
 
 def _promised_format(path: Path) -> str | None:
@@ -95,22 +92,17 @@ def _promised_format(path: Path) -> str | None:
     return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def _read_file(path: Path, name: str, promised: str | None) -> Reading:
+def _read_file(path: Path, name: str, *, is_sampled: bool) -> Reading:
+    """What is in `path`; it is called `name` where the person comes from."""
     if is_parquet(path):
-        return read_parquet(path, name=name)
+        return read_parquet(path, name=name, is_sampled=is_sampled)
     if is_workbook(path):
         return with_sentences(read_xlsx(path, name=name))
     source = open_text(path, name)
-    reading = _read_text(source, promised)
-    return Reading(
-        reading.format, reading.entries, reading.columns, _joined(source.notes, reading.notes), reading.num_rows
-    )
-
-
-def _joined(before: list[str], notes: list[str]) -> list[str]:
-    """`notes` with others before them: the same list, since a reading adds to it while it is used."""
-    notes[:0] = before
-    return notes
+    reading = _read_text(source, _promised_format(Path(name)))
+    # A reading adds to its notes while it is used, so that the list itself has to stay.
+    reading.notes[:0] = source.notes
+    return reading
 
 
 def _read_text(source: TextFile, promised: str | None) -> Reading:
@@ -164,6 +156,11 @@ def _read_json_text(source: TextFile, head: list[str], promised: str | None) -> 
         return read_jsonl(source.lines())
     reading = read_json(source) or (read_jsonl(source.lines()) if is_lines else None)
     if reading is None and _begins_json(start, promised):
+        if source.path.stat().st_size > MAX_WHOLE_BYTES:
+            raise DataError(
+                f"{source.name} has more than {megabytes(MAX_WHOLE_BYTES)} and does not begin with a list of objects; "
+                "write each row as an object on a line of its own (JSON Lines)."
+            )
         raise DataError(f"{source.name} is not JSON: {json_error(start)}. Correct it there and upload it again.")
     return reading
 

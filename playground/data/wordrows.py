@@ -7,6 +7,7 @@ from itertools import chain
 from playground.data.gathering import beginning, num_chars
 from playground.data.headers import normal_name
 from playground.data.table import Entry, Reading, Rejected
+from playground.data.text import excerpt
 from playground.types import Row
 
 _WORDS = frozenset({"word", "words", "token", "tokens", "form"})
@@ -17,6 +18,8 @@ _SENTENCES = frozenset(
 _TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
 _NUM_TRIED = 200
 _ENDS = frozenset(".!?。！？")
+MAX_SENTENCE_TOKENS = 10_000
+ENDLESS = f"begins {MAX_SENTENCE_TOKENS:,} words without the end of a sentence; put an empty line after each sentence"
 
 
 def with_sentences(reading: Reading) -> Reading:
@@ -56,9 +59,11 @@ def _sentences(entries: Iterator[Entry], word: str, tag: str, sentence: str | No
             continue
         line, row = entry
         here = str(row[sentence] or "").strip() if sentence else ""
-        is_next = (here not in ("", name)) if sentence else line > last + 1 or made["tokens"][-1:] in map(list, _ENDS)
-        if made["tokens"] and is_next:
-            yield first, made
+        tokens = made["tokens"]
+        is_next = here not in ("", name) if sentence else line > last + 1 or (tokens and tokens[-1] in _ENDS)
+        is_endless = len(tokens) >= MAX_SENTENCE_TOKENS
+        if tokens and (is_next or is_endless):
+            yield (first, made) if is_next else Rejected(first, ENDLESS, excerpt(" ".join(tokens[:20])))
             made = {"tokens": [], "tags": []}
         token, label = str(row[word] or "").strip(), str(row[tag] or "").strip()
         name, last = here or name, line
