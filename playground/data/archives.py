@@ -29,6 +29,7 @@ _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
 _TRAINING = re.compile(r"(?:^|[^a-z])train", re.IGNORECASE)
 _HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|dev|val|valid|validation|eval)(?:[^a-z]|$)", re.IGNORECASE)
 _MIN_TEXTS = 4
+_BRAT_SUFFIX = ".ann"
 _BRAT_MARK = re.compile(r"(T\S*)\t(\S+) (\d+)(?: \d+;\d+)* (\d+)(?:\t|$)")
 
 ReadFile = Callable[[Path, str], Reading]
@@ -59,7 +60,7 @@ def _is_useful(member: Member) -> bool:
     path = PurePosixPath(member.name.replace("\\", "/"))
     if path.suffix.lower() in _IGNORED_SUFFIXES or _IGNORED_NAMES.match(path.name):
         return False
-    return member.path.stat().st_size > 0
+    return member.path.stat().st_size > 0 or path.suffix == _BRAT_SUFFIX
 
 
 def _for_training(members: list[Member], notes: list[str]) -> list[Member]:
@@ -201,9 +202,9 @@ def _brat(members: list[Member]) -> Reading | None:
     """Rows of texts with the entities that brat keeps beside them (https://brat.nlplab.org/standoff.html)."""
     by_name = {member.name: member for member in members}
     pairs = [
-        (by_name[f"{name.removesuffix('.ann')}.txt"], member)
+        (by_name[text], member)
         for name, member in by_name.items()
-        if name.endswith(".ann") and f"{name.removesuffix('.ann')}.txt" in by_name
+        if name.endswith(_BRAT_SUFFIX) and (text := f"{name.removesuffix(_BRAT_SUFFIX)}.txt") in by_name
     ]
     return Reading("txt", _marked(pairs), ["text", "entities", "file"]) if pairs else None
 
