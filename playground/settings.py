@@ -64,3 +64,18 @@ def on_space() -> bool:
 def backbone_id() -> str:
     """Backbone to load: ``PLAYGROUND_BACKBONE`` or the embedded one."""
     return os.environ.get("PLAYGROUND_BACKBONE", "gemma-3-270m-q4_k_m")
+
+
+def reloads_saved() -> bool:
+    """Whether each training ends with loading its adapter in a fresh process; ``PLAYGROUND_RELOAD=0`` leaves it out."""
+    return os.environ.get("PLAYGROUND_RELOAD", "1") != "0"
+
+
+def offers_hub_import() -> bool:
+    """Whether the page takes adapters by their id on the Hub; ``PLAYGROUND_HUB_IMPORT=1`` allows it to go online."""
+    return os.environ.get("PLAYGROUND_HUB_IMPORT", "0") == "1"
+
+
+def has_space_login() -> bool:
+    """Whether visitors of this Space can log in (``hf_oauth`` in the front matter of its README)."""
+    return on_space() and bool(os.environ.get("OAUTH_CLIENT_ID"))

@@ -13,12 +13,14 @@ from playground.adapters.record import (
     CARD_FILE,
     CONFIG_FILE,
     RECORD_FILE,
+    REPORT_FILE,
     WEIGHTS_FILE,
     AdapterRecord,
     check_name,
     parse_record,
     write_record,
 )
+from playground.adapters.report import PAGE_FILE, page_of, save_page
 from playground.adapters.store import PICKLE_SUFFIXES, find, new_folder, verify
 from playground.adapters.untrusted import MAX_JSON_BYTES
 from playground.errors import AdapterError
@@ -27,18 +29,21 @@ MAX_ENTRIES = 64
 BLOCK_BYTES = 1 << 20
 _EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LIMITS_BYTES = {
+LIMITS_BYTES = {
     CONFIG_FILE: MAX_JSON_BYTES,
     WEIGHTS_FILE: MAX_ADAPTER_BYTES,
     RECORD_FILE: MAX_JSON_BYTES,
     CARD_FILE: MAX_JSON_BYTES,
+    REPORT_FILE: MAX_JSON_BYTES,
 }
+"""The files of an adapter, and how large each may be."""
 
 
 def export_zip(record: AdapterRecord, destination: Path) -> Path:
     """Writes the verified adapter to `destination`, a ``.zip`` path or a folder, and says where it is.
 
-    The same adapter always gives the same bytes. A file of that name is replaced.
+    The same adapter always gives the same bytes. A file of that name is replaced. A report goes with it, with figures
+    alone: the held-out rows behind it may be private and stay on this machine.
 
     Raises:
         AdapterError: the adapter is not sound, the path is no ``.zip``, or the disk is full.
@@ -50,9 +55,11 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
     partial = target.with_name(f".{target.name}-{uuid4().hex}.partial")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in _LIMITS_BYTES:
+            for name in LIMITS_BYTES:
                 if (record.path / name).is_file():
                     _add(archive, record.path / name, f"{record.name}/{name}")
+            if REPORT_FILE in record.files:
+                archive.writestr(_entry(f"{record.name}/{PAGE_FILE}"), page_of(record, record.path))
         partial.replace(target)
     except OSError as err:
         raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
@@ -85,13 +92,18 @@ def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterR
     missing = (record.files.keys()) - entries.keys()
     if missing:
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
+    if REPORT_FILE not in record.files:
+        entries.pop(REPORT_FILE, None)  # nobody vouches for it
     filed_as = check_name(name) if name is not None else record.name
     with new_folder(record.task, filed_as) as folder:
         for file_name, entry in entries.items():
             with archive.open(entry) as source, (folder / file_name).open("wb") as target:
                 shutil.copyfileobj(source, target, BLOCK_BYTES)
         if filed_as != record.name:
-            write_record(replace(record, name=filed_as), folder)
+            record = replace(record, name=filed_as)
+            write_record(record, folder)
+        if REPORT_FILE in record.files:
+            save_page(record, folder)
     return find(record.task, filed_as)
 
 
@@ -109,14 +121,14 @@ def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.Zip
     chosen: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         path = PurePosixPath(entry.filename)
-        if path.parent != root or path.name not in _LIMITS_BYTES or entry.is_dir():
+        if path.parent != root or path.name not in LIMITS_BYTES or entry.is_dir():
             continue
         if path.name in chosen:
             raise AdapterError(f"'{where}' holds {path.name} twice; export the adapter again.")
-        if entry.file_size > _LIMITS_BYTES[path.name]:
+        if entry.file_size > LIMITS_BYTES[path.name]:
             raise AdapterError(
                 f"'{where}': {path.name} would have {entry.file_size:,} bytes; "
-                f"at most {_LIMITS_BYTES[path.name]:,} are allowed."
+                f"at most {LIMITS_BYTES[path.name]:,} are allowed."
             )
         chosen[path.name] = entry
     return chosen
@@ -141,9 +153,13 @@ def _refuse_unsafe(entry: zipfile.ZipInfo, where: str) -> None:
 
 
 def _add(archive: zipfile.ZipFile, source: Path, name: str) -> None:
-    """Adds a file with a fixed time and fixed rights."""
+    with source.open("rb") as stream, archive.open(_entry(name), "w") as target:
+        shutil.copyfileobj(stream, target, BLOCK_BYTES)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file with a fixed time and fixed rights."""
     entry = zipfile.ZipInfo(name, _EARLIEST_ZIP_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
-    with source.open("rb") as stream, archive.open(entry, "w") as target:
-        shutil.copyfileobj(stream, target, BLOCK_BYTES)
+    return entry

@@ -33,6 +33,10 @@ class RunConfig:
     name: str
     """Name of the adapter to make."""
     backbone: str
+    parent: str = ""
+    """Adapter of the same task to go on from; empty: a fresh one."""
+    replay: bool = True
+    """Whether rows that the parent learnt from are repeated, where they are still there, so that it forgets less."""
     validation: str | None = None
     """Rows to measure on; None holds some of `data` out."""
     columns: dict[str, str] = field(default_factory=dict)
@@ -71,6 +75,8 @@ class RunConfig:
     evaluation_rows: int = 200
     base_rows: int | None = None
     """How many of them the base is measured on too; None: all."""
+    learning_curve: bool = False
+    """Whether the training is done again on a quarter and a half of the rows, to see what more of them are worth."""
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
@@ -113,7 +119,7 @@ def load_config(path: Path) -> RunConfig:
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
 PRESET_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100},
+    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100, "learning_curve": True},
     "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
     "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
 }

@@ -1,9 +1,8 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,28 +12,22 @@ from playground.adapters import store
 from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
-from playground.data.augment import augment
-from playground.data.fixes import BALANCE
-from playground.data.rows import LoadedRows
-from playground.data.splits import split
-from playground.errors import Cancelled, DataError, Paused
+from playground.errors import AdapterError, Cancelled, Paused
+from playground.exporting.probes import as_probe, probe_ids
+from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
-from playground.training.corpus import balanced, sample, thin
-from playground.training.early_stopping import FEWEST_ROWS
+from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
 from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
+from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
+from playground.training.refits import has_refits, refit
 from playground.training.repair import (
-    evened,
-    held_out_split,
-    read_repaired,
-    read_validation,
     split_words,
-    without_leaks,
 )
 from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
@@ -48,12 +41,13 @@ MUST_STAY = (
 """Settings that decide on the weights, step by step."""
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
-    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column"),
+    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
-CALIBRATION_ROWS = 200
-HELD_BACK_FROM = 160
-"""With fewer rows to learn from, none is held back to watch the loss on."""
+NOT_REPLAYED = (
+    "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
+    "you use the new one."
+)
 
 
 @dataclass(frozen=True)
@@ -66,26 +60,6 @@ class Part:
     """What the loss is watched on, to stop early."""
     checkpoint: Checkpoint | None
     """Where its state lies."""
-
-
-@dataclass(frozen=True)
-class Material:
-    """Rows of a run, split into those to learn from and those to measure on."""
-
-    stages: list[tuple[RunConfig, list[Row]]]
-    """Settings and rows of each part of the training."""
-    held_out: list[Row]
-    spare: list[Row]
-    """Neither learnt from nor measured on: to calibrate on."""
-    loaded: LoadedRows
-    duplicates: int = 0
-    """Rows that were taken out because they resemble one of those to measure on."""
-    fixes: dict[str, int] = field(default_factory=dict)
-    """Rows that each of the chosen fixes dropped, changed or added."""
-
-    @property
-    def training(self) -> list[Row]:
-        return [row for _, rows in self.stages for row in rows]
 
 
 def finetune(
@@ -102,10 +76,12 @@ def finetune(
         Paused: the wish was to pause; the same call goes on.
         PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
     """
-    task = get_task(config.task)
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material = read_material(config, task)
-    labels = head_labels(task, material.training)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
     emit(_material_event(config, material, labels))
 
     def progress(fraction: float, message: str) -> None:
@@ -120,9 +96,11 @@ def finetune(
     material, watched = hold_back(material, config, task)
     if config.early_stopping and not watched:
         note("There are too few rows to hold some back, so the training does not stop early.")
+    if parent and not material.num_replayed:
+        note(NOT_REPLAYED.format(parent=parent.name))
     source = locate(config.backbone, progress)
     tokenizer = load_tokenizer(source)
-    trainee = build_trainee(config, task.shape, source, len(labels))
+    trainee = _begin(config, task, source, len(labels), parent)
     emit({"event": "phase", "phase": "training", "message": "Training"})
 
     def parts() -> Iterator[Part]:
@@ -140,12 +118,23 @@ def finetune(
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
     record = new_record(config, task, labels, source, material, positions, notes)
+    ids = probe_ids(record, tokenizer)
+    record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
     del trainee
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return _measure(config, material, record, emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
+
+
+def _begin(config: RunConfig, task: Task, source: str, num_labels: int, parent: AdapterRecord | None) -> Trainee:
+    """What is trained: a fresh adapter, or one with the weights of `parent`."""
+    trainee = build_trainee(config, task.shape, source, num_labels)
+    if parent:
+        check_backbone(parent, config.backbone, checksum(config.backbone, source, read_config(source)))
+        put_weights(parent, trainee)
+    return trainee
 
 
 def measure_saved(
@@ -158,21 +147,35 @@ def measure_saved(
     """
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    return _measure(config, read_material(config, task), record, emit, stop_wish)
+    material, watched = hold_back(read_material(config, task), config, task)
+    return _measure(config, material, watched, record, emit, stop_wish)
 
 
 def _measure(
-    config: RunConfig, material: Material, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+    config: RunConfig,
+    material: Material,
+    watched: Sequence[Row],
+    record: AdapterRecord,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
 ) -> AdapterRecord:
-    return measure(
-        record,
-        material.held_out,
-        emit,
-        stop_wish,
-        examples=material.training,
-        spare=material.spare,
-        base_rows=config.base_rows,
-    )
+    """Measures the adapter; one that learnt from all its rows is set beside some that learnt from fewer."""
+    rows = material.training
+    with tempfile.TemporaryDirectory() as folder:
+        smaller = []
+        if has_refits(config, len(rows)) and not stop_wish():
+            smaller = refit(config, get_task(config.task), rows, watched, record, Path(folder), emit, stop_wish)
+        return measure(
+            record,
+            material.held_out,
+            emit,
+            stop_wish,
+            examples=rows,
+            spare=material.spare,
+            base_rows=config.base_rows,
+            smaller=smaller,
+            parent=parent_of(config),
+        )
 
 
 def _train_parts(
@@ -205,18 +208,6 @@ def _train_parts(
     return positions
 
 
-def hold_back(material: Material, config: RunConfig, task: Task) -> tuple[Material, list[Row]]:
-    """`material` and rows to watch the loss on: some that were spare, or else some that would have been learnt from."""
-    if not config.early_stopping:
-        return material, []
-    if len(material.spare) >= FEWEST_ROWS:
-        return material, material.spare
-    if len(material.stages) > 1 or len(material.training) < HELD_BACK_FROM:
-        return material, []
-    training, watched = split(material.training, task.name, seed=config.seed)
-    return replace(material, stages=[(material.stages[0][0], training)]), watched
-
-
 def _checkpoint(
     folder: Path | None, config: RunConfig, stage: RunConfig, number: int, num_features: int
 ) -> Checkpoint | None:
@@ -229,59 +220,6 @@ def _checkpoint(
     return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
 
 
-def read_material(config: RunConfig, task: Task) -> Material:
-    """Rows of the run after its fixes; those like the rows to measure on are taken out of the others.
-
-    Raises:
-        DataError: no usable row, or too few to hold some out.
-    """
-    path = Path(config.data)
-    if not config.validation:
-        read, counts = read_repaired(path, config)
-        loaded = balanced(read, config.max_rows, config.seed)
-        if len(loaded.rows) < 4:
-            raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
-        training, held_out, duplicates = held_out_split(config, read, loaded)
-        held = sample(held_out, config.evaluation_rows, config.seed)
-        stages = [(config, evened(config, training, config.seed))]
-        fixes = _counted(config, counts, len(stages[0][1]) - len(training))
-        return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
-    everything = read_validation(config)
-    parts = thin(everything, config.validation_shares, config.seed)
-    held = balanced(parts, config.evaluation_rows, config.seed).rows
-    others = balanced(parts, settings.MAX_ROWS, config.seed).rows
-    unseen = [row for part in everything for row in part.rows]
-    stages = []
-    duplicates = added = 0
-    configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
-    repaired = {data: read_repaired(Path(data), config) for data in {stage.data for stage in configs}}
-    for stage in configs:
-        loaded = balanced(thin(repaired[stage.data][0], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
-        rows = augment(loaded.rows, stage.augmentations, stage.seed)
-        kept, num_leaking = without_leaks(task.name, rows, unseen)
-        if not kept:
-            raise DataError(
-                f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
-                "measure on rows that are not learnt from."
-            )
-        duplicates += num_leaking
-        stages.append((stage, evened(config, kept, stage.seed)))
-        added += len(stages[-1][1]) - len(kept)
-    fixes = _counted(config, sum((counts for _, counts in repaired.values()), Counter()), added)
-    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates, fixes)
-
-
-def _counted(config: RunConfig, counts: Mapping[str, int], added: int) -> dict[str, int]:
-    """What each chosen fix did, also where that was nothing."""
-    return {name: added if name == BALANCE else counts.get(name, 0) for name in config.fixes}
-
-
-def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
-    """Some of `rows` that are not held out to measure on."""
-    measured = {json.dumps(row, sort_keys=True) for row in held_out}
-    return sample([row for row in rows if json.dumps(row, sort_keys=True) not in measured], CALIBRATION_ROWS, seed)
-
-
 def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
     """Writes the adapter as PEFT does, with its record and card."""
     # PEFT would write where the converted backbone lies on this machine.
@@ -292,12 +230,41 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
     return store.find(record.task, record.name)
 
 
+def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: str) -> dict[str, Any]:
+    """What the trained model says on probe rows, before it is written."""
+    outputs = [trainee.outputs(one).numpy() for one in ids]
+    # Norms and embeddings keep their number format when the other weights are quantized.
+    dtype = trainee.model.get_base_model().get_input_embeddings().weight.dtype
+    return as_probe(ids, outputs, quantization, str(dtype).removeprefix("torch."))
+
+
+def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
+    """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
+
+    Where the settings leave that out, the record stays as it is.
+
+    Raises:
+        AdapterError: it says something else.
+    """
+    if not settings.reloads_saved():
+        return record
+    emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
+    verdict = verify_outputs(record, lambda _: None)
+    record = replace(record, training={**record.training, "reloaded": str(verdict)})
+    describe(record, record.path)
+    emit({"event": "reloaded", "same": verdict.is_same, "message": f"Loaded again: {verdict}"})
+    if not verdict.is_same:
+        raise AdapterError(f"{record.title} was saved, but it does not say what the trained one said: {verdict}.")
+    return record
+
+
 def _material_event(config: RunConfig, material: Material, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "event": "material",
         "training_rows": len(material.training),
         "held_out_rows": len(material.held_out),
         "duplicates": material.duplicates,
+        "replayed": material.num_replayed,
         "fixes": material.fixes,
         "split": split_words(config),
         "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
@@ -349,6 +316,7 @@ def new_record(
                 for (stage, rows), position in zip(material.stages, positions, strict=False)
             ),
             "duplicates": material.duplicates,
+            **({"parent": config.parent, "replayed": material.num_replayed} if config.parent else {}),
             **({"fixes": material.fixes} if material.fixes else {}),
             "split": split_words(config),
             "seed": config.seed,

@@ -88,6 +88,10 @@ OPTIONS = (
     Option(
         "evaluation_rows", int, "Rows to measure on", "Held out, and given to base and adapter at the end.", 1, 100_000
     ),
+    Option(
+        *("learning_curve", bool, "Learning curve"),
+        "Train again on a quarter and a half of the rows, to see what more rows are worth: 75 % more work.",
+    ),
     Option("seed", int, "Seed", "Of everything random: the same seed gives the same adapter.", 0, 2**32 - 1),
     Option("compile", bool, "Compile", "torch.compile: a slow start, then faster steps; needs a C++ compiler."),
 )

@@ -21,11 +21,14 @@ from playground.engine.predict import predict_many
 from playground.tasks import Task, get_task, shape_generate
 from playground.training import finetune, memory
 from playground.training.config import RunConfig
+from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
 from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
+from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
+from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
 from playground.training.trainee import Trainee, build_trainee, padded_width
 from playground.types import Row
@@ -43,10 +46,12 @@ def try_out(config: RunConfig) -> Estimate:
         PlaygroundError: the rows or the settings do not allow the run.
     """
     free, began = memory.free_bytes() + memory.used_bytes(), time.monotonic()
-    task = get_task(config.task)
-    material = finetune.read_material(config, task)
-    labels = head_labels(task, material.training)
-    material, watched = finetune.hold_back(material, config, task)
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
+    material = read_material(config, task)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
+    material, watched = hold_back(material, config, task)
     source = locate(config.backbone, lambda *_: None)
     tokenizer = load_tokenizer(source)
     trainee = build_trainee(config, task.shape, source, len(labels))
@@ -69,7 +74,8 @@ def try_out(config: RunConfig) -> Estimate:
             trainee.save(Path(folder))
             del trainee
             gc.collect()
-            measuring = _measuring_s(record, Path(folder), task, material)
+            again = SHARES if has_refits(config, len(material.training)) else ()
+            measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
 
 
@@ -121,8 +127,8 @@ def _interpolated(points: Sequence[tuple[int, float]], work: int) -> float:
     return low_s + (high_s - low_s) * (work - low) / (high - low) if high > low else high_s
 
 
-def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: finetune.Material) -> float:
-    """Seconds to load the backbone again, calibrate, and give the held-out rows to adapter and base."""
+def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: Material, num_adapters: int) -> float:
+    """Seconds to load the backbone again, calibrate, and give the held-out rows to the adapters and the base."""
     began = time.monotonic()
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     loading = time.monotonic() - began
@@ -143,7 +149,7 @@ def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: fine
         engine.close()
     num_base = len(rows) if config.base_rows is None else min(config.base_rows, len(rows))
     calibrated = 0 if task.shape == "generate" else len(material.spare)
-    return loading + a_row * (len(rows) + calibrated) + a_base_row * num_base
+    return loading + a_row * (num_adapters * len(rows) + calibrated) + a_base_row * num_base
 
 
 def _predicting_s(engine: Engine, task: Task, inputs: Sequence[Row], adapter: AdapterRecord | None) -> float:

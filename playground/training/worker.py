@@ -196,8 +196,8 @@ def _comes_before(other: RunState, mine: RunState) -> bool:
 def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
     # torch takes seconds and memory to import, which runs that only wait need not spend.
     from playground.training.checkpoint import remove
+    from playground.training.curves import curves
     from playground.training.finetune import finetune, measure_saved
-    from playground.training.tensorboard import curves
 
     def emit(event: dict[str, Any]) -> None:
         journal.note(event)
@@ -217,7 +217,7 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
         _say_done(journal, was_stopped=wish() in ("keep", "skip"))
         return
     checkpoint = journal.folder / CHECKPOINT_FOLDER
-    with curves(journal.folder / CURVES_FOLDER, emit) as note:
+    with curves(journal.folder / CURVES_FOLDER, config, emit) as note:
         try:
             finetune(config, note, stop_wish, checkpoint)
         except DamagedCheckpoint as err:

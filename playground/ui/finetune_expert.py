@@ -24,7 +24,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("learning_rate", "schedule", "loraplus_lr_ratio", "weight_decay", "batch_size", "rows_a_pass", "epochs"),
         *("time_limit_s", "early_stopping", "class_weights", "seed", "compile"),
     ),
-    "Rows": ("max_rows", "max_length", "evaluation_rows"),
+    "Rows": ("max_rows", "max_length", "evaluation_rows", "learning_curve"),
 }
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Of the embedded backbone; others may be typed."""

@@ -4,11 +4,11 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
-from playground.errors import AdapterError
-from playground.evaluation.report import report_table
+from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
+from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import finetune_doctor, render
+from playground.ui import finetune_doctor, render, report_panel
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
@@ -95,6 +95,7 @@ def result(state: RunState) -> str:
     if state.is_active or state.adapter is None:
         return ""
     parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
+    parts += [f'<p class="pg-lead">{escape(state.reloaded)}.</p>'] if state.reloaded else []
     try:
         link = try_link(store.find(state.config.task, state.adapter))
     except AdapterError as err:
@@ -103,18 +104,30 @@ def result(state: RunState) -> str:
     return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
 
 
+def reported(state: RunState) -> report_panel.Reported:
+    """The run's adapter; who knows the address of the run may see its rows.
+
+    Raises:
+        PlaygroundError: there is none (any more).
+    """
+    if state.adapter is None:
+        raise InputError("This run has no adapter to report on.")
+    record = store.find(state.config.task, state.adapter)
+    # Another adapter may have the name by now.
+    return report_panel.Reported(record, shows_rows=record.training.get("run") == state.config.run)
+
+
 def _comparison(report: dict[str, Any]) -> str:
-    header, *lines = report_table(report)
+    header, *lines = overview_table(report)
     hint = "" if report["base"] else render.hint(NO_BASE)
-    title = "Base against adapter on"
     if not report["base"]:
-        title = "The adapter on"
         header, *lines = ([name, adapter] for name, _, adapter, _ in (header, *lines))
-    caption = (
-        f"<h3>{title} {report['n']:,} held-out rows</h3>"
-        '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
-    )
-    return f'<section class="pg-result">{caption}{hint}{render.table(header, lines)}{_languages(report)}</section>'
+    # Runs of earlier versions were not tested and have no curve.
+    words = [*verdict(report), *advice(report)] if "difference" in report else []
+    said = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in words)
+    lead = '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
+    head = f"<h3>{title(report)} on {report['n']:,} held-out rows</h3>{hint}{said}{lead}"
+    return f'<section class="pg-result">{head}{render.table(header, lines)}{_languages(report)}</section>'
 
 
 def _languages(report: dict[str, Any]) -> str:
@@ -126,11 +139,11 @@ def _languages(report: dict[str, Any]) -> str:
             " → ".join(LANGUAGES.get(code, code) for code in language.split("-")),
             str(scores["n"]),
             "-" if scores["base"] is None else f"{scores['base']:.1f}",
-            f"{scores['adapter']:.1f} ({scores['interval'][0]:.1f} to {scores['interval'][1]:.1f})",
+            cell(scores["adapter"], interval_of(scores)),
         )
         for language, scores in found[:NUM_LANGUAGES_SHOWN]
     ]
-    return render.table(("Language", "Rows", "Base", "Adapter"), lines)
+    return render.table(("Language", "Rows", before(report), "Adapter"), lines)
 
 
 def signature(state: RunState) -> str:

@@ -1,5 +1,6 @@
 """The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from playground.errors import InputError, PlaygroundError
 from playground.training import runs
 from playground.training.run_files import RESUMABLE, RunState
 from playground.types import Stream
-from playground.ui import finetune_form, finetune_run, finetune_try, render
+from playground.ui import finetune_form, finetune_run, finetune_try, render, report_panel
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -23,6 +24,7 @@ LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
 )
+log = logging.getLogger(__name__)
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
 
 
@@ -51,6 +53,7 @@ class FinetuneTab:
     form: finetune_form.Form
     panel: RunPanel
     box: finetune_try.TryBox
+    report: report_panel.ReportPanel
     run_key: gr.BrowserState
     """Id of the run that this browser watches."""
     seen: gr.State
@@ -62,7 +65,7 @@ class FinetuneTab:
         panel, box = self.panel, self.box
         shown = [getattr(panel, name) for name in RunPanel.__dataclass_fields__]
         own = [self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
-        return [*own, *shown, box.area, *box.fields, box.ask, box.answer]
+        return [*own, *shown, box.area, *box.fields, box.ask, box.answer, *self.report.outputs]
 
 
 def build(loader: EngineLoader) -> FinetuneTab:
@@ -75,9 +78,11 @@ def build(loader: EngineLoader) -> FinetuneTab:
         with gr.Column(visible=False, elem_id="finetune-run") as area:
             panel = _panel(area)
             box = finetune_try.build()
-    tab = FinetuneTab(form, panel, box, run_key, seen, timer)
+            report = report_panel.build("finetune-report")
+    tab = FinetuneTab(form, panel, box, report, run_key, seen, timer)
     finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
+    report_panel.wire(report, [run_key], lambda _, run_id: finetune_run.reported(runs.read_run(run_id or "")))
     _wire_start(tab, loader)
     _wire_stop(tab)
     _wire_again(tab)
@@ -158,6 +163,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.fresh: gr.Button(visible=not state.is_active),
         panel.result: finetune_run.result(state),
         **finetune_try.shown(tab.box, state),
+        **_report(tab, state),
     }
     if is_new:
         updates |= {panel.notice: "", **_asked(panel, is_asked=False)}
@@ -174,6 +180,17 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         updates |= {part: gr.Button(visible=False) for part in stopping}
         updates[panel.notice] = ""
     return updates
+
+
+def _report(tab: FinetuneTab, state: RunState) -> Updates:
+    if state.is_active or not state.report:
+        return report_panel.closed(tab.report)
+    try:
+        return report_panel.opened(tab.report, finetune_run.reported(state), is_open=False)
+    except PlaygroundError as err:
+        # The result above says so where the adapter is gone; runs of earlier versions have no report.
+        log.info("The report of run %s is not shown: %s", state.run_id, err)
+        return report_panel.closed(tab.report)
 
 
 def nothing_shown(tab: FinetuneTab) -> Updates:

@@ -7,12 +7,16 @@ import re
 import shutil
 import zipfile
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from playwright.sync_api import expect
 
 from playground.adapters import store
-from playground.adapters.record import RECORD_FILE, WEIGHTS_FILE, write_record
+from playground.adapters.record import RECORD_FILE, REPORT_FILE, WEIGHTS_FILE, write_record
+from playground.adapters.report import PAGE_FILE
+from playground.evaluation.report import compare
+from playground.tasks import get_task
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def card(visitor, name):
 
 def delete(visitor, name):
     card(visitor, name).get_by_role("button", name="Delete", exact=True).click()
-    card(visitor, name).get_by_role("button", name=f"Delete {name} for good").click()
+    card(visitor, name).get_by_role("button", name=f"Delete {name}", exact=True).click()
     expect(card(visitor, name)).to_have_count(0)
 
 
@@ -89,8 +93,8 @@ def test_a_shipped_adapter_can_be_verified_and_exported(visit):
     record = store.default_adapter("sentiment")
     one = card(visitor, record.name).filter(has_text=record.description)
     one.get_by_role("button", name="Verify").click()
-    expect(one.get_by_role("status")).to_contain_text("as they were saved")
-    one.get_by_role("button", name="Export .zip").click()
+    expect(one.get_by_role("status")).to_contain_text("as they were saved. Loaded again: same outputs")
+    one.get_by_role("button", name="Export", exact=True).click()
     name, content = visitor.take(one.get_by_test_id("download-link"))
     assert name == f"sentiment-{record.name}.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -110,7 +114,7 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     expect(visitor.run("sentiment", "Analyse").locator(".pg-stats")).to_contain_text("adapter guest")
 
     visitor.tab("Adapters")
-    card(visitor, "guest").get_by_role("button", name="Export .zip").click()
+    card(visitor, "guest").get_by_role("button", name="Export", exact=True).click()
     _, content = visitor.take(card(visitor, "guest").get_by_test_id("download-link"))
     bring(visitor, content)
     expect(alert(visitor)).to_contain_text("already an adapter 'sentiment/guest'")
@@ -128,6 +132,41 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     expect(visitor.page.get_by_role("option", name="guest (yours)")).to_have_count(0)
 
 
+def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
+    visitor = opened(visit)
+    bring(visitor, zipped("first"))
+    one = card(visitor, "first")
+    one.get_by_role("button", name="Rename or duplicate").click()
+    one.get_by_label("New name").fill("Bad Name")
+    one.get_by_role("button", name="Rename", exact=True).click()
+    expect(one.get_by_role("alert")).to_contain_text("'Bad Name' can't be the name")
+    one.get_by_label("New name").fill("second")
+    one.get_by_role("button", name="Rename", exact=True).click()
+    expect(card(visitor, "second")).to_be_visible()
+    expect(card(visitor, "first")).to_have_count(0)
+
+    two = card(visitor, "second")
+    two.get_by_role("button", name="Rename or duplicate").click()
+    two.get_by_label("New name").fill("third")
+    two.get_by_role("button", name="Duplicate", exact=True).click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
+    visitor.page.get_by_role("button", name="Undo: put third back").click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
+    delete(visitor, "second")
+
+
+def test_gguf_of_a_classifier_is_refused_with_what_to_choose_instead(visit):
+    visitor = opened(visit)
+    record = store.default_adapter("sentiment")
+    one = card(visitor, record.name).filter(has_text=record.description)
+    one.get_by_label("Export as").click()
+    visitor.page.get_by_role("option", name="GGUF").click()
+    one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("alert")).to_contain_text("export it as ONNX or as merged safetensors")
+
+
 def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):
     visitor = opened(visit)
     labels = tuple(f"{hostile}{number}" for number in range(3))
@@ -142,6 +181,49 @@ def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):
     visitor.expect_inert()
     visitor.tab("Adapters")
     delete(visitor, "sly")
+
+
+def report_on(labels):
+    """The report of an adapter that never errs on rows with these labels."""
+    rows = [{"text": f"row {number}", "label": label, "lang": "en"} for number, label in enumerate(labels * 3)]
+    return json.dumps(
+        {"schema_version": 1, **compare(get_task("sentiment"), rows, rows[:1] * len(rows), rows)}
+    ).encode()
+
+
+def test_a_report_comes_along_and_is_shown_beside_other_adapters(visit, zipped, hostile, picture):
+    shipped = store.default_adapter("sentiment")
+    report = report_on(["good", "bad", hostile])
+    files = shipped.files | {REPORT_FILE: sha256(report).hexdigest()}
+    visitor = opened(visit)
+    bring(visitor, zipped("told", {REPORT_FILE: report, PAGE_FILE: b"<script>window.pwned=3</script>"}, files=files))
+    card(visitor, "told").get_by_role("button", name="Report").click()
+    panel = visitor.page.locator("#adapters-report")
+    expect(panel).to_contain_text("unlikely to be chance")
+    expect(panel).to_contain_text("not on this machine")
+    panel.locator("summary", has_text="Which labels it mistakes for which").click()
+    expect(panel.locator(".pg-matrix")).to_contain_text(hostile[:20])
+    panel.get_by_role("button", name="Download the report").click()
+    _, page = visitor.take(panel.get_by_test_id("download-link").first)
+    assert b"window.pwned=3" not in page
+    visitor.expect_inert()
+    assert visitor.sticking_out() == []
+    picture(visitor, "adapters-report")
+    panel.get_by_role("button", name="Close the report").click()
+    expect(panel.locator(".pg-part")).to_have_count(0)
+
+    visitor.page.get_by_role("button", name="Compare adapters").click()
+    for name in (f"{shipped.name} (shipped)", "told (yours)"):
+        visitor.choose("Adapters to compare", name)
+    visitor.button("Compare").click()
+    tables = visitor.page.locator("#adapters-compare-tables")
+    expect(tables.locator(".pg-result")).to_have_count(2)
+    expect(tables).to_contain_text("They are set up and trained alike.")
+    visitor.box("adapters-compare-text").fill("Molto bello.")
+    visitor.button("Ask all of them").click()
+    expect(visitor.page.locator("#adapters-compare-answers .pg-stats")).to_have_count(2)
+    picture(visitor, "adapters-compared")
+    delete(visitor, "told")
 
 
 def test_a_tampered_adapter_is_refused(visit, zipped):

@@ -11,7 +11,8 @@ from playground.tasks import get_task
 from playground.training import memory
 from playground.training.estimate import Estimate, estimate, fits
 from playground.training.features import build_features, head_labels
-from playground.training.finetune import finetune, read_material
+from playground.training.finetune import finetune
+from playground.training.material import read_material
 from playground.training.room import Room, measure_room
 from playground.training.trainee import build_trainee
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from playground.adapters import store
+from playground.adapters.report import read_report
 from playground.adapters.weights import load_weights
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import load
@@ -20,6 +21,7 @@ from playground.engine.predict import predict_many
 from playground.errors import AdapterError, Cancelled, DataError, Paused
 from playground.tasks import get_task
 from playground.training import finetune as finetune_module
+from playground.training import material as material_module
 from playground.training.command import command_line
 from playground.training.corpus import load_corpus
 from playground.training.finetune import finetune
@@ -53,6 +55,43 @@ def test_a_run_ends_with_a_measured_adapter_that_is_in_the_store(trained, tiny_b
     assert (found.path / "README.md").read_text(encoding="utf-8").startswith("---\n")
 
 
+def test_a_learning_curve_sets_the_adapter_beside_ones_that_learnt_from_fewer_rows(make_run_config, monkeypatch):
+    events, weights = [], {}
+
+    def look(record, *rest, smaller, **more):
+        weights.update({rows: load_file(one.path / "adapter_model.safetensors") for rows, one in smaller})
+        return measure(record, *rest, smaller=smaller, **more)
+
+    monkeypatch.setattr(finetune_module, "measure", look)
+    record = finetune(make_run_config(learning_curve=True), events.append, never)
+    (told,) = (event["report"] for event in events if event["event"] == "report")
+    report = read_report(store.find("classify", "lamps"))
+    assert report["learning_curve"] == told["learning_curve"]
+    points = report["learning_curve"]["points"]
+    assert [point["rows"] for point in points] == [9, 18, 36] == [*weights, 36]
+    assert points[-1]["value"] == report["adapter"]["metrics"]["macro_f1"]
+    name = next(name for name in weights[9] if "lora_B" in name)
+    assert not torch.equal(weights[9][name], weights[18][name])
+    assert "Learning curve: training on 9 of 36 rows" in [event.get("message") for event in events]
+    assert [one.name for one in store.list_adapters("classify")] == [record.name]
+
+
+@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 60.0}])
+def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes):
+    finetune(make_run_config(**{"learning_curve": True} | changes), lambda _: None, never)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+
+
+def test_a_run_that_was_ended_early_is_measured_without_a_learning_curve(make_run_config):
+    events = []
+
+    def wish():
+        return "keep" if any(event["event"] == "step" for event in events) else ""
+
+    finetune(make_run_config(learning_curve=True), events.append, wish)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+
+
 def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     _, events = trained
     names = [event["event"] for event in events]
@@ -63,6 +102,28 @@ def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     assert steps[-1]["loss"] < steps[0]["loss"]
     assert [step["step"] for step in steps] == list(range(1, steps[0]["steps"] + 1))
     assert json.loads(json.dumps(events)) == events
+
+
+def test_the_saved_adapter_is_loaded_in_a_fresh_process_and_says_what_the_trained_one_said(
+    make_run_config, monkeypatch
+):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    events = []
+    record = finetune(make_run_config(learning_rate=1e-2, epochs=4.0), events.append, never)
+    (told,) = (event for event in events if event["event"] == "reloaded")
+    assert told["same"]
+    assert record.training["reloaded"].startswith("same outputs on 3 probe rows by the engine")
+    assert record.training["reloaded"] in (record.path / "README.md").read_text(encoding="utf-8")
+    assert len(record.probe["outputs"][0]) == 2  # logits of two labels
+
+
+def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word(make_run_config, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    outputs = finetune_module.Trainee.outputs
+    monkeypatch.setattr(finetune_module.Trainee, "outputs", lambda self, ids: outputs(self, ids) + 0.5)
+    with pytest.raises(AdapterError, match="does not say what the trained one said: OTHER outputs"):
+        finetune(make_run_config(), lambda _: None, never)
+    assert store.find("classify", "lamps").training["reloaded"].startswith("OTHER outputs")
 
 
 @pytest.mark.parametrize(
@@ -288,13 +349,13 @@ def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run
 def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews):
     config = make_run_config(early_stopping=3)
     task = get_task("classify")
-    material = finetune_module.read_material(config, task)
-    kept, watched = finetune_module.hold_back(material, config, task)
+    material = material_module.read_material(config, task)
+    kept, watched = material_module.hold_back(material, config, task)
     sides = [{row["text"] for row in rows} for rows in (kept.training, watched, kept.held_out)]
     assert sum(map(len, sides)) == len(set.union(*sides))
     assert len(watched) >= 16
     spare = replace(material, spare=material.training[:20])
-    assert finetune_module.hold_back(spare, config, task) == (spare, spare.spare)
+    assert material_module.hold_back(spare, config, task) == (spare, spare.spare)
 
 
 def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):

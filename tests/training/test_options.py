@@ -20,7 +20,7 @@ ODD = {
     "use_dora": True, "loraplus_lr_ratio": 4.0, "init": "pissa", "learning_rate": 2e-4, "schedule": "cosine",
     "weight_decay": 0.1, "batch_size": 6, "rows_a_pass": 2, "epochs": 1.5, "time_limit_s": 600.0, "early_stopping": 3,
     "class_weights": True, "max_rows": 300, "max_length": 100, "attention": "bidirectional", "evaluation_rows": 200,
-    "seed": 7, "compile": True,
+    "learning_curve": True, "seed": 7, "compile": True,
 }  # fmt: skip
 
 

@@ -348,8 +348,8 @@ def test_an_ended_run_can_be_tried_with_the_inputs_of_its_task(tab, state):
     ended = replace(state, state="done", adapter="lamps", config=replace(state.config, task="qa"))
     shown = finetune_try.shown(tab.parts.box, ended)
     assert shown[tab.parts.box.area].visible
-    assert shown[tab.parts.box.line].label == "Question"
-    assert not shown[tab.parts.box.source].visible
+    assert shown[tab.parts.box.inputs.line].label == "Question"
+    assert not shown[tab.parts.box.inputs.source].visible
 
 
 @pytest.mark.parametrize(
