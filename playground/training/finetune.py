@@ -127,9 +127,7 @@ def finetune(
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    if settings.reloads_saved():
-        record = reload(record, emit)
-    return _measure(config, material, record, emit, stop_wish)
+    return _measure(config, material, reload(record, emit), emit, stop_wish)
 
 
 def measure_saved(
@@ -142,7 +140,7 @@ def measure_saved(
     """
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    return _measure(config, read_material(config, task), record, emit, stop_wish)
+    return _measure(config, read_material(config, task), reload(record, emit), emit, stop_wish)
 
 
 def _measure(
@@ -270,9 +268,13 @@ def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: 
 def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
     """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
 
+    It is done once, and not at all where the settings leave it out.
+
     Raises:
         AdapterError: it says something else.
     """
+    if not settings.reloads_saved() or record.training.get("reloaded", "").startswith("same"):
+        return record
     emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
     verdict = verify_outputs(record, lambda _: None)
     record = replace(record, training={**record.training, "reloaded": str(verdict)})
