@@ -91,6 +91,7 @@ def test_a_shipped_adapter_can_be_verified_and_exported(visit):
     one.get_by_role("button", name="Verify").click()
     expect(one.get_by_role("status")).to_contain_text("as they were saved. Loaded again: same outputs")
     one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     name, content = visitor.take(one.get_by_test_id("download-link"))
     assert name == f"sentiment-{record.name}.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -111,6 +112,7 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
 
     visitor.tab("Adapters")
     card(visitor, "guest").get_by_role("button", name="Export", exact=True).click()
+    expect(card(visitor, "guest").get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     _, content = visitor.take(card(visitor, "guest").get_by_test_id("download-link"))
     bring(visitor, content)
     expect(alert(visitor)).to_contain_text("already an adapter 'sentiment/guest'")
