@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
 from playground.adapters import store
-from playground.adapters.record import CARD_FILE, AdapterRecord, check_name
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, check_name
+from playground.adapters.report import PAGE_FILE
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
 from playground.adapters.transfer import import_zip
 from playground.data import doctor
@@ -33,19 +34,21 @@ from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.exporting.formats import FORMATS
 from playground.tasks import Task, get_task, list_tasks
+from playground.training.options import OPTIONS, Option
 from playground.types import Row
 
 if TYPE_CHECKING:
     from playground.engine.engine import Engine
+    from playground.training.config import RunConfig
 
 USER_ERROR = 2
 PAUSED = 3
 INTERRUPTED = 130
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
-    *("name", "preset", "validation", "rank", "alpha", "dropout", "learning_rate", "batch_size", "epochs", "max_rows"),
-    *("max_length", "evaluation_rows", "base_rows", "time_limit_s", "seed", "attention", "compile"),
-    *("description", "licence", "data_description", "class_weights", "fixes", "split", "split_column"),
+    *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
+    *("fixes", "split", "split_column", "parent", "replay"),
+    *(option.name for option in OPTIONS),
 )
 """Settings of a run that the command line may change."""
 
@@ -150,38 +153,42 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--name", help="name of the new adapter")
     parser.add_argument("--preset", help="quick, balanced or best (default: balanced)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
-    parser.add_argument("--quantization", choices=("auto", "none", "4-bit"), default="auto")
+    parser.add_argument("--quantization", choices=("auto", "none", "8-bit", "4-bit"), help="of the frozen weights")
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
-    for name, kind, meaning in (
-        ("rank", int, "rank r of the LoRA matrices"),
-        ("alpha", int, "LoRA scale is alpha / rank"),
-        ("dropout", float, "dropout before the LoRA matrices"),
-        ("learning-rate", float, "highest learning rate"),
-        ("batch-size", int, "rows in one step"),
-        ("epochs", float, "rounds over the rows"),
-        ("max-rows", int, "rows to learn from"),
-        ("max-length", int, "tokens in one window"),
-        ("evaluation-rows", int, "held-out rows to measure on"),
-        ("base-rows", int, "how many of them the base is measured on too (default all; 0 none)"),
-        ("time-limit-s", float, "seconds after which the schedule ends"),
-        ("seed", int, "seed of everything random"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, help=meaning)
-    parser.add_argument("--class-weights", action="store_true", default=None, help="rare labels count more in the loss")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as the page gives them to download")
+    for option in OPTIONS:
+        _add_option(parser, option)
+    parser.add_argument("--estimate", action="store_true", help="only say what it would take, after a few real steps")
+    parser.add_argument("--base-rows", type=int, help="how many rows the base is measured on too (default all; 0 none)")
+    parser.add_argument("--parent", metavar="ADAPTER", help="adapter of the same task to go on from")
+    parser.add_argument(
+        "--no-replay", action="store_false", dest="replay", default=None, help="repeat none of the rows of --parent"
+    )
     parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
     parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
     parser.add_argument("--split-column", help="column with the group or the time of each row")
-    parser.add_argument("--attention", choices=("causal", "bidirectional"))
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )
+    parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="where to write curves for TensorBoard")
     parser.add_argument("--slice-s", type=float, help="pause after that many seconds (exit status 3)")
-    parser.add_argument("--compile", action="store_true", default=None, help="torch.compile: slow start, faster steps")
     parser.add_argument("--description", help="a sentence for the card")
     parser.add_argument("--licence", help="licence of the rows, for the card")
     parser.add_argument("--data-description", help="what the rows are, for the card")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.set_defaults(run=_train)
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    meaning = option.info.replace("%", "%%")
+    if option.kind is bool:
+        parser.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=None, help=meaning)
+    elif option.kind is list:
+        parser.add_argument(option.flag, type=lambda names: names.split(","), metavar="NAME,NAME", help=meaning)
+    elif option.choices:
+        parser.add_argument(option.flag, choices=option.choices, help=meaning)
+    else:
+        parser.add_argument(option.flag, type=option.kind, help=meaning)
 
 
 def _add_adapters(commands: Any) -> None:
@@ -378,26 +385,41 @@ def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:
 
 def _train(options: argparse.Namespace) -> None:
     from playground.training.config import make_config
+    from playground.training.curves import curves
     from playground.training.finetune import finetune
     from playground.training.runs import is_taken
 
     config = make_config(backbone=options.backbone, **_training_settings(options))
     check_name(config.name)
+    if options.estimate:
+        _say_estimate(config, as_json=options.json)
+        return
     if is_taken(config.task, config.name):
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
-    record = finetune(config, _say_event, lambda: "pause" if time.monotonic() >= deadline else "", state)
+    with curves(options.tensorboard, config, _say_event) as emit:
+        record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state)
     if options.json:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
+        if REPORT_FILE in record.files:
+            print(f"How it does beside the base: {record.path / PAGE_FILE}")
+
+
+def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:
+    from playground.training.estimate import estimate
+
+    found = estimate(config)
+    print(json.dumps(asdict(found)) if as_json else found.in_words())
 
 
 def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, before what its recipe says."""
-    from playground.backbones.loading import automatic_quantization
+    from playground.backbones.loading import training_quantization
     from playground.training.recipes import read_recipe
+    from playground.training.settings_file import parse_settings
 
     said = {name: getattr(options, name) for name in TRAINING_OPTIONS if getattr(options, name) is not None}
     recipe = read_recipe(options.recipe, options.data) if options.recipe else {}
@@ -405,15 +427,21 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"The recipe '{options.recipe}' is for {recipe['task']}, not for {options.task}.")
     if options.data and not recipe:
         said["data"] = options.data
+    if options.config:
+        said = parse_settings(options.config.read_text(encoding="utf-8")) | said
+    if options.quantization:
+        said["quantization"] = options.quantization
     # What the command line says holds in every part of the training.
     parts = [{key: value for key, value in part.items() if key not in said} for part in recipe.get("stages", [])]
     recipe |= {"stages": parts} if parts else {}
-    found = {"preset": "balanced", **recipe, **said, "task": options.task, "columns": _columns(options.column)}
+    known = {"preset": "balanced", "quantization": "auto", **recipe}
+    found = {**known, **said, "task": options.task, "columns": _columns(options.column)}
     missing = [f"--{name}" for name in ("data", "name") if name not in found]
     if missing:
         raise InputError(f"{' and '.join(missing)} must be given, unless there is a --recipe.")
-    chosen = automatic_quantization() if options.quantization == "auto" else options.quantization
-    return {**found, "quantization": "4-bit" if chosen == "4-bit" else "none"}
+    if found["quantization"] == "auto":
+        found["quantization"] = training_quantization()
+    return found
 
 
 def _say(message: str) -> None:
@@ -441,10 +469,13 @@ def _say_event(event: dict[str, Any]) -> None:
             print(f"{fix}: {count} rows", file=sys.stderr)
     elif kind == "features" and event["parts"] > 1:
         print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
-    elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"]):
+    elif kind == "note":
+        print(event["message"], file=sys.stderr)
+    elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"] or "validation_loss" in event):
+        held_back = f" (held back {event['validation_loss']:.3f})" if "validation_loss" in event else ""
         print(
-            f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}  {event['tokens_per_s']:.0f} tokens/s  "
-            f"{event['eta_s']:.0f} s left",
+            f"step {event['step']}/{event['steps']}  loss {event['loss']:.3f}{held_back}  "
+            f"{event['tokens_per_s']:.0f} tokens/s  {event['memory_mb']:.0f} MB  {event['eta_s']:.0f} s left",
             file=sys.stderr,
             flush=True,
         )

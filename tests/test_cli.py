@@ -182,8 +182,11 @@ def test_a_training_run_in_slices_goes_on_with_the_same_command(run, tmp_path):
     paused = run(*words, "--slice-s", 0.01)
     assert paused.code == 3
     assert "Paused after" in paused.err
-    assert run(*words).code == 0
-    assert store.find("classify", "lamps").training["steps"] == 4
+    done = run(*words)
+    assert done.code == 0
+    saved = store.find("classify", "lamps")
+    assert saved.training["steps"] == 4
+    assert done.out.splitlines()[-1] == f"How it does beside the base: {saved.path / 'report.html'}"
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from typing import Any
 
 from playground.adapters.figures import figure, language_lines
 from playground.adapters.record import AdapterRecord
+from playground.adapters.report import PAGE_FILE
+from playground.adapters.report_view import Report, advice, verdict
 from playground.adapters.untrusted import take_texts
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
 
@@ -36,11 +38,15 @@ _LIMITS = """\
 - It works with the backbone named above only."""
 
 
-def card(record: AdapterRecord) -> str:
-    """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too."""
+def card(record: AdapterRecord, report: Report | None = None) -> str:
+    """The text of ``README.md`` in the adapter's folder, which is its page on the Hub too.
+
+    Args:
+        report: what the adapter was measured to do, where it was.
+    """
     sections = (
         ("What it is", _facts(record)),
-        ("How good it is", _quality(record.metrics)),
+        ("How good it is", _quality(record.metrics) + _findings(report)),
         ("How good it is by language", _languages(record)),
         ("How it was trained", _training(record.training)),
         ("Loading it with plain PEFT", fenced(loading_code(record), "python")),
@@ -152,7 +158,8 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     adapter, base, trivial = (metrics.get(key) for key in ("adapter", "base", "trivial"))
     if adapter is None:
         return "It has not been measured."
-    titles = {"This adapter": adapter, "The backbone without it": base}
+    parent = metrics.get("parent")
+    titles = {"This adapter": adapter} | ({"Before": parent} if parent else {"The backbone without it": base})
     if trivial is not None:
         titles[f"Trivial: {_plain(metrics.get('trivial_title', 'unnamed'))}"] = trivial
     counts = {title: f" (n = {scores['n']:,})" if scores else "" for title, scores in titles.items()}
@@ -163,6 +170,14 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     command = metrics.get("command")
     again = f" Measured with:\n\n{fenced(command, 'sh')}" if command else ""
     return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
+
+
+def _findings(report: Report | None) -> str:
+    """What the report says in words, and where it is."""
+    if report is None:
+        return ""
+    words = _plain(" ".join([*verdict(report), *advice(report)]))
+    return f"\n\n{words}\n\nBy class, language and length, with charts: [{PAGE_FILE}]({PAGE_FILE})."
 
 
 def _languages(record: AdapterRecord) -> str:
@@ -203,6 +218,8 @@ def _training(training: Mapping[str, Any]) -> str:
         "Data": training.get("data"),
         "Licence of the data": training.get("licence"),
         "Languages": ", ".join(training.get("languages", ())),
+        "Goes on from": training.get("parent"),
+        "Rows repeated from there": training.get("replayed"),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
         "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
         "Fixes of the data": ", ".join(f"{name} ({count} rows)" for name, count in training.get("fixes", {}).items()),

@@ -3,6 +3,30 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+METRIC_TITLES = {
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+    "ece": "Expected calibration error (lower is better)",
+    "entity_f1": "Entity F1",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "exact_match": "Exact match",
+    "has_answer_f1": "F1 with an answer",
+    "no_answer_f1": "F1 without an answer",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+    "source_precision": "Names and numbers found in the source",
+    "chrf++": "chrF++",
+    "bleu": "BLEU",
+}
+
+
+def metric_title(name: str) -> str:
+    """The metric as a person calls it."""
+    return METRIC_TITLES.get(name, name)
+
 
 class LanguageLine(NamedTuple):
     """Main metric in one language, or of one direction in translation."""

@@ -18,9 +18,8 @@ from playground.errors import AdapterError
 MAX_ADAPTER_BYTES = 256 * 1024 * 1024
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 
-# What changes the forward pass or the frozen weights beyond a plain W + scale * B @ A.
+# What changes the forward pass or the frozen weights beyond W + scale * B @ A and DoRA's magnitudes.
 _UNSUPPORTED = (
-    "use_dora",
     "use_qalora",
     "use_bdlora",
     "lora_bias",
@@ -39,6 +38,7 @@ _UNSUPPORTED = (
 )
 _INITS_THAT_KEEP_THE_BACKBONE = (None, True, False, "gaussian", "orthogonal")
 _LORA_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+_MAGNITUDE_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_magnitude_vector")
 _HEAD_KEY = re.compile(r"base_model\.model\.(?:[\w.]+\.)?(?:score|classifier)\.(?P<part>weight|bias)")
 # PEFT takes each pattern key as a regular expression; one from elsewhere could take forever, so repetition is out.
 _PATTERN_KEY = re.compile(r"\^?[\w.]+")
@@ -53,6 +53,7 @@ class LoraSettings:
     rank_pattern: Mapping[str, Any]
     alpha_pattern: Mapping[str, Any]
     use_rslora: bool
+    use_dora: bool
 
     def scale(self, module: str) -> float:
         """Factor of B @ A: alpha / r, or alpha / sqrt(r) with rank stabilisation (https://arxiv.org/abs/2312.03732)."""
@@ -70,6 +71,8 @@ class Layout:
 
     pairs: Mapping[str, tuple[str, str]]
     """A (r, I) and B (O, r) of each module path."""
+    magnitudes: Mapping[str, str]
+    """DoRA's lengths of the rows of W + scale * B @ A, (O,), of each module path; none without DoRA."""
     head: str | None
     """Weight (L, H)."""
     head_bias: str | None
@@ -101,8 +104,8 @@ def read_settings(record: AdapterRecord) -> LoraSettings:
     for value in (rank, *ranks.values()):
         if value < 1:
             raise AdapterError(f"{where}: a rank must be at least 1, not {value}.")
-    use_rslora = take(config, "use_rslora", bool, where, default=False)
-    return LoraSettings(rank, alpha, ranks, alphas, use_rslora)
+    use_rslora, use_dora = (take(config, key, bool, where, default=False) for key in ("use_rslora", "use_dora"))
+    return LoraSettings(rank, alpha, ranks, alphas, use_rslora, use_dora)
 
 
 def read_layout(record: AdapterRecord) -> Layout:
@@ -116,7 +119,9 @@ def read_layout(record: AdapterRecord) -> Layout:
     where = f"{record.title}: {WEIGHTS_FILE}"
     layout = _sort(tensors, where)
     for module, names in layout.pairs.items():
-        _check_pair(settings.rank_of(module), [tensors[name].shape for name in names], f"{where}: '{module}'")
+        shapes = [tensors[name].shape for name in names]
+        _check_pair(settings.rank_of(module), shapes, f"{where}: '{module}'")
+    _check_magnitudes(settings, layout, tensors, where)
     _check_head(record, layout, tensors, where)
     return layout
 
@@ -156,30 +161,46 @@ def _read_header(record: AdapterRecord) -> dict[str, _Tensor]:
 
 def _sort(tensors: Mapping[str, _Tensor], where: str) -> Layout:
     sides: dict[str, dict[str, str]] = {"A": {}, "B": {}}
+    magnitudes: dict[str, str] = {}
     head: dict[str, str] = {}
     for name, tensor in tensors.items():
         if tensor.dtype not in FLOATS:
             raise AdapterError(f"{where}: '{name}' has the type {tensor.dtype}; only floating point can be used.")
         if match := _LORA_KEY.fullmatch(name):
             sides[match["side"]][match["module"]] = name
+        elif match := _MAGNITUDE_KEY.fullmatch(name):
+            magnitudes[match["module"]] = name
         elif match := _HEAD_KEY.fullmatch(name):
             if match["part"] in head:
                 raise AdapterError(f"{where} has two heads, '{head[match['part']]}' and '{name}'.")
             head[match["part"]] = name
         else:
-            kind = "a DoRA magnitude" if "lora_magnitude_vector" in name else "neither LoRA A or B nor a head"
-            raise AdapterError(f"{where}: '{name}' is {kind}; only plain LoRA with a linear head can be used.")
+            raise AdapterError(
+                f"{where}: '{name}' is neither LoRA A or B nor a head; only LoRA with a linear head can be used."
+            )
     lonely = sides["A"].keys() ^ sides["B"].keys()
     if lonely or not sides["A"]:
         raise AdapterError(f"{where} lacks the A or B of {min(lonely) if lonely else 'every module'}.")
     pairs = {module: (name, sides["B"][module]) for module, name in sides["A"].items()}
-    return Layout(pairs, head.get("weight"), head.get("bias"))
+    return Layout(pairs, magnitudes, head.get("weight"), head.get("bias"))
 
 
 def _check_pair(rank: int, shapes: list[tuple[int, ...]], where: str) -> None:
     a, b = shapes
     if len(a) != 2 or len(b) != 2 or a[0] != rank or b[1] != rank:
         raise AdapterError(f"{where} has A {a} and B {b}, which is no pair of rank {rank} as {CONFIG_FILE} says.")
+
+
+def _check_magnitudes(settings: LoraSettings, layout: Layout, tensors: Mapping[str, _Tensor], where: str) -> None:
+    wanted = layout.pairs.keys() if settings.use_dora else set()
+    if odd := layout.magnitudes.keys() ^ wanted:
+        said = "sets" if settings.use_dora else "does not set"
+        which = "lacks the DoRA magnitude" if min(odd) in wanted else "has a DoRA magnitude"
+        raise AdapterError(f"{where} {which} of {min(odd)}, but {CONFIG_FILE} {said} 'use_dora'.")
+    for module, name in layout.magnitudes.items():
+        outputs = tensors[layout.pairs[module][1]].shape[0]
+        if tensors[name].shape != (outputs,):
+            raise AdapterError(f"{where}: '{name}' has the shape {tensors[name].shape}, not ({outputs},).")
 
 
 def _check_head(record: AdapterRecord, layout: Layout, tensors: Mapping[str, _Tensor], where: str) -> None:

@@ -18,7 +18,8 @@ RECORD_FILE = "playground.json"
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 CARD_FILE = "README.md"
-HASHED_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)
+REPORT_FILE = "report.json"
+HASHED_FILES = (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, REPORT_FILE)
 
 RESERVED_NAMES = frozenset({"none"})  # the command line's word for the base without an adapter
 MAX_PROMPT_CHARS = 10_000
@@ -46,6 +47,8 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "duplicates": int,
     "fixes": dict,
     "split": str,
+    "parent": str,
+    "replayed": int,
     "reloaded": str,
 }
 
@@ -77,7 +80,7 @@ class AdapterRecord:
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;
     ``by_language``, ``base_by_language`` and ``trivial_by_language``: such an object a language; ``data``: what the
-    rows are."""
+    rows are; ``difference``: ``value``, ``interval`` and ``p_value`` of adapter against base."""
     created: str = ""
     """ISO 8601 time."""
     description: str = ""
@@ -270,7 +273,9 @@ def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
         f"{inside}: '{key}'": take(metrics, key, dict, inside, {})
         for key in ("by_language", "base_by_language", "trivial_by_language")
     }
-    groups[inside] = {key: metrics[key] for key in ("adapter", "base", "trivial") if key in metrics}
+    groups[inside] = {key: metrics[key] for key in ("adapter", "base", "parent", "trivial") if key in metrics}
+    if "difference" in metrics:
+        _check_difference(take(metrics, "difference", dict, inside), f"{inside}: 'difference'")
     for place, scores in groups.items():
         for key in scores:
             _check_scores(take(scores, key, dict, place), f"{place}: '{key}'")
@@ -283,6 +288,17 @@ def _check_scores(scores: dict[str, Any], where: str) -> None:
     if main not in values:
         raise AdapterError(f"{where}: 'main' is {shown(main)}, which is none of {', '.join(values) or 'no metrics'}.")
     take(scores, "n", int, where)
+    _check_interval(scores, where)
+
+
+def _check_difference(difference: dict[str, Any], where: str) -> None:
+    take(difference, "value", float, where)
+    take(difference, "p_value", float, where)
+    take(difference, "test", str, where)
+    _check_interval(difference, where)
+
+
+def _check_interval(scores: dict[str, Any], where: str) -> None:
     interval: list[Any] = take(scores, "interval", list, where)
     if len(interval) != 2 or not all(is_kind(end, float) for end in interval):
         raise AdapterError(f"{where}: 'interval' must be two numbers, not {shown(interval)}.")

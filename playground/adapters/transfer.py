@@ -13,12 +13,14 @@ from playground.adapters.record import (
     CARD_FILE,
     CONFIG_FILE,
     RECORD_FILE,
+    REPORT_FILE,
     WEIGHTS_FILE,
     AdapterRecord,
     check_name,
     parse_record,
     write_record,
 )
+from playground.adapters.report import PAGE_FILE, page_of, save_page
 from playground.adapters.store import PICKLE_SUFFIXES, find, new_folder, verify
 from playground.adapters.untrusted import MAX_JSON_BYTES
 from playground.errors import AdapterError
@@ -32,6 +34,7 @@ LIMITS_BYTES = {
     WEIGHTS_FILE: MAX_ADAPTER_BYTES,
     RECORD_FILE: MAX_JSON_BYTES,
     CARD_FILE: MAX_JSON_BYTES,
+    REPORT_FILE: MAX_JSON_BYTES,
 }
 """The files of an adapter, and how large each may be."""
 
@@ -39,7 +42,8 @@ LIMITS_BYTES = {
 def export_zip(record: AdapterRecord, destination: Path) -> Path:
     """Writes the verified adapter to `destination`, a ``.zip`` path or a folder, and says where it is.
 
-    The same adapter always gives the same bytes. A file of that name is replaced.
+    The same adapter always gives the same bytes. A file of that name is replaced. A report goes with it, with figures
+    alone: the held-out rows behind it may be private and stay on this machine.
 
     Raises:
         AdapterError: the adapter is not sound, the path is no ``.zip``, or the disk is full.
@@ -54,6 +58,8 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
             for name in LIMITS_BYTES:
                 if (record.path / name).is_file():
                     _add(archive, record.path / name, f"{record.name}/{name}")
+            if REPORT_FILE in record.files:
+                archive.writestr(_entry(f"{record.name}/{PAGE_FILE}"), page_of(record, record.path))
         partial.replace(target)
     except OSError as err:
         raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
@@ -86,13 +92,18 @@ def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterR
     missing = (record.files.keys()) - entries.keys()
     if missing:
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
+    if REPORT_FILE not in record.files:
+        entries.pop(REPORT_FILE, None)  # nobody vouches for it
     filed_as = check_name(name) if name is not None else record.name
     with new_folder(record.task, filed_as) as folder:
         for file_name, entry in entries.items():
             with archive.open(entry) as source, (folder / file_name).open("wb") as target:
                 shutil.copyfileobj(source, target, BLOCK_BYTES)
         if filed_as != record.name:
-            write_record(replace(record, name=filed_as), folder)
+            record = replace(record, name=filed_as)
+            write_record(record, folder)
+        if REPORT_FILE in record.files:
+            save_page(record, folder)
     return find(record.task, filed_as)
 
 
@@ -142,9 +153,13 @@ def _refuse_unsafe(entry: zipfile.ZipInfo, where: str) -> None:
 
 
 def _add(archive: zipfile.ZipFile, source: Path, name: str) -> None:
-    """Adds a file with a fixed time and fixed rights."""
+    with source.open("rb") as stream, archive.open(_entry(name), "w") as target:
+        shutil.copyfileobj(stream, target, BLOCK_BYTES)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file with a fixed time and fixed rights."""
     entry = zipfile.ZipInfo(name, _EARLIEST_ZIP_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
-    with source.open("rb") as stream, archive.open(entry, "w") as target:
-        shutil.copyfileobj(stream, target, BLOCK_BYTES)
+    return entry

@@ -25,6 +25,8 @@ class LoraPair:
     b: Tensor
     """(O, r) fp32"""
     scale: float
+    magnitude: Tensor | None = None
+    """(O,) fp32: what DoRA makes the lengths of the rows of W + scale * B @ A; None: they stay as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,10 @@ def load_weights(record: AdapterRecord) -> AdapterWeights:
             raise AdapterError(f"{record.title}: '{name}' holds infinite values or no numbers; train it again.")
     return AdapterWeights(
         lora={
-            module: LoraPair(tensors[a], tensors[b], settings.scale(module)) for module, (a, b) in layout.pairs.items()
+            module: LoraPair(
+                tensors[a], tensors[b], settings.scale(module), tensors.get(layout.magnitudes.get(module, ""))
+            )
+            for module, (a, b) in layout.pairs.items()
         },
         head=tensors[layout.head] if layout.head else None,
         head_bias=tensors[layout.head_bias] if layout.head_bias else None,

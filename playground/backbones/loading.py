@@ -102,6 +102,11 @@ def automatic_quantization() -> Quantization:
     return "4-bit" if torch.cuda.is_available() else "8-bit"
 
 
+def training_quantization() -> Quantization:
+    """4-bit on a GPU, none on the CPU, where it would only save memory."""
+    return "4-bit" if automatic_quantization() == "4-bit" else "none"
+
+
 def load(backbone_id: str, quantization: Quantization, progress: Progress) -> Backbone:
     """Loads the backbone called `backbone_id`, converting the embedded one first when that was not done yet.
 

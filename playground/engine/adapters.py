@@ -1,13 +1,17 @@
 """Adapters from the disk to the engine's device, refused when they do not fit the backbone."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
+from peft.utils.integrations import dequantize_module_weight
+from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from playground.adapters.record import AdapterRecord
-from playground.adapters.weights import AdapterWeights, load_weights
+from playground.adapters.weights import AdapterWeights, LoraPair, load_weights
 from playground.backbones.loading import Backbone
-from playground.engine.lora import Delta, LoadedAdapter
+from playground.engine.lora import Delta, LoadedAdapter, RoutedLinear, dora_delta
 from playground.errors import AdapterError
 
 
@@ -21,14 +25,25 @@ def load_adapter(record: AdapterRecord, backbone: Backbone, sizes: Mapping[str, 
     weights = load_weights(record)
     _check_sizes(record, weights, sizes, backbone)
     device = backbone.device
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    deltas = {
-        layer: Delta(pair.a.to(device, dtype), (pair.b * pair.scale).to(device, dtype))
-        for layer, pair in weights.lora.items()
-    }
+    deltas = {layer: _delta(pair, backbone.model.get_submodule(layer), device) for layer, pair in weights.lora.items()}
     head = None if weights.head is None else weights.head.to(device, torch.float32)
     bias = None if weights.head_bias is None else weights.head_bias.to(device, torch.float32)
     return LoadedAdapter(record.name, deltas, head, bias)
+
+
+def _delta(pair: LoraPair, layer: nn.Module, device: torch.device) -> Delta:
+    a, b = pair.a.to(device), (pair.b * pair.scale).to(device)
+    if pair.magnitude is None:
+        delta = Delta(a, b)
+    else:
+        frozen: Any = layer.frozen if isinstance(layer, RoutedLinear) else layer
+        weight = dequantize_module_weight(frozen).detach().float()
+        # Conv1D keeps its weight the other way round, (I, O).
+        weight = weight.T if isinstance(frozen, Conv1D) else weight
+        bias = None if frozen.bias is None else frozen.bias.detach().float()
+        delta = dora_delta(a, b, pair.magnitude.to(device), weight, bias)
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    return delta.to(dtype)
 
 
 def check_backbone(record: AdapterRecord, backbone: Backbone) -> None:

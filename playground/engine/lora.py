@@ -1,6 +1,7 @@
 """LoRA chosen per row: every linear layer of the backbone adds each row's own low-rank update.
 
-y = W x + scale * B A x (https://arxiv.org/abs/2106.09685), with A, B and scale of the row's adapter.
+y = W x + scale * B A x (https://arxiv.org/abs/2106.09685), with A, B and scale of the row's adapter; with DoRA
+(https://arxiv.org/abs/2402.09353) each output times a gain, the learnt length of its row of weights over the real one.
 Shapes: B rows, T tokens, H in, O out, r rank.
 """
 
@@ -18,10 +19,31 @@ from playground.errors import AdapterError
 
 @dataclass(frozen=True)
 class Delta:
-    """One layer's update: `down` is A, (r, H); `up` is scale * B, (O, r)."""
+    """One layer's update: `down` is A, (r, H); `up` is scale * B, (O, r), and with DoRA gain * scale * B."""
 
     down: Tensor
     up: Tensor
+    more_gain: Tensor | None = None
+    """(O,) DoRA's gain - 1; None without DoRA."""
+    shift: Tensor | None = None
+    """(O,) (1 - gain) * bias, because DoRA leaves the layer's bias as it is; None where there is none."""
+
+    def to(self, dtype: torch.dtype) -> "Delta":
+        gain, shift = (None if part is None else part.to(dtype) for part in (self.more_gain, self.shift))
+        return Delta(self.down.to(dtype), self.up.to(dtype), gain, shift)
+
+    def change(self, states: Tensor, output: Tensor) -> Tensor:
+        """What is added to the frozen layer's `output` (B, T, O) for `states` (B, T, H)."""
+        change = (states.to(self.down.dtype) @ self.down.T) @ self.up.T
+        if self.more_gain is not None:
+            change = change + output.to(change.dtype) * self.more_gain
+        return change if self.shift is None else change + self.shift
+
+
+def dora_delta(a: Tensor, b: Tensor, magnitude: Tensor, weight: Tensor, bias: Tensor | None) -> Delta:
+    """The update of a layer with `weight` (O, H) and `bias` (O,) by `a` (r, H), scaled `b` (O, r), `magnitude` (O,)."""
+    gain = magnitude / torch.linalg.norm(weight + b @ a, dim=1)
+    return Delta(a, gain[:, None] * b, gain - 1, None if bias is None else (1 - gain) * bias)
 
 
 @dataclass(frozen=True)
@@ -69,14 +91,10 @@ class Routes:
             if delta is None:
                 continue
             if rows is None:
-                output = output + _update(states, delta).to(output.dtype)
+                output = output + delta.change(states, output).to(output.dtype)
             else:
-                output = output.index_add(0, rows, _update(states[rows], delta).to(output.dtype))
+                output = output.index_add(0, rows, delta.change(states[rows], output[rows]).to(output.dtype))
         return output
-
-
-def _update(states: Tensor, delta: Delta) -> Tensor:
-    return (states.to(delta.down.dtype) @ delta.down.T) @ delta.up.T
 
 
 def _group(adapters: Sequence[LoadedAdapter | None], device: torch.device) -> list[tuple[Tensor | None, LoadedAdapter]]:

@@ -30,7 +30,7 @@ def interval(
     generator = np.random.default_rng(seed)
     step = max(1, MAX_CELLS // num_rows)
     sizes = [min(step, num_resamples - done) for done in range(0, num_resamples, step)]
-    values = np.concatenate([statistic(_draw(generator, size, num_rows)) for size in sizes])
+    values = np.concatenate([statistic(draw(generator, size, num_rows)) for size in sizes])
     tail = (100 - CONFIDENCE_PERCENT) / 2
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
@@ -41,7 +41,8 @@ def mean_of(values: np.ndarray) -> Statistic:
     return lambda weights: weights @ values / weights.sum(axis=1)
 
 
-def _draw(generator: np.random.Generator, size: int, num_rows: int) -> np.ndarray:
+def draw(generator: np.random.Generator, size: int, num_rows: int) -> np.ndarray:
+    """How often each row is in each of `size` resamples (B, N)."""
     picks = generator.integers(num_rows, size=(size, num_rows))
     return count_by_row(picks, np.ones_like(picks, dtype=float), num_rows)
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 TEMPERATURES = np.geomspace(0.25, 8.0, 141)
 NUM_BINS = 15
+NUM_CURVE_BINS = 10
+"""Fewer, since a point of few answers says nothing that an eye could take in."""
 
 
 def fit_temperature(logits: NDArray[np.float64], gold: Sequence[int]) -> float:
@@ -56,6 +58,23 @@ def fit_no_answer_threshold(margins: Sequence[float], answered: Sequence[float],
     places = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
     best = places[totals >= totals.max() - 1e-9]
     return float(best[np.abs(best).argmin()])
+
+
+def reliability(confidences: Sequence[float], is_right: Sequence[bool]) -> list[dict[str, float]]:
+    """Points of the reliability diagram: of the answers whose confidence falls into a bin, mean confidence and share
+    of right ones (both 0 to 1) and how many they are; empty bins are left out.
+    """
+    confident = np.asarray(confidences, dtype=np.float64)
+    right = np.asarray(is_right, dtype=np.float64)
+    bins = np.minimum((confident * NUM_CURVE_BINS).astype(int), NUM_CURVE_BINS - 1)
+    return [
+        {
+            "confidence": float(confident[bins == place].mean()),
+            "accuracy": float(right[bins == place].mean()),
+            "n": int((bins == place).sum()),
+        }
+        for place in np.unique(bins)
+    ]
 
 
 def expected_calibration_error(confidences: Sequence[float], is_right: Sequence[bool]) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from playground.evaluation.bootstrap import estimate
+from playground.evaluation.bootstrap import Statistic, estimate
 from playground.evaluation.scores import Scores, class_scores, f1_percent
 from playground.types import Row
 
@@ -28,13 +28,8 @@ def score_entities(gold: Sequence[AbstractSet[Entity]], predicted: Sequence[Abst
     All are 0 when there is neither a gold nor a predicted entity, as in seqeval.
     """
     pairs = list(zip(gold, predicted, strict=True))
-    counts = np.array([_counts(truth, guess) for truth, guess in pairs], dtype=float)  # (N, 3)
-
-    def entity_f1(weights: np.ndarray) -> np.ndarray:
-        return f1_percent(*(weights @ counts).T)
-
-    value, interval = estimate(entity_f1, len(pairs))
-    overall = class_scores(*counts.sum(axis=0))
+    value, interval = estimate(entity_f1_of(gold, predicted), len(pairs))
+    overall = class_scores(*np.sum([_counts(truth, guess) for truth, guess in pairs], axis=0))
     labels = sorted({entity[2] for pair in pairs for entities in pair for entity in entities})
     return Scores(
         metrics={"entity_f1": value, "precision": overall["precision"], "recall": overall["recall"]},
@@ -43,6 +38,12 @@ def score_entities(gold: Sequence[AbstractSet[Entity]], predicted: Sequence[Abst
         interval=interval,
         per_class={label: _type_scores(label, pairs) for label in labels},
     )
+
+
+def entity_f1_of(gold: Sequence[AbstractSet[Entity]], predicted: Sequence[AbstractSet[Entity]]) -> Statistic:
+    """Micro F1 of rows that are drawn again."""
+    counts = np.array([_counts(*pair) for pair in zip(gold, predicted, strict=True)], dtype=float)  # (N, 3)
+    return lambda weights: f1_percent(*(weights @ counts).T)
 
 
 def _counts(gold: AbstractSet[Entity], predicted: AbstractSet[Entity]) -> tuple[int, int, int]:

@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from playground.errors import DataError, InputError
+from playground.evaluation.answers import confidences_of, gold_of, outputs_of
+from playground.evaluation.bootstrap import Statistic, mean_of
 from playground.evaluation.calibration import expected_calibration_error
-from playground.evaluation.classification import score_labels
-from playground.evaluation.entities import entities_of, score_entities
+from playground.evaluation.classification import macro_f1_of, score_labels
+from playground.evaluation.entities import entities_of, entity_f1_of, score_entities
 from playground.evaluation.grounding import source_precision
-from playground.evaluation.scores import Scores
-from playground.evaluation.squad import exact_match, score_answers
-from playground.evaluation.text_overlap import score_texts
-from playground.evaluation.translation import score_translations
+from playground.evaluation.scores import Scores, f1_percent
+from playground.evaluation.squad import score_answers, token_f1
+from playground.evaluation.text_overlap import rouge_l, score_texts, tokenize
+from playground.evaluation.translation import chrf_counts, chrf_from_counts, chrf_of, score_translations
 from playground.tasks.task import Task
 from playground.types import Row
 
-__all__ = ["Scores", "by_language", "row_language", "rows_by_language", "score"]
+__all__ = ["Scores", "by_language", "row_language", "row_scores", "rows_by_language", "score", "statistic"]
 
 
 def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
@@ -36,11 +40,43 @@ def score(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores
         raise DataError(f"{len(rows)} rows can't be compared with {len(predictions)} predictions; give one for each.")
     if not rows:
         raise DataError("There are no rows to measure on; give at least one.")
-    scores = _SHAPES[task.shape](task, rows, predictions)
+    scores = _with_ece(_SHAPES[task.shape](task, rows, predictions), *confidences_of(task, rows, predictions))
     if scores.main != task.metric:
         known = ", ".join(scores.metrics)
         raise InputError(f"The task '{task.name}' is decided by {scores.main}, not '{task.metric}' (it has {known}).")
     return scores
+
+
+def statistic(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Statistic:
+    """The task's main metric over rows that are drawn again, as `bootstrap` and `significance` take it."""
+    gold, outputs = gold_of(task, rows), outputs_of(task, predictions)
+    if task.shape == "classify":
+        return macro_f1_of(*_as_labels(gold, outputs))
+    if task.shape == "tag":
+        return entity_f1_of([entities_of(spans) for spans in gold], [entities_of(spans) for spans in outputs])
+    if task.metric == "chrf++":
+        return chrf_of(gold, [output or "" for output in outputs])
+    return mean_of(np.array(row_scores(task, rows, predictions)))
+
+
+def row_scores(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> list[float]:
+    """How good each answer is by itself, 0 to 100: right or wrong for labels, else the main metric on that row."""
+    pairs = zip(gold_of(task, rows), outputs_of(task, predictions), rows, strict=True)
+    return [_row_score(task, gold, output, row) for gold, output, row in pairs]
+
+
+def _row_score(task: Task, gold: Any, output: Any, row: Row) -> float:
+    if task.shape == "classify":
+        return 100.0 * (output is not None and str(output) == str(gold))
+    if task.shape == "tag":
+        truth, guess = entities_of(gold), entities_of(output)
+        counts = (np.array(float(len(part))) for part in (truth & guess, guess, truth))
+        return float(f1_percent(*counts)) if truth or guess else 100.0
+    if task.shape == "span":
+        return token_f1([answer["text"] for answer in gold], output["text"] if output else "", row.get("lang"))
+    if task.metric == "chrf++":
+        return float(chrf_from_counts(np.array([chrf_counts(output or "", gold)], dtype=float))[0])
+    return rouge_l(tokenize(gold), tokenize(output or ""))
 
 
 def by_language(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> dict[str, Scores]:
@@ -69,44 +105,34 @@ def row_language(row: Row) -> str | None:
 
 
 def _score_classify(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    gold = [str(label) for label in _gold(task, rows)]
-    predicted = [None if output is None else str(output) for output in _outputs(task, predictions)]
-    scores = score_labels(gold, predicted)
-    confidences = [max((prediction.get("scores") or {"": 0.0}).values()) for prediction in predictions]
-    is_right = [guess == label for guess, label in zip(predicted, gold, strict=True)]
-    return _with_ece(scores, confidences, is_right)
+    return score_labels(*_as_labels(gold_of(task, rows), outputs_of(task, predictions)))
+
+
+def _as_labels(gold: Sequence[Any], outputs: Sequence[Any]) -> tuple[list[str], list[str | None]]:
+    return [str(label) for label in gold], [None if output is None else str(output) for output in outputs]
 
 
 def _with_ece(scores: Scores, confidences: Sequence[float], is_right: Sequence[bool]) -> Scores:
-    """`scores` with the calibration error, unless there is nothing to judge or an answer comes without a confidence."""
-    if not confidences or not all(confidences):
+    """`scores` with the calibration error, unless there is nothing to judge."""
+    if not confidences:
         return scores
     return replace(scores, metrics={**scores.metrics, "ece": expected_calibration_error(confidences, is_right)})
 
 
 def _score_tag(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    gold, outputs = [entities_of(spans) for spans in _gold(task, rows)], _outputs(task, predictions)
-    found = [(span, entities) for spans, entities in zip(outputs, gold, strict=True) for span in spans or ()]
-    is_right = [entities_of([span]) <= entities for span, entities in found]
-    confidences = [float(span.get("score") or 0.0) for span, _ in found]
-    return _with_ece(score_entities(gold, [entities_of(spans) for spans in outputs]), confidences, is_right)
+    gold = [entities_of(spans) for spans in gold_of(task, rows)]
+    return score_entities(gold, [entities_of(spans) for spans in outputs_of(task, predictions)])
 
 
 def _score_span(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    outputs = _outputs(task, predictions)
-    gold = [[answer["text"] for answer in answers] for answers in _gold(task, rows)]
-    predicted = [output["text"] if output else "" for output in outputs]
-    languages = [row.get("lang") for row in rows]
-    answered = [place for place, output in enumerate(outputs) if output]
-    is_right = [exact_match(gold[place], predicted[place], languages[place]) > 0 for place in answered]
-    confidences = [float(outputs[place].get("score") or 0.0) for place in answered]
-    return _with_ece(score_answers(gold, predicted, languages), confidences, is_right)
+    gold = [[answer["text"] for answer in answers] for answers in gold_of(task, rows)]
+    predicted = [output["text"] if output else "" for output in outputs_of(task, predictions)]
+    return score_answers(gold, predicted, [row.get("lang") for row in rows])
 
 
 def _score_generate(task: Task, rows: Sequence[Row], predictions: Sequence[Row]) -> Scores:
-    outputs = _outputs(task, predictions)
-    gold = _gold(task, rows)
-    predicted = [output or "" for output in outputs]
+    gold = gold_of(task, rows)
+    predicted = [output or "" for output in outputs_of(task, predictions)]
     if task.metric == "chrf++":
         return score_translations(gold, predicted, [row.get("target_lang") or "" for row in rows])
     # A free prompt may ask for a name or a number, where being the same is what counts.
@@ -123,21 +149,3 @@ _SHAPES = {
     "span": _score_span,
     "generate": _score_generate,
 }
-
-
-def _outputs(task: Task, predictions: Sequence[Row]) -> list[Any]:
-    return [prediction.get(task.output) for prediction in predictions]
-
-
-def _gold(task: Task, rows: Sequence[Row]) -> list[Any]:
-    values = [row[task.target] if task.target in row else _last_reply(row) for row in rows]
-    for number, value in enumerate(values, start=1):
-        if value is None:
-            raise DataError(f"Row {number} has no '{task.target}', so nothing says what is right; add it to the row.")
-    return values
-
-
-def _last_reply(row: Row) -> str | None:
-    """What the assistant says last in a row of ``messages``."""
-    replies = [message["content"] for message in row.get("messages") or () if message["role"] == "assistant"]
-    return replies[-1] if replies else None

@@ -18,7 +18,7 @@ class Scores:
     interval: tuple[float, float]
     """95 % bootstrap interval of the main metric; the two ends agree when there is one row."""
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By label, entity type or target language; ``support`` is a count."""
+    """By label, entity type, target language, or ``has_answer`` and ``no_answer``; ``support`` is a count."""
     confusion: dict[str, Any] | None = None
     """``labels``, ``matrix`` (rows gold, columns predicted, counts) and ``unanswered`` (by gold label)."""
 

@@ -53,10 +53,13 @@ def score_answers(gold: Sequence[Sequence[str]], predicted: Sequence[str], langs
     has_answer = np.array([bool(answers) for answers in gold])
     value, interval = estimate(mean_of(f1), len(rows))
     metrics = {"f1": value, "exact_match": float(exact.mean())}
-    for name, part in (("has_answer_f1", f1[has_answer]), ("no_answer_f1", f1[~has_answer])):
-        if part.size:
-            metrics[name] = float(part.mean())
-    return Scores(metrics=metrics, main="f1", n=len(rows), interval=interval)
+    per_class = {}
+    for name, part in (("has_answer", has_answer), ("no_answer", ~has_answer)):
+        if part.any():
+            metrics[f"{name}_f1"] = float(f1[part].mean())
+            counts = {"exact_match": float(exact[part].mean()), "support": int(part.sum())}
+            per_class[name] = {"f1": metrics[f"{name}_f1"], **counts}
+    return Scores(metrics=metrics, main="f1", n=len(rows), interval=interval, per_class=per_class)
 
 
 def token_f1(gold: Sequence[str], predicted: str, lang: str | None) -> float:

@@ -29,8 +29,7 @@ def tokenize(text: str) -> list[str]:
 def score_texts(gold: Sequence[str], predicted: Sequence[str], *, with_exact_match: bool = False) -> Scores:
     """Mean ROUGE-1, -2 and -L F-measures, and optionally how many texts are the same but for white space."""
     pairs = [(tokenize(truth), tokenize(guess)) for truth, guess in zip(gold, predicted, strict=True)]
-    rouge_l_values = np.array([rouge_l(*pair) for pair in pairs])
-    value, interval = estimate(mean_of(rouge_l_values), len(pairs))
+    value, interval = estimate(mean_of(np.array([rouge_l(*pair) for pair in pairs])), len(pairs))
     metrics = {"rougeL": value} | {f"rouge{n}": float(np.mean([rouge_n(*pair, n) for pair in pairs])) for n in (1, 2)}
     if with_exact_match:
         same = [truth.split() == guess.split() for truth, guess in zip(gold, predicted, strict=True)]

@@ -17,7 +17,7 @@ from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 from sacrebleu.tokenizers.tokenizer_char import TokenizerChar
 from sacrebleu.tokenizers.tokenizer_zh import TokenizerZh
 
-from playground.evaluation.bootstrap import estimate
+from playground.evaluation.bootstrap import Statistic, estimate
 from playground.evaluation.scores import Scores, ratio
 
 CHAR_ORDER = 6
@@ -36,8 +36,7 @@ def score_translations(gold: Sequence[str], predicted: Sequence[str], target_lan
         predicted: the translations; an empty one matches nothing.
         target_langs: codes such as ``fr`` or ``pt-BR``; they choose BLEU's tokenizer. Empty where unknown.
     """
-    texts = zip(predicted, gold, strict=True)
-    counts = np.array([chrf_counts(guess, truth) for guess, truth in texts], dtype=float)  # (N, 24)
+    counts = _all_counts(gold, predicted)
     triples = zip(predicted, gold, target_langs, strict=True)
     tokens = [(_tokenize(guess, lang), _tokenize(truth, lang)) for guess, truth, lang in triples]
     value, interval = estimate(lambda weights: chrf_from_counts(weights @ counts), len(counts))
@@ -54,6 +53,18 @@ def score_translations(gold: Sequence[str], predicted: Sequence[str], target_lan
         interval=interval,
         per_class=per_class,
     )
+
+
+def chrf_of(gold: Sequence[str], predicted: Sequence[str]) -> Statistic:
+    """chrF++ of rows that are drawn again."""
+    counts = _all_counts(gold, predicted)
+    return lambda weights: chrf_from_counts(weights @ counts)
+
+
+def _all_counts(gold: Sequence[str], predicted: Sequence[str]) -> np.ndarray:
+    """(N, 24)"""
+    pairs = zip(predicted, gold, strict=True)
+    return np.array([chrf_counts(guess, truth) for guess, truth in pairs], dtype=float)
 
 
 def chrf_counts(predicted: str, gold: str) -> list[int]:

@@ -63,7 +63,8 @@ def _by_engine(copy: Path, ids: Ids, setting: Setting) -> tuple[str, Outputs]:
     if setting.get("quantization") == "4-bit":
         backbone = load(record.backbone["id"], "4-bit", lambda *_: None)
     else:
-        # On a GPU the weights would come rounded to bfloat16, whatever the training had.
+        # On a GPU the weights would come rounded to bfloat16, whatever the training had. Weights trained beside 8 bits
+        # are close enough to the unquantized ones.
         backbone = load_exact(record.backbone["id"], lambda *_: None)
         backbone.model.to(getattr(torch, setting["dtype"]))
     return "the engine", engine_outputs(backbone, record, ids)

@@ -20,6 +20,7 @@ INDEX_FILE = "checkpoint.json"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps for each weight."""
 RANDOM_STATE = "random_state"
+KEPT = "kept/"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,17 @@ class Checkpoint:
     folder: Path
     settings: Mapping[str, Any]
 
-    def save(self, model: nn.Module, optimizer: Optimizer, position: Position) -> None:
-        """Replaces the state before. The index names the file with the tensors, and is replaced at once."""
+    def save(
+        self, model: nn.Module, optimizer: Optimizer, position: Position, kept: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Replaces the state before. The index names the file with the tensors, and is replaced at once.
+
+        Args:
+            kept: what else has to be there when the run goes on.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = dict(_tensors(model, optimizer)) | {RANDOM_STATE: torch.get_rng_state()}
+        tensors |= {f"{KEPT}{name}": tensor for name, tensor in (kept or {}).items()}
         path = self.folder / f"step-{position.steps}.safetensors"
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
         _to_disk(path)
@@ -75,6 +83,12 @@ class Checkpoint:
             raise self._damaged(f"it does not fit the model ({err})") from err
         torch.set_rng_state(tensors[RANDOM_STATE])
         return Position(**index["position"])
+
+    def kept(self) -> dict[str, Tensor]:
+        """What was kept beside model and optimizer; nothing before the first state. Raises DataError as `load` does."""
+        index = self._index()
+        tensors = self._intact_tensors(index) if index else {}
+        return {name.removeprefix(KEPT): tensor for name, tensor in tensors.items() if name.startswith(KEPT)}
 
     def _index(self) -> dict[str, Any] | None:
         try:

@@ -10,9 +10,12 @@ from playground.data.fixes import check_fixes
 from playground.data.splits import check_split
 from playground.errors import InputError
 from playground.tasks import Task, get_task
+from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["quick", "balanced", "best"]
+Init = Literal["default", "pissa"]
+Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
@@ -30,6 +33,10 @@ class RunConfig:
     name: str
     """Name of the adapter to make."""
     backbone: str
+    parent: str = ""
+    """Adapter of the same task to go on from; empty: a fresh one."""
+    replay: bool = True
+    """Whether rows that the parent learnt from are repeated, where they are still there, so that it forgets less."""
     validation: str | None = None
     """Rows to measure on; None holds some of `data` out."""
     columns: dict[str, str] = field(default_factory=dict)
@@ -40,9 +47,23 @@ class RunConfig:
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list)
+    """Last parts of the names of the linear layers to adapt; none: all."""
+    use_rslora: bool = False
+    use_dora: bool = False
+    loraplus_lr_ratio: float = 1.0
+    """Learning rate of B over that of A, https://arxiv.org/abs/2402.12354."""
+    init: Init = "default"
+    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948."""
     learning_rate: float = 5e-4
+    schedule: Schedule = "linear"
+    weight_decay: float = 0.01
     batch_size: int = 16
     """Rows in one step."""
+    rows_a_pass: int = 0
+    """At most so many rows go through the backbone at once; 0: only their tokens limit that."""
+    early_stopping: int = 0
+    """Checks in vain on rows held back, after which the training ends; 0: none are held back."""
     epochs: float = 3.0
     max_rows: int = 5000
     """Rows to learn from; a larger file gives a sample that favours no language."""
@@ -54,6 +75,8 @@ class RunConfig:
     evaluation_rows: int = 200
     base_rows: int | None = None
     """How many of them the base is measured on too; None: all."""
+    learning_curve: bool = False
+    """Whether the training is done again on a quarter and a half of the rows, to see what more of them are worth."""
     compile: bool = False
     """Compile the blocks with torch.compile: a minute at the start (needs a C++ compiler), then 2 to 3 times faster."""
     seed: int = 0
@@ -96,7 +119,7 @@ def load_config(path: Path) -> RunConfig:
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
 PRESET_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100},
+    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100, "learning_curve": True},
     "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
     "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
 }
@@ -106,7 +129,7 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
     """A run with the settings of `preset` for `task`; `overrides` that are None count as not given.
 
     Raises:
-        InputError: there is no such task, preset, fix or split.
+        InputError: there is no such task, preset, fix or split, or a setting is beyond its limits.
     """
     chosen = next((known for known in PRESETS if known == preset), None)
     if chosen is None:
@@ -124,6 +147,8 @@ def make_config(task: str, data: Path | str, name: str, preset: str, backbone: s
         **PRESET_SETTINGS[chosen],
     )
     made = replace(config, **{key: value for key, value in overrides.items() if value is not None})
+    for stage in made.stages or [{}]:
+        check(replace(made, **stage), found.shape)
     if not made.validation:
         check_split(made.split, made.split_column)
     return replace(made, fixes=check_fixes(made.fixes))

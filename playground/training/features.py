@@ -34,23 +34,30 @@ class Features:
     """Rows of which only the beginning fits into training."""
 
 
-def head_labels(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+def head_labels(task: Task, rows: Sequence[Row], known: Sequence[str] = ()) -> tuple[str, ...]:
     """Names for the outputs of the head: labels, BIO labels, start and end, or none for generate tasks.
+
+    Args:
+        known: those of the adapter to go on from, which keep their places.
 
     Raises:
         DataError: fewer than two labels, or no entity at all, so that nothing can be learnt.
     """
     if task.shape == "classify":
-        found = sorted({row["label"] for row in rows})
+        found = _joined(known, sorted({row["label"] for row in rows}))
         if len(found) < 2:
             raise DataError(f"All {len(rows)} rows have the label '{found[0]}'; at least two labels are needed.")
-        return tuple(found)
+        return found
     if task.shape == "tag":
         types = sorted({entity["label"] for row in rows for entity in row["entities"]})
-        if not types:
+        if not types and not known:
             raise DataError(f"None of the {len(rows)} rows marks an entity; mark some to learn from.")
-        return tuple(shape_tag.bio_labels(types))
+        return _joined(known, shape_tag.bio_labels(types))
     return shape_span.LABELS if task.shape == "span" else ()
+
+
+def _joined(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    return (*known, *(label for label in new if label not in known))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
-import json
-import shlex
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,70 +11,55 @@ from playground import settings
 from playground.adapters import store
 from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
-from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
-from playground.data.augment import augment
-from playground.data.fixes import BALANCE
-from playground.data.rows import LoadedRows
-from playground.errors import AdapterError, Cancelled, DataError, Paused
+from playground.errors import AdapterError, Cancelled, Paused
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
-from playground.training.config import RunConfig, make_config
-from playground.training.corpus import balanced, sample, thin
+from playground.training.command import command_line
+from playground.training.config import RunConfig
+from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
 from playground.training.features import Feature, Features, build_features, head_labels
 from playground.training.loop import Step, train
+from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
-from playground.training.recipes import read_recipe
+from playground.training.refits import has_refits, refit
 from playground.training.repair import (
-    evened,
-    held_out_split,
-    read_repaired,
-    read_validation,
     split_words,
-    without_leaks,
 )
+from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
 from playground.types import Row
 
-Part = tuple[RunConfig, Sequence[Feature], Checkpoint | None]
-"""What one part of the training learns from, with which settings, and where its state lies."""
 MUST_STAY = (
     *("task", "data", "columns", "backbone", "quantization", "rank", "alpha", "dropout", "learning_rate"),
     *("batch_size", "epochs", "max_rows", "max_length", "attention", "time_limit_s", "seed"),
     *("source_shares", "augmentations"),
 )
 """Settings that decide on the weights, step by step."""
-ALWAYS_NAMED = (
-    *("preset", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
-    "attention",
+MUST_STAY_IF_SET = (
+    *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
+    *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
 )
-NEW_IF_UNUSUAL = ("class_weights", "fixes", "split", "split_column")
-"""The same of settings that older checkpoints do not name."""
-NAMED_IF_UNUSUAL = ("time_limit_s", "evaluation_rows", "base_rows", "seed", "quantization", "dropout")
-CALIBRATION_ROWS = 200
+"""More of them; left out where they are usual, so that runs from before they existed can go on."""
+NOT_REPLAYED = (
+    "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
+    "you use the new one."
+)
 
 
 @dataclass(frozen=True)
-class Material:
-    """Rows of a run, split into those to learn from and those to measure on."""
+class Part:
+    """One part of a training."""
 
-    stages: list[tuple[RunConfig, list[Row]]]
-    """Settings and rows of each part of the training."""
-    held_out: list[Row]
-    spare: list[Row]
-    """Neither learnt from nor measured on: to calibrate on."""
-    loaded: LoadedRows
-    duplicates: int = 0
-    """Rows that were taken out because they resemble one of those to measure on."""
-    fixes: dict[str, int] = field(default_factory=dict)
-    """Rows that each of the chosen fixes dropped, changed or added."""
-
-    @property
-    def training(self) -> list[Row]:
-        return [row for _, rows in self.stages for row in rows]
+    config: RunConfig
+    features: Sequence[Feature]
+    held_back: Sequence[Feature]
+    """What the loss is watched on, to stop early."""
+    checkpoint: Checkpoint | None
+    """Where its state lies."""
 
 
 def finetune(
@@ -93,33 +76,48 @@ def finetune(
         Paused: the wish was to pause; the same call goes on.
         PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
     """
-    task = get_task(config.task)
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material = read_material(config, task)
-    labels = head_labels(task, material.training)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
     emit(_material_event(config, material, labels))
 
     def progress(fraction: float, message: str) -> None:
         emit({"event": "phase", "phase": "loading", "message": message, "fraction": fraction})
 
+    notes: list[str] = []
+
+    def note(message: str) -> None:
+        notes.append(message)
+        emit({"event": "note", "message": message})
+
+    material, watched = hold_back(material, config, task)
+    if config.early_stopping and not watched:
+        note("There are too few rows to hold some back, so the training does not stop early.")
+    if parent and not material.num_replayed:
+        note(NOT_REPLAYED.format(parent=parent.name))
     source = locate(config.backbone, progress)
     tokenizer = load_tokenizer(source)
-    trainee = build_trainee(config, task.shape, source, len(labels))
+    trainee = _begin(config, task, source, len(labels), parent)
     emit({"event": "phase", "phase": "training", "message": "Training"})
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
             built = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed)
             emit(_features_event(built, number, len(material.stages)))
-            yield stage, built.features, _checkpoint(checkpoints, config, stage, number, len(built.features))
+            held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
+            state = _checkpoint(checkpoints, config, stage, number, len(built.features))
+            yield Part(stage, built.features, held_back, state)
 
-    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, emit, stop_wish)
+    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, emit, stop_wish, note)
     if stop_wish() == "pause":
         raise Paused(f"Paused after {positions[-1].steps} steps; start it again with the same settings to go on.")
     if stop_wish() == "discard" or not any(position.steps for position in positions):
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
-    record = _record(config, task, labels, source, material, positions)
+    record = new_record(config, task, labels, source, material, positions, notes)
     ids = probe_ids(record, tokenizer)
     record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
@@ -127,7 +125,16 @@ def finetune(
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return _measure(config, material, reload(record, emit), emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
+
+
+def _begin(config: RunConfig, task: Task, source: str, num_labels: int, parent: AdapterRecord | None) -> Trainee:
+    """What is trained: a fresh adapter, or one with the weights of `parent`."""
+    trainee = build_trainee(config, task.shape, source, num_labels)
+    if parent:
+        check_backbone(parent, config.backbone, checksum(config.backbone, source, read_config(source)))
+        put_weights(parent, trainee)
+    return trainee
 
 
 def measure_saved(
@@ -140,38 +147,60 @@ def measure_saved(
     """
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    return _measure(config, read_material(config, task), reload(record, emit), emit, stop_wish)
+    material, watched = hold_back(read_material(config, task), config, task)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
 def _measure(
-    config: RunConfig, material: Material, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+    config: RunConfig,
+    material: Material,
+    watched: Sequence[Row],
+    record: AdapterRecord,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
 ) -> AdapterRecord:
-    return measure(
-        record,
-        material.held_out,
-        emit,
-        stop_wish,
-        examples=material.training,
-        spare=material.spare,
-        base_rows=config.base_rows,
-    )
+    """Measures the adapter; one that learnt from all its rows is set beside some that learnt from fewer."""
+    rows = material.training
+    with tempfile.TemporaryDirectory() as folder:
+        smaller = []
+        if has_refits(config, len(rows)) and not stop_wish():
+            smaller = refit(config, get_task(config.task), rows, watched, record, Path(folder), emit, stop_wish)
+        return measure(
+            record,
+            material.held_out,
+            emit,
+            stop_wish,
+            examples=rows,
+            spare=material.spare,
+            base_rows=config.base_rows,
+            smaller=smaller,
+            parent=parent_of(config),
+        )
 
 
 def _train_parts(
-    trainee: Trainee, parts: Iterable[Part], pad_id: int, emit: Emit, stop_wish: Callable[[], StopWish]
+    trainee: Trainee,
+    parts: Iterable[Part],
+    pad_id: int,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+    note: Callable[[str], None],
 ) -> list[Position]:
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
-    for stage, features, checkpoint in parts:
-        trainee.prepare(features)
+    for part in parts:
+        trainee.prepare([*part.features, *part.held_back])
+        must_fit(trainee, part.features, part.config, pad_id)
         position = train(
             trainee,
-            features,
-            stage,
+            part.features,
+            part.config,
             pad_id,
             on_step=lambda step: emit(_step_event(step)),
             should_stop=lambda: bool(stop_wish()),
-            checkpoint=checkpoint,
+            checkpoint=part.checkpoint,
+            held_back=part.held_back,
+            on_note=note,
         )
         positions.append(position)
         if stop_wish():
@@ -185,74 +214,18 @@ def _checkpoint(
     """Where the state of one part lies, with what a run that goes on must have in common with its beginning."""
     if folder is None:
         return None
-    names = [
-        *MUST_STAY,
-        *(name for name in NEW_IF_UNUSUAL if getattr(stage, name) not in ([], "stratified", "", False)),
-    ]
-    begun_with = {name: getattr(stage, name) for name in names} | {"training examples": num_features}
+    usual = RunConfig(task="", data="", name="", backbone="")
+    chosen = [name for name in MUST_STAY_IF_SET if getattr(stage, name) != getattr(usual, name)]
+    begun_with = {name: getattr(stage, name) for name in (*MUST_STAY, *chosen)} | {"training examples": num_features}
     return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
 
 
-def read_material(config: RunConfig, task: Task) -> Material:
-    """Rows of the run after its fixes; those like the rows to measure on are taken out of the others.
-
-    Raises:
-        DataError: no usable row, or too few to hold some out.
-    """
-    path = Path(config.data)
-    if not config.validation:
-        read, counts = read_repaired(path, config)
-        loaded = balanced(read, config.max_rows, config.seed)
-        if len(loaded.rows) < 4:
-            raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least 4 are needed.")
-        training, held_out, duplicates = held_out_split(config, read, loaded)
-        held = sample(held_out, config.evaluation_rows, config.seed)
-        stages = [(config, evened(config, training, config.seed))]
-        fixes = _counted(config, counts, len(stages[0][1]) - len(training))
-        return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
-    everything = read_validation(config)
-    parts = thin(everything, config.validation_shares, config.seed)
-    held = balanced(parts, config.evaluation_rows, config.seed).rows
-    others = balanced(parts, settings.MAX_ROWS, config.seed).rows
-    unseen = [row for part in everything for row in part.rows]
-    stages = []
-    duplicates = added = 0
-    configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
-    repaired = {data: read_repaired(Path(data), config) for data in {stage.data for stage in configs}}
-    for stage in configs:
-        loaded = balanced(thin(repaired[stage.data][0], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
-        rows = augment(loaded.rows, stage.augmentations, stage.seed)
-        kept, num_leaking = without_leaks(task.name, rows, unseen)
-        if not kept:
-            raise DataError(
-                f"Every row of '{Path(stage.data).name}' is or resembles a row of '{Path(config.validation).name}'; "
-                "measure on rows that are not learnt from."
-            )
-        duplicates += num_leaking
-        stages.append((stage, evened(config, kept, stage.seed)))
-        added += len(stages[-1][1]) - len(kept)
-    fixes = _counted(config, sum((counts for _, counts in repaired.values()), Counter()), added)
-    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates, fixes)
-
-
-def _counted(config: RunConfig, counts: Mapping[str, int], added: int) -> dict[str, int]:
-    """What each chosen fix did, also where that was nothing."""
-    return {name: added if name == BALANCE else counts.get(name, 0) for name in config.fixes}
-
-
-def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
-    """Some of `rows` that are not held out to measure on."""
-    measured = {json.dumps(row, sort_keys=True) for row in held_out}
-    return sample([row for row in rows if json.dumps(row, sort_keys=True) not in measured], CALIBRATION_ROWS, seed)
-
-
 def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
-    """Writes the adapter as PEFT does, in half precision, with its record and card."""
-    trainee.model.half()
+    """Writes the adapter as PEFT does, with its record and card."""
     # PEFT would write where the converted backbone lies on this machine.
     trainee.model.active_peft_config.base_model_name_or_path = base_model(record) or record.backbone["id"]
     with store.new_folder(record.task, record.name) as folder:
-        trainee.model.save_pretrained(folder, save_embedding_layers=False)
+        trainee.save(folder)
         describe(replace(record, files=hash_files(folder)), folder)
     return store.find(record.task, record.name)
 
@@ -291,6 +264,7 @@ def _material_event(config: RunConfig, material: Material, labels: Sequence[str]
         "training_rows": len(material.training),
         "held_out_rows": len(material.held_out),
         "duplicates": material.duplicates,
+        "replayed": material.num_replayed,
         "fixes": material.fixes,
         "split": split_words(config),
         "rejected": [asdict(one) for one in material.loaded.rejected[:200]],
@@ -306,16 +280,17 @@ def _features_event(built: Features, part: int, parts: int) -> dict[str, Any]:
 
 
 def _step_event(step: Step) -> dict[str, Any]:
-    return {"event": "step", **{key: round(value, 6) for key, value in asdict(step).items()}}
+    return {"event": "step", **{key: round(value, 6) for key, value in asdict(step).items() if value is not None}}
 
 
-def _record(
+def new_record(
     config: RunConfig,
     task: Task,
     labels: Sequence[str],
     source: str,
     material: Material,
     positions: Sequence[Position],
+    notes: Sequence[str],
 ) -> AdapterRecord:
     languages = sorted({code for row in material.training for code in _languages(row)})
     return AdapterRecord(
@@ -341,6 +316,7 @@ def _record(
                 for (stage, rows), position in zip(material.stages, positions, strict=False)
             ),
             "duplicates": material.duplicates,
+            **({"parent": config.parent, "replayed": material.num_replayed} if config.parent else {}),
             **({"fixes": material.fixes} if material.fixes else {}),
             "split": split_words(config),
             "seed": config.seed,
@@ -351,6 +327,7 @@ def _record(
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
+            **({"notes": list(notes)} if notes else {}),
             **({"run": config.run} if config.run else {}),
         },
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -360,36 +337,3 @@ def _record(
 
 def _languages(row: Row) -> list[str]:
     return [str(row[key]) for key in ("lang", "source_lang", "target_lang") if row.get(key)]
-
-
-def command_line(config: RunConfig) -> str:
-    """The command that makes this adapter again; where a recipe says the rest, what differs from it."""
-    words = ["python -m playground train", config.task]
-    if config.recipe:
-        words += ["--recipe", config.recipe]
-        usual = make_config(backbone=config.backbone, **read_recipe(config.recipe))
-    else:
-        usual = RunConfig(task="", data="", name="", backbone="")
-        words += ["--data", shlex.quote(config.data_name or config.data)]
-        if config.validation:
-            # A run of the page has a copy, whose folder is nobody's business.
-            name = Path(config.validation).name if config.data_name else config.validation
-            words += ["--validation", shlex.quote(name)]
-    words += ["--name", config.name]
-    for name, column in config.columns.items():
-        words += ["--column", shlex.quote(f"{name}={column}")]
-    for fix in config.fixes:
-        words += ["--fix", fix]
-    if config.split != "stratified" and not config.validation:
-        words += ["--split", config.split, "--split-column", shlex.quote(config.split_column)]
-    if config.backbone != EMBEDDED_ID:
-        words += ["--backbone", shlex.quote(config.backbone)]
-    for option in (*ALWAYS_NAMED, *NAMED_IF_UNUSUAL):
-        value = getattr(config, option)
-        if value != getattr(usual, option) or (option in ALWAYS_NAMED and not config.recipe):
-            words += [f"--{option.replace('_', '-')}", str(value)]
-    if config.compile and not usual.compile:
-        words.append("--compile")
-    if config.class_weights and not usual.class_weights:
-        words.append("--class-weights")
-    return " ".join(words)

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, AdapterRecord, write_record
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.report import save_page, save_report, save_rows
 from playground.backbones.loading import automatic_quantization, load
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
 from playground.evaluation.baselines import trivial_predictions
+from playground.evaluation.learning_curve import learning_curve
 from playground.evaluation.metrics import Scores, by_language, row_language, rows_by_language, score
-from playground.evaluation.report import compare
+from playground.evaluation.report import compare, row_details
 from playground.evaluation.suspects import suspicious_labels
 from playground.tasks import Task, get_task
 from playground.tasks.guess import shots_of
@@ -25,14 +27,33 @@ from playground.types import Row
 Emit = Callable[[dict[str, Any]], None]
 """Receives events: ``{"event": name, ...}``, JSON-able."""
 StopWish = Literal["", "pause", "keep", "discard"]
+SKIPPED = "The run was stopped while it was measured; the adapter is saved without figures."
 MIN_LANGUAGE_ROWS = 5
 """A language with fewer measured rows gets no figure of its own."""
 
 
-def describe(record: AdapterRecord, folder: Path) -> None:
-    """Writes the record and the card made from it."""
+def describe(record: AdapterRecord, folder: Path, report: Mapping[str, Any] | None = None) -> None:
+    """Writes the record, and the card made from it and its report."""
     write_record(record, folder)
-    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+    (folder / CARD_FILE).write_text(card(record, report), encoding="utf-8")
+
+
+def add_report(record: AdapterRecord, report: Mapping[str, Any], rows: Sequence[Row]) -> AdapterRecord:
+    """Writes report, record and card; returns the record with the report among its files.
+
+    Args:
+        rows: what `row_details` gives; shipped adapters, which everybody gets, leave them out.
+    """
+    unreported = {name: digest for name, digest in record.files.items() if name != REPORT_FILE}
+    # At no moment does the record vouch for another report than the one that lies there.
+    write_record(replace(record, files=unreported), record.path)
+    save_report(report, record.path)
+    if record.origin == "own":
+        save_rows(rows, record.path)
+    reported = replace(record, files=unreported | hash_files(record.path, (REPORT_FILE,)))
+    save_page(reported, record.path)
+    describe(reported, record.path, report)
+    return reported
 
 
 def measure(
@@ -46,19 +67,25 @@ def measure(
     data: str = "",
     command: str = "",
     base_rows: int | None = None,
+    smaller: Sequence[tuple[int, AdapterRecord]] = (),
+    parent: AdapterRecord | None = None,
 ) -> AdapterRecord:
-    """Compares base and adapter on the same held-out rows and writes the figures into record and card.
+    """Compares base and adapter on the same held-out rows and writes the figures into report, record and card.
 
     The event ``report`` compares the two on the rows that both have done; the adapter's figures in the record, and the
     trivial answer's beside them, are on all.
 
     Args:
-        examples: rows that were trained on, of which the base is shown a few where the labels are not the task's own.
+        examples: the rows that were trained on, of which the base is shown a few where the labels are not the task's
+            own.
         spare: other rows, on which the adapter is calibrated before.
         data: what the rows are, where they do not come from the adapter's own data.
         command: what measures the same again, where training does not.
         base_rows: at most so many rows are given to the base, which reads a long prompt for each; 0 leaves it out,
             None gives it all.
+        smaller: adapters that learnt from fewer rows, and how many these were: with them, the report says what more
+            rows are worth.
+        parent: the adapter that this one goes on from, which then takes the place of the base.
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
@@ -68,14 +95,21 @@ def measure(
         record = replace(record, decision={**record.decision, **decision})
         inputs = [without_target(task, row) for row in held_out]
         tuned = _predictions(engine, task, inputs, record, emit, stop_wish)
-        base_task = None if base_rows == 0 else _as_base(engine, task, record.labels, examples)
+        base_task = task if parent else None if base_rows == 0 else as_base(engine, task, record.labels, examples)
         places = _balanced_places(held_out, base_rows if base_task else None)
         asked = [inputs[place] for place in places]
-        base = _predictions(engine, base_task, asked, None, emit, stop_wish) if base_task else None
+        base = _predictions(engine, base_task, asked, parent, emit, stop_wish) if base_task else None
+        answers = [
+            (rows, _predictions(engine, task, asked, replace(other, decision=record.decision), emit, stop_wish))
+            for rows, other in smaller
+        ]
     finally:
         engine.close()
     shared = [held_out[place] for place in places]
-    report = compare(task, shared, base, [tuned[place] for place in places])
+    both = (base, [tuned[place] for place in places])
+    report = compare(task, shared, *both, against="parent" if parent else "base")
+    if answers:
+        report["learning_curve"] = learning_curve(task, shared, [*answers, (len(examples), both[1])])
     emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
@@ -84,12 +118,12 @@ def measure(
         "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
     }
     if base is not None:
-        metrics |= {"base": report["base"], "base_by_language": _figures(by_language(task, shared, base))}
+        by = {} if parent else {"base_by_language": _figures(by_language(task, shared, base))}
+        metrics |= {report["against"]: report["base"], **by}
+        metrics["difference"] = report["difference"]
     if command:
         metrics["command"] = command
-    measured = replace(record, metrics=metrics)
-    describe(measured, record.path)
-    return measured
+    return add_report(replace(record, metrics=metrics), report, row_details(task, shared, *both))
 
 
 def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:
@@ -121,7 +155,7 @@ def _figures(languages: Mapping[str, Scores]) -> dict[str, Any]:
     return {language: scores.as_dict() for language, scores in languages.items() if scores.n >= MIN_LANGUAGE_ROWS}
 
 
-def _as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
+def as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
     """`task` as the backbone without an adapter does it by a prompt; None when it can't.
 
     Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.
@@ -150,7 +184,7 @@ def _predictions(
         if prediction.done and index % 16 == 0:
             emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
         if stop_wish() == "discard":
-            raise Cancelled("The run was stopped while it was measured; the adapter is saved without figures.")
+            raise Cancelled(SKIPPED)
     return found
 
 

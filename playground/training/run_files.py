@@ -59,6 +59,10 @@ class RunState:
     """The latest `playground.training.loop.Step`; empty before the first."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     """(step, loss) pairs, at most `NUM_LOSSES`; each the mean of some neighbouring steps in a long run."""
+    checks: list[tuple[int, float]] = field(default_factory=list)
+    """(step, loss on the rows held back), where some are."""
+    notes: list[str] = field(default_factory=list)
+    """A sentence each about what did not go as planned."""
     material: dict[str, Any] = field(default_factory=dict)
     """``training_rows``, ``held_out_rows``, ``rejected``, ``num_rejected``, ``notes`` and ``labels``, once known."""
     truncated_rows: int = 0
@@ -118,7 +122,8 @@ def load_state(folder: Path) -> RunState:
         raise InputError("There is no run at this address any more; start a new one.")
     try:
         known = {key: value for key, value in values.items() if key in _STATUS_KEYS}
-        known["losses"] = [(int(step), float(loss)) for step, loss in known.get("losses", [])]
+        for curve in ("losses", "checks"):
+            known[curve] = [(int(step), float(loss)) for step, loss in known.get(curve, [])]
         state = RunState(run_id=folder.name, config=load_config(folder / CONFIG_FILE), **known)
     except (OSError, ValueError, TypeError, AttributeError) as err:
         raise InputError(damaged) from err
@@ -196,7 +201,12 @@ def after(state: RunState, event: dict[str, Any]) -> RunState:
         return replace(state, truncated_rows=event["truncated_rows"])
     if kind == "step":
         step = {key: value for key, value in event.items() if key != "event"}
+        if "validation_loss" in step:
+            earlier = [point for point in state.checks if point[0] < step["step"]]
+            state = replace(state, checks=[*earlier, (int(step["step"]), float(step["validation_loss"]))])
         return replace(state, step=step, resumes=0, fraction=min(step["step"] / max(step["steps"], 1), 1.0))
+    if kind == "note" and event["message"] not in state.notes:
+        return replace(state, notes=[*state.notes, event["message"]])
     if kind == "saved":
         return replace(state, adapter=event["adapter"])
     if kind == "reloaded":

@@ -166,7 +166,7 @@ def keep_recovering() -> None:
 
     def recover() -> None:
         for run_id in recover_runs():
-            log.info("Run %s goes on after a break", _fingerprint(run_id))
+            log.info("Run %s goes on after a break", fingerprint(run_id))
 
     recover()
     later = threading.Timer(SILENT_AFTER_S + 5, recover)
@@ -289,7 +289,7 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
         copy.parent.mkdir(parents=True, mode=0o700)
         shutil.copyfile(data_path, copy)
         path = root / run_id / DATA_FOLDER / copy.name
-        final = replace(config, data=str(path), data_name=copy.name, run=_fingerprint(run_id))
+        final = replace(config, data=str(path), data_name=copy.name, run=fingerprint(run_id))
         if config.validation:
             own = partial / VALIDATION_FOLDER / _safe_name(Path(config.validation).name)
             own.parent.mkdir(mode=0o700)
@@ -320,7 +320,7 @@ def _check_space(root: Path, size_bytes: int) -> None:
         )
 
 
-def _fingerprint(run_id: str) -> str:
+def fingerprint(run_id: str) -> str:
     """Tells a run's adapter without giving its id away, which is the right to stop it."""
     return hashlib.sha256(run_id.encode()).hexdigest()[:16]
 

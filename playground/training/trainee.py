@@ -4,15 +4,16 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig
+from transformers import AutoConfig, BitsAndBytesConfig
 
 from playground.backbones.loading import family_of, fast_bfloat16, weight_options
 from playground.engine.lora import linear_layers
@@ -20,6 +21,7 @@ from playground.errors import BackboneError, InputError
 from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
+from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Family, Shape
 
 LOGIT_ROWS = 256
@@ -34,11 +36,15 @@ MAX_LABEL_WEIGHT = 10.0
 class Trainee(nn.Module):
     """Maps a batch to its mean loss."""
 
-    def __init__(self, model: PeftModel, shape: Shape, family: Family) -> None:
+    def __init__(
+        self, model: PeftModel, shape: Shape, family: Family, start: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.shape = shape
         self.family = family
+        self.start = start or {}
+        """The LoRA matrices that were taken out of the frozen weights before the training."""
         self.vocabulary: Vocabulary | None = None
         self.weighs_labels = False
         """Whether each label counts as much as any other, however rare it is (classify)."""
@@ -52,6 +58,14 @@ class Trainee(nn.Module):
             projection = self.model.get_base_model().get_output_embeddings().weight
             self.vocabulary = vocabulary(projection, features)
 
+    def save(self, folder: Path) -> None:
+        """Writes the adapter as PEFT does, in half precision where that loses nothing."""
+        if self.start:
+            save_as_lora(self.model, self.start, folder)
+            return
+        self.model.half()
+        self.model.save_pretrained(folder, save_embedding_layers=False)
+
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
         inner = self.model.get_base_model()
@@ -63,8 +77,11 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
-            weights = None if self.label_weights is None else self.label_weights.to(logits.device)
-            return cross_entropy(logits.float(), labels[:, 0], weights)
+            if self.label_weights is None:
+                return cross_entropy(logits.float(), labels[:, 0])
+            # The mean over the rows, not over their weights, so that parts of a batch add up to the whole.
+            losses = cross_entropy(logits.float(), labels[:, 0], reduction="none")
+            return (losses * self.label_weights.to(losses.device)[labels[:, 0]]).mean()
         logits = head(states).float()
         if self.shape == "tag":
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
@@ -124,9 +141,11 @@ def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") ->
 
 
 def label_weights(features: Sequence[Feature], num_labels: int) -> Tensor:
-    """Weights (L,) of the labels in the loss: how much rarer each is than in a balanced set, with a limit."""
-    counts = torch.bincount(torch.tensor([feature.labels[0] for feature in features]), minlength=num_labels)
-    return (len(features) / (num_labels * counts.clamp(min=1))).clamp(max=MAX_LABEL_WEIGHT)
+    """(L,) inverse frequencies, `MAX_LABEL_WEIGHT` times the smallest at most, with a mean of 1 over the features."""
+    labels = torch.tensor([feature.labels[0] for feature in features])
+    counts = torch.bincount(labels, minlength=num_labels).float()
+    weights = (1 / counts.clamp(min=1)).clamp(max=MAX_LABEL_WEIGHT / float(counts.max()))
+    return weights * len(features) / (weights * counts).sum()
 
 
 @dataclass(frozen=True)
@@ -174,14 +193,9 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         raise BackboneError(f"The backbone '{config.backbone}' ({family}) can't be trained for {shape} tasks.")
     if shape == "generate" and config.attention == "bidirectional":
         raise InputError("Text is written from left to right: train generate tasks with causal attention.")
-    options = weight_options(config.quantization)
-    if config.quantization == "4-bit":
-        options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
-    if fast_bfloat16():
-        options["dtype"] = torch.bfloat16
-    model = bare_model(source, settings, shape, num_labels, config.attention, options)
+    model = bare_model(source, settings, shape, num_labels, config.attention, _weight_options(config))
     model.config.use_cache = False
-    if config.quantization == "4-bit":
+    if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
     peft_model = get_peft_model(model, lora_config(config, shape, family, model))
     for parameter in peft_model.parameters():
@@ -190,28 +204,56 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.compile:
         for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
             block.compile(dynamic=True)
-    trainee = Trainee(peft_model, shape, family)
+    trainee = Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
     trainee.weighs_labels = config.class_weights
     return trainee
 
 
+def _weight_options(config: RunConfig) -> dict[str, Any]:
+    """Arguments of ``from_pretrained`` for weights that a run is trained on."""
+    options = weight_options(config.quantization)
+    if config.quantization == "8-bit":  # the engine's own 8 bits, on the CPU, can't be trained
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    if config.quantization != "none":
+        options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
+    if fast_bfloat16():
+        options["dtype"] = torch.bfloat16
+    return options
+
+
 def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Module) -> LoraConfig:
+    """The LoRA that `config` asks for.
+
+    Raises:
+        InputError: it names a layer that the backbone does not have.
+    """
+    layers = sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)})
+    unknown = sorted(set(config.target_modules) - set(layers))
+    if unknown:
+        raise InputError(f"The backbone has no layers called '{unknown[0]}'; it has {', '.join(layers)}.")
     kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)}),
+        target_modules=sorted(config.target_modules) or layers,
+        use_rslora=config.use_rslora,
+        use_dora=config.use_dora,
+        init_lora_weights=init_name(config.init),
         modules_to_save=None if shape == "generate" else [HEADS[family]],
         task_type=kind,
     )
 
 
+def padded_width(longest: int) -> int:
+    """Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second."""
+    return math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+
+
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
     longest = max(len(f.input_ids) for f in features)
-    # Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second.
-    width = math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+    width = padded_width(longest)
     a_position = len(features[0].labels) == len(features[0].input_ids)
     label_width = width if a_position else len(features[0].labels)
     return {

@@ -47,6 +47,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """How often a waiting run looks whether its turn has come, and how often steps go to the table of runs."""
 NICENESS = 10
 LOCK_FILE = "training.lock"
+CURVES_FOLDER = "tensorboard"
 
 UNEXPECTED = (
     "Something went wrong on our side; the log of the run says more. Your rows, settings and the last checkpoint are "
@@ -195,6 +196,7 @@ def _comes_before(other: RunState, mine: RunState) -> bool:
 def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
     # torch takes seconds and memory to import, which runs that only wait need not spend.
     from playground.training.checkpoint import remove
+    from playground.training.curves import curves
     from playground.training.finetune import finetune, measure_saved
 
     def emit(event: dict[str, Any]) -> None:
@@ -212,14 +214,16 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
     if has_saved(config):
         journal.note({"event": "saved", "adapter": config.name, "task": config.task})
         measure_saved(config, store.find(config.task, config.name), emit, stop_wish)
-    else:
-        checkpoint = journal.folder / CHECKPOINT_FOLDER
+        _say_done(journal, was_stopped=wish() in ("keep", "skip"))
+        return
+    checkpoint = journal.folder / CHECKPOINT_FOLDER
+    with curves(journal.folder / CURVES_FOLDER, config, emit) as note:
         try:
-            finetune(config, emit, stop_wish, checkpoint)
+            finetune(config, note, stop_wish, checkpoint)
         except DamagedCheckpoint as err:
             log.warning("%s", err)
             remove(checkpoint)
-            finetune(config, emit, stop_wish, checkpoint)
+            finetune(config, note, stop_wish, checkpoint)
     _say_done(journal, was_stopped=wish() in ("keep", "skip"))
 
 

@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
+from playground.adapters.figures import metric_title
 from playground.adapters.record import AdapterRecord
-from playground.evaluation.report import TITLES
 from playground.tasks import get_task, list_tasks
 from playground.tasks.languages import LANGUAGES
 from playground.ui import picker
@@ -61,7 +61,7 @@ def _score(scores: Mapping[str, Any] | None) -> str:
         return ""
     value = scores["metrics"][scores["main"]]
     low, high = scores.get("interval") or (value, value)
-    title = TITLES.get(scores["main"], scores["main"])
+    title = metric_title(scores["main"])
     return f"{title} {value:.1f} ({low:.1f} to {high:.1f}, {scores.get('n', 0):,} rows)"
 
 

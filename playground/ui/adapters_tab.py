@@ -1,21 +1,36 @@
 """The Adapters tab: what there is, what it is worth, and moving adapters in and out."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 
+from playground import settings
 from playground.adapters import store, transfer
-from playground.adapters.record import AdapterRecord
+from playground.adapters.record import REPORT_FILE, AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.types import Stream
-from playground.ui import adapter_actions, adapters_hub, picker, render
+from playground.ui import adapter_actions, adapters_compare, adapters_hub, picker, render, report_panel
 from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
 
 ALL_TASKS = "all"
+SCROLL_TO_REPORT = "() => document.getElementById('adapters-report')?.scrollIntoView({block: 'start'})"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What the cards act on."""
+
+    notice: gr.HTML
+    revision: gr.State
+    report: report_panel.ReportPanel
+    reported: gr.State
+    """Key of the adapter whose report is open."""
 
 
 def build(loader: EngineLoader) -> gr.Tab:
@@ -33,8 +48,11 @@ def build(loader: EngineLoader) -> gr.Tab:
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
             adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
             archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
+        shelf = Shelf(notice, revision, report_panel.build("adapters-report", can_close=True), gr.State(""))
+        report_panel.wire(shelf.report, [shelf.reported], reported)
+        adapters_compare.build(loader)
         _wire_import(loader, archive, notice, revision)
-        _cards(tab, shown_task, notice, revision, undo)
+        _cards(tab, shown_task, shelf, undo)
     return tab
 
 
@@ -75,14 +93,14 @@ def _revision() -> str:
     return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
 
 
-def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.State, undo: Undo) -> None:
+def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> None:
     # Cards are only drawn anew when others are there: a click on one that is being replaced would fail. What sets the
     # revision is queued, since only then does the page hear that it has changed.
-    tab.select(_revision, outputs=revision, show_progress="hidden", api_visibility="private")
+    tab.select(_revision, outputs=shelf.revision, show_progress="hidden", api_visibility="private")
 
     @gr.render(  # type: ignore[untyped-decorator]
         inputs=[shown_task],
-        triggers=[shown_task.change, revision.change],
+        triggers=[shown_task.change, shelf.revision.change],
         show_progress="hidden",
         queue=False,
     )
@@ -92,12 +110,12 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, notice: gr.HTML, revision: gr.S
             gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
         with gr.Row(equal_height=False):
             for record in records:
-                _one(record, notice, revision, undo)
+                _one(record, shelf, undo)
         for folder, reason in store.list_broken():
             gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
 
 
-def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, undo: Undo) -> None:
+def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
     with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
         gr.HTML(card(record))
         outcome = gr.HTML()
@@ -105,7 +123,44 @@ def _one(record: AdapterRecord, notice: gr.HTML, revision: gr.State, undo: Undo)
         with gr.Row(elem_classes="pg-actions"):
             adapter_actions.build_export(record, outcome, download)
             adapter_actions.build_check(record, outcome)
+            if REPORT_FILE in record.files:
+                _report_button(record, shelf, outcome)
             if record.origin == "own":
-                adapter_actions.build_deletion(record, notice, revision, undo, _revision)
+                adapter_actions.build_deletion(record, shelf.notice, shelf.revision, undo, _revision)
         adapters_hub.build_push(record, outcome)
-        adapter_actions.build_names(record, outcome, notice, revision, _revision)
+        adapter_actions.build_names(record, outcome, shelf.notice, shelf.revision, _revision)
+
+
+def _report_button(record: AdapterRecord, shelf: Shelf, outcome: gr.HTML) -> None:
+    key = picker.key_of(record)
+
+    def show(request: gr.Request) -> Stream[Updates]:
+        updates = report_panel.opened(shelf.report, reported(request, key), is_open=True)
+        yield updates | {shelf.reported: key, outcome: ""}
+
+    guarded_show = guarded(show, outcome)
+
+    def on_click(request: gr.Request) -> Stream[Updates]:
+        yield from guarded_show(request)
+
+    asked = gr.Button("Report", size="sm").click(
+        on_click, outputs=[*shelf.report.outputs, shelf.reported, outcome], **QUIET
+    )
+    asked.then(None, js=SCROLL_TO_REPORT, **QUIET)
+
+
+def reported(request: gr.Request, key: str) -> report_panel.Reported:
+    """The adapter of that key, with its rows for the person at this very machine: others uploaded theirs in trust.
+
+    Raises:
+        AdapterError: it is gone.
+    """
+    task, _, name = key.partition("/")
+    return report_panel.Reported(store.find(task, name), shows_rows=is_at_this_machine(request))
+
+
+def is_at_this_machine(request: gr.Request) -> bool:
+    """Whether the browser runs where the app does; behind a proxy nobody can tell."""
+    host = request.client.host if request.client else ""
+    is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+    return host in ("127.0.0.1", "::1") and not is_forwarded and not settings.on_space()

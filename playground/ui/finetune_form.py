@@ -1,6 +1,7 @@
 """The first half of the Fine-tune tab: rows, what they are for, and how to train."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from playground import settings
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
-from playground.training.config import PRESETS
+from playground.training.config import PRESETS, RunConfig, make_config
 from playground.types import Stream
-from playground.ui import finetune_data, finetune_doctor, render
+from playground.ui import finetune_choices, finetune_data, finetune_doctor, finetune_estimate, finetune_expert, render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
+VISIBLE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Of events that show by themselves how far they are."""
 NOTHING_YET = (
     "Choose a file, or paste rows: a table with one example a row, such as a text and its label. You will see here how "
     "it was understood, before anything starts."
@@ -27,11 +30,13 @@ FORMATS = (
     "One row an example: text and label; text and entities (or CoNLL); text, question and answer; text and summary; "
     f"text and translation; prompt and completion. Up to {settings.MAX_UPLOAD_BYTES // 2**20} MB."
 )
-PRECISIONS = [("Automatic", "auto"), ("None", "none"), ("4-bit NF4", "4-bit")]
+PRECISIONS = [("Automatic", "auto"), ("None", "none"), ("8-bit", "8-bit"), ("4-bit NF4", "4-bit")]
 PRECISION_INFO = (
     "How the frozen weights are kept while training. Automatic: 4-bit NF4 with bfloat16 arithmetic on a GPU, none on a "
-    "CPU, where 4-bit only saves memory."
+    "CPU, where fewer bits only save memory."
 )
+USUAL_PRESET = "quick"
+USUAL_TASK = "classify"
 PASTE_EXAMPLE = "text,label\nThe parcel came a day early,delivery\nThe lamp flickers,quality"
 
 
@@ -52,6 +57,8 @@ class Form:
     name: gr.Textbox
     preset: gr.Radio
     quantization: gr.Radio
+    expert: finetune_expert.Expert
+    estimate: finetune_estimate.EstimateBox
     start: gr.Button
     outcome: gr.HTML
     """What came of choosing Start, beside the button."""
@@ -60,12 +67,24 @@ class Form:
     def seen(self) -> list[Block]:
         """What changes when a file was looked at."""
         notices = [self.notice, self.outcome, self.reasons, self.preview]
-        return [*notices, self.mapping, self.task, *self.columns, self.rejected, self.start, *self.doctor.seen]
+        actions = [self.start, self.estimate.ask, *self.estimate.shown]
+        return [*notices, self.mapping, self.task, *self.columns, self.rejected, *actions, *self.doctor.seen]
 
     @property
     def choices(self) -> list[Component]:
-        """Inputs of the start, in the order of its arguments."""
-        return [self.file, self.name, self.preset, self.quantization, self.task, *self.columns]
+        """All that makes up a run; `configured` takes their values."""
+        own = [self.file, self.name, self.preset, self.quantization, self.task, *self.columns]
+        return [*own, *self.doctor.choices, *self.expert.choices]
+
+    def configured(self, backbone: str, values: Sequence[Any]) -> RunConfig:
+        """The run of the values of `choices`.
+
+        Raises:
+            PlaygroundError: the rows or the settings do not allow it.
+        """
+        num_expert, num_checks = len(self.expert.choices), len(self.doctor.choices)
+        own, checks = values[: -num_expert - num_checks], values[-num_expert - num_checks : -num_expert]
+        return finetune_choices.configured(backbone, *own, checks=checks, expert=values[-num_expert:])
 
 
 def build() -> Form:
@@ -81,12 +100,16 @@ def build() -> Form:
         rejected = gr.DownloadButton("Download the rows set aside", visible=False, size="sm", elem_classes="pg-open")
         doctor = finetune_doctor.build()
         name, preset, quantization = _options()
+        expert = finetune_expert.build(USUAL_TASK, USUAL_PRESET)
         with gr.Row(elem_classes="pg-actions"):
             start = gr.Button("Start training", variant="primary", interactive=False, elem_id="finetune-start")
-        outcome = gr.HTML()
+            ask = gr.Button("Estimate time and memory", interactive=False, elem_id="finetune-estimate")
+            take = gr.Button("Take the settings that fit", visible=False, elem_id="finetune-take")
+        outcome, estimated = gr.HTML(), gr.HTML(elem_id="finetune-estimated")
+    estimate = finetune_estimate.EstimateBox(ask, estimated, take, gr.State({}))
     return Form(
         area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, doctor, name,
-        preset, quantization, start, outcome,
+        preset, quantization, expert, estimate, start, outcome,
     )  # fmt: skip
 
 
@@ -111,7 +134,7 @@ def _mapping() -> tuple[gr.Column, gr.Dropdown, list[gr.Dropdown], gr.HTML]:
         reasons = gr.HTML()
         task = gr.Dropdown(
             finetune_data.TASK_CHOICES,
-            value="classify",
+            value=USUAL_TASK,
             label="Task",
             info="Wrong? Choose another one.",
             filterable=False,
@@ -136,15 +159,16 @@ def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
         )
         quantization = gr.Radio(PRECISIONS, value="auto", label="Quantization", info=PRECISION_INFO, min_width=300)
     titles = [(f"{preset.capitalize()}: {meaning}", preset) for preset, meaning in PRESETS.items()]
-    preset = gr.Radio(titles, value="quick", label="How thoroughly", elem_id="finetune-preset")
+    preset = gr.Radio(titles, value=USUAL_PRESET, label="How thoroughly", elem_id="finetune-preset")
     return name, preset, quantization
 
 
 def wire(form: Form, loader: EngineLoader) -> None:
     """What happens before the start: reading, recognising, checking, correcting."""
     doctor = form.doctor
+    _wire_settings(form, loader)
 
-    def look(path: str | None) -> Stream[Updates]:
+    def read(path: str | None) -> Stream[Updates]:
         # What is visible changes in one step only: of two changes in one frame, the browser may drop the later one.
         yield {form.notice: render.working("Reading the file and checking its rows…")}
         try:
@@ -175,18 +199,17 @@ def wire(form: Form, loader: EngineLoader) -> None:
             yield {form.file: str(finetune_data.write_pasted(text, Path(folder)))}
 
     seen = [*form.seen, form.name]
-    visible: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    form.file.upload(guarded(look, form.notice), form.file, seen, **visible)
+    form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
-    form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **visible)
+    form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **VISIBLE)
     for column in form.columns:
-        column.input(guarded(with_columns, form.notice), [form.file, form.task, *form.columns], seen, **visible)
+        column.input(guarded(with_columns, form.notice), [form.file, form.task, *form.columns], seen, **VISIBLE)
     doctor.split.input(lambda how: finetune_doctor.with_split(doctor, how), doctor.split, doctor.seen, **QUIET)
     own = [doctor.validation, form.file, form.task, *form.columns]
-    doctor.validation.upload(guarded(with_own_rows, doctor.leaks), own, doctor.leaks, **visible)
+    doctor.validation.upload(guarded(with_own_rows, doctor.leaks), own, doctor.leaks, **VISIBLE)
     doctor.validation.clear(lambda: "", outputs=doctor.leaks, **QUIET)
-    pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **visible)
-    pasting.success(guarded(look, form.notice), form.file, seen, **visible)
+    pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **VISIBLE)
+    pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
 
 
 def closed(form: Form) -> Updates:
@@ -197,9 +220,52 @@ def closed(form: Form) -> Updates:
         form.mapping: gr.Column(visible=False),
         form.preview: render.empty(NOTHING_YET),
         form.rejected: gr.DownloadButton(visible=False),
-        form.start: gr.Button(interactive=False),
+        **_startable(form, is_startable=False),
         **finetune_doctor.hidden(form.doctor),
     }
+
+
+def _startable(form: Form, *, is_startable: bool) -> Updates:
+    box = form.estimate
+    return {
+        form.start: gr.Button(interactive=is_startable),
+        box.ask: gr.Button(interactive=is_startable),
+        box.outcome: "",
+        box.take: gr.Button(visible=False),
+        box.offer: {},
+    }
+
+
+def _wire_settings(form: Form, loader: EngineLoader) -> None:
+    """The expert settings, their command and file, and the estimate."""
+    expert, box = form.expert, form.estimate
+
+    def show(*values: Any) -> Stream[Updates]:
+        yield from finetune_expert.as_command(expert, form.configured(loader.backbone_id, values))
+
+    def load(path: str, preset: str, task: str) -> Stream[Updates]:
+        settings = {"preset": preset, **finetune_expert.read_settings(path)}
+        config = make_config(task=task, data="", name="", backbone="", **settings)
+        updates = finetune_expert.filled(expert, finetune_expert.settings_of(config, expert.controls))
+        updates |= {form.preset: config.preset, expert.outcome: render.info("The settings are loaded.")}
+        yield updates | ({form.quantization: config.quantization} if "quantization" in settings else {})
+
+    def ask(*values: Any) -> Stream[Updates]:
+        yield from finetune_estimate.told(box, form.configured(loader.backbone_id, values))
+
+    def take(offer: dict[str, Any]) -> Updates:
+        known = {name: value for name, value in offer.items() if name in expert.controls}
+        general = {form.quantization: offer["quantization"]} if "quantization" in offer else {}
+        return finetune_expert.filled(expert, known) | general | {box.outcome: "", box.take: gr.Button(visible=False)}
+
+    filled = [*expert.filled, form.preset, form.quantization]
+    choice = [form.task, form.preset]
+    form.preset.input(lambda *of: finetune_expert.preset_chosen(expert, *of), choice, expert.filled, **QUIET)
+    form.task.change(lambda *of: finetune_expert.task_chosen(expert, *of), choice, expert.filled, **QUIET)
+    expert.show.click(guarded(show, expert.outcome), form.choices, expert.filled, **VISIBLE)
+    expert.load.upload(guarded(load, expert.outcome), [expert.load, form.preset, form.task], filled, **VISIBLE)
+    box.ask.click(guarded(ask, box.outcome), form.choices, box.shown, concurrency_limit=1, **VISIBLE)
+    box.take.click(take, box.offer, [*filled, box.outcome, box.take], **QUIET)
 
 
 def _needed(path: str | None) -> Path:
@@ -216,7 +282,7 @@ def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Stream
         form.mapping: gr.Column(visible=True),
         form.task: found.mapping.task,
         form.preview: finetune_data.preview(found),
-        form.start: gr.Button(interactive=not found.problem),
+        **_startable(form, is_startable=not found.problem),
         form.rejected: gr.DownloadButton(visible=False),
     }
     for number, dropdown in enumerate(form.columns):

@@ -4,16 +4,17 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
-from playground.errors import AdapterError
-from playground.evaluation.report import report_table
+from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
+from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import finetune_doctor, render
+from playground.ui import finetune_doctor, render, report_panel
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 
 NO_BASE = "The base has nothing to say about these labels, so there is nothing to compare with."
 NUM_LANGUAGES_SHOWN = 12
+LEARNT_FROM, HELD_BACK = "rows learnt from", "rows held back"
 
 
 def headline(state: RunState) -> str:
@@ -32,7 +33,8 @@ def headline(state: RunState) -> str:
     if state.truncated_rows:
         words.append(f"{state.truncated_rows:,} long rows shortened")
     link = f'<a href="?run={escape(state.run_id)}">link to this run</a>'
-    return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>'
+    notes = "".join(map(render.hint, state.notes))
+    return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>{notes}'
 
 
 def progress(state: RunState) -> str:
@@ -45,7 +47,7 @@ def progress(state: RunState) -> str:
     line = pace(state) if state.state == "running" and state.fraction is not None and state.step else state.message
     if state.fraction is None:
         return render.working(f"{line}…")
-    return render.progress(state.fraction, line)
+    return render.progress(state.fraction, line) + details(state)
 
 
 def pace(state: RunState) -> str:
@@ -55,6 +57,17 @@ def pace(state: RunState) -> str:
         f"Training: step {step['step']:,.0f} of {step['steps']:,.0f} · loss {step['loss']:.3f} · "
         f"{step['tokens_per_s']:,.0f} tokens/s · {duration(step['eta_s'])} left, then it is measured"
     )
+
+
+def details(state: RunState) -> str:
+    """``learning rate 4.2e-04 · gradient norm 1.31 · 3,331 MB of memory · loss 0.52 on rows held back``."""
+    step = state.step
+    if state.state != "running" or "learning_rate" not in step:
+        return ""
+    words = [f"learning rate {step['learning_rate']:.1e}", f"gradient norm {step['gradient_norm']:.2f}"]
+    words += [f"{step['memory_mb']:,.0f} MB of memory"] if "memory_mb" in step else []
+    words += [f"loss {state.checks[-1][1]:.3f} on rows held back"] if state.checks else []
+    return f'<p class="pg-lead">{" · ".join(words)}</p>'
 
 
 def duration(seconds: float) -> str:
@@ -67,10 +80,12 @@ def duration(seconds: float) -> str:
 
 def curve(state: RunState) -> dict[str, Any]:
     """Steps and losses as the line plot takes them."""
+    points = [*((step, loss, LEARNT_FROM) for step, loss in state.losses)]
+    points += [(step, loss, HELD_BACK) for step, loss in state.checks]
     return {
-        "columns": ["step", "loss"],
-        "data": [list(point) for point in state.losses],
-        "datatypes": {"step": "quantitative", "loss": "quantitative"},
+        "columns": ["step", "loss", "of"],
+        "data": [list(point) for point in points],
+        "datatypes": {"step": "quantitative", "loss": "quantitative", "of": "nominal"},
         "mark": "line",
     }
 
@@ -89,18 +104,30 @@ def result(state: RunState) -> str:
     return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
 
 
+def reported(state: RunState) -> report_panel.Reported:
+    """The run's adapter; who knows the address of the run may see its rows.
+
+    Raises:
+        PlaygroundError: there is none (any more).
+    """
+    if state.adapter is None:
+        raise InputError("This run has no adapter to report on.")
+    record = store.find(state.config.task, state.adapter)
+    # Another adapter may have the name by now.
+    return report_panel.Reported(record, shows_rows=record.training.get("run") == state.config.run)
+
+
 def _comparison(report: dict[str, Any]) -> str:
-    header, *lines = report_table(report)
+    header, *lines = overview_table(report)
     hint = "" if report["base"] else render.hint(NO_BASE)
-    title = "Base against adapter on"
     if not report["base"]:
-        title = "The adapter on"
         header, *lines = ([name, adapter] for name, _, adapter, _ in (header, *lines))
-    caption = (
-        f"<h3>{title} {report['n']:,} held-out rows</h3>"
-        '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
-    )
-    return f'<section class="pg-result">{caption}{hint}{render.table(header, lines)}{_languages(report)}</section>'
+    # Runs of earlier versions were not tested and have no curve.
+    words = [*verdict(report), *advice(report)] if "difference" in report else []
+    said = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in words)
+    lead = '<p class="pg-lead">In brackets: 95 % interval; with few rows it is wide.</p>'
+    head = f"<h3>{title(report)} on {report['n']:,} held-out rows</h3>{hint}{said}{lead}"
+    return f'<section class="pg-result">{head}{render.table(header, lines)}{_languages(report)}</section>'
 
 
 def _languages(report: dict[str, Any]) -> str:
@@ -112,11 +139,11 @@ def _languages(report: dict[str, Any]) -> str:
             " → ".join(LANGUAGES.get(code, code) for code in language.split("-")),
             str(scores["n"]),
             "-" if scores["base"] is None else f"{scores['base']:.1f}",
-            f"{scores['adapter']:.1f} ({scores['interval'][0]:.1f} to {scores['interval'][1]:.1f})",
+            cell(scores["adapter"], interval_of(scores)),
         )
         for language, scores in found[:NUM_LANGUAGES_SHOWN]
     ]
-    return render.table(("Language", "Rows", "Base", "Adapter"), lines)
+    return render.table(("Language", "Rows", before(report), "Adapter"), lines)
 
 
 def signature(state: RunState) -> str:
@@ -127,6 +154,7 @@ def signature(state: RunState) -> str:
         state.fraction,
         state.message,
         bool(state.material),
+        len(state.notes),
         bool(state.report),
     )
     return f"{state.run_id} {news}"

@@ -1,6 +1,6 @@
 """The Fine-tune tab: from rows to an adapter. A worker does it; the page only starts, watches and stops it."""
 
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,11 @@ import gradio as gr
 from gradio.blocks import Block
 
 from playground.engine.startup import EngineLoader
-from playground.errors import DataError, InputError, PlaygroundError
+from playground.errors import InputError, PlaygroundError
 from playground.training import runs
-from playground.training.config import make_config
 from playground.training.run_files import RESUMABLE, RunState
-from playground.types import Quantization, Stream
-from playground.ui import finetune_data, finetune_doctor, finetune_form, finetune_run, finetune_try, render
+from playground.types import Stream
+from playground.ui import finetune_form, finetune_run, finetune_try, render, report_panel
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -25,6 +24,7 @@ LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
 )
+log = logging.getLogger(__name__)
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
 
 
@@ -53,6 +53,7 @@ class FinetuneTab:
     form: finetune_form.Form
     panel: RunPanel
     box: finetune_try.TryBox
+    report: report_panel.ReportPanel
     run_key: gr.BrowserState
     """Id of the run that this browser watches."""
     seen: gr.State
@@ -64,7 +65,7 @@ class FinetuneTab:
         panel, box = self.panel, self.box
         shown = [getattr(panel, name) for name in RunPanel.__dataclass_fields__]
         own = [self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
-        return [*own, *shown, box.area, *box.fields, box.ask, box.answer]
+        return [*own, *shown, box.area, *box.fields, box.ask, box.answer, *self.report.outputs]
 
 
 def build(loader: EngineLoader) -> FinetuneTab:
@@ -77,9 +78,11 @@ def build(loader: EngineLoader) -> FinetuneTab:
         with gr.Column(visible=False, elem_id="finetune-run") as area:
             panel = _panel(area)
             box = finetune_try.build()
-    tab = FinetuneTab(form, panel, box, run_key, seen, timer)
+            report = report_panel.build("finetune-report")
+    tab = FinetuneTab(form, panel, box, report, run_key, seen, timer)
     finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
+    report_panel.wire(report, [run_key], lambda _, run_id: finetune_run.reported(runs.read_run(run_id or "")))
     _wire_start(tab, loader)
     _wire_stop(tab)
     _wire_again(tab)
@@ -117,6 +120,8 @@ def _panel(area: gr.Column) -> RunPanel:
     plot = gr.LinePlot(
         x="step",
         y="loss",
+        color="of",
+        color_title="Loss on",
         x_title="Step",
         y_title="Loss",
         label="Loss",
@@ -158,6 +163,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.fresh: gr.Button(visible=not state.is_active),
         panel.result: finetune_run.result(state),
         **finetune_try.shown(tab.box, state),
+        **_report(tab, state),
     }
     if is_new:
         updates |= {panel.notice: "", **_asked(panel, is_asked=False)}
@@ -176,6 +182,17 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
     return updates
 
 
+def _report(tab: FinetuneTab, state: RunState) -> Updates:
+    if state.is_active or not state.report:
+        return report_panel.closed(tab.report)
+    try:
+        return report_panel.opened(tab.report, finetune_run.reported(state), is_open=False)
+    except PlaygroundError as err:
+        # The result above says so where the adapter is gone; runs of earlier versions have no report.
+        log.info("The report of run %s is not shown: %s", state.run_id, err)
+        return report_panel.closed(tab.report)
+
+
 def nothing_shown(tab: FinetuneTab) -> Updates:
     """The page without any run: the form."""
     return {
@@ -192,48 +209,11 @@ def _wire_start(tab: FinetuneTab, loader: EngineLoader) -> None:
 
     def start(*values: Any) -> Stream[Updates]:
         yield {form.outcome: render.working("Starting…")}
-        choices, checks = values[: len(form.choices)], values[len(form.choices) :]
-        run_id = begin(loader.backbone_id, *choices, checks=checks)
+        config = form.configured(loader.backbone_id, values)
+        run_id = runs.start_run(config, Path(config.data))
         yield shown(tab, runs.read_run(run_id), is_new=True) | {form.outcome: ""}
 
-    inputs = [*form.choices, *form.doctor.choices]
-    form.start.click(guarded(start, form.outcome), inputs, [*tab.outputs, form.outcome], **PRIVATE)
-
-
-def begin(
-    backbone: str,
-    path: str | None,
-    name: str | None,
-    preset: str,
-    quantization: str,
-    task: str,
-    *columns: str | None,
-    checks: Sequence[Any] = (),
-) -> str:
-    """Starts a run with the form's values, and those of the data check as `checks`, and returns its id.
-
-    Raises:
-        PlaygroundError: the rows or the settings do not allow it.
-    """
-    if path is None:
-        raise DataError("There is no file; choose one or paste rows first.")
-    chosen = finetune_data.chosen_columns(task, columns)
-    found = finetune_data.inspect(Path(path), task, chosen)
-    if found.problem:
-        raise DataError(found.problem)
-    settings = {"columns": chosen, "quantization": precision(quantization), **finetune_doctor.chosen(found, *checks)}
-    config = make_config(task, Path(path), (name or "").strip(), preset, backbone, **settings)
-    return runs.start_run(config, Path(path))
-
-
-def precision(choice: str) -> Quantization:
-    """Automatic is 4-bit on a GPU and none on a CPU."""
-    if choice in ("none", "4-bit"):
-        return "4-bit" if choice == "4-bit" else "none"
-    # torch takes seconds to import, and the page has to be up before that.
-    from playground.backbones.loading import automatic_quantization
-
-    return "4-bit" if automatic_quantization() == "4-bit" else "none"
+    form.start.click(guarded(start, form.outcome), form.choices, [*tab.outputs, form.outcome], **PRIVATE)
 
 
 def _asked(panel: RunPanel, *, is_asked: bool) -> Updates:

@@ -9,12 +9,13 @@ from gradio.components import Component
 from playground.adapters import store
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
-from playground.tasks import Field, Task, get_task
+from playground.tasks import get_task
 from playground.training import runs
 from playground.training.run_files import RunState
 from playground.types import Stream
-from playground.ui import languages, render, rows, stopping, task_tab
+from playground.ui import render, stopping, task_fields, task_tab
 from playground.ui.notices import Updates
+from playground.ui.task_fields import TaskFields
 
 PLACE = "fine-tune"
 
@@ -22,10 +23,7 @@ PLACE = "fine-tune"
 @dataclass(frozen=True)
 class TryBox:
     area: gr.Column
-    text: gr.Textbox
-    line: gr.Textbox
-    source: gr.Dropdown
-    target: gr.Dropdown
+    inputs: TaskFields
     ask: gr.Button
     stop: gr.Button
     notice: gr.HTML
@@ -33,24 +31,20 @@ class TryBox:
 
     @property
     def fields(self) -> list[Component]:
-        return [self.text, self.line, self.source, self.target]
+        return self.inputs.parts
 
 
 def build() -> TryBox:
     with gr.Column(visible=False) as area, gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            text = gr.Textbox(label="Text", lines=4, max_lines=12, elem_id="finetune-try-text")
-            line = gr.Textbox(label="Question", max_lines=1, elem_id="finetune-try-line")
-            with gr.Row():
-                source = gr.Dropdown(languages.choices(), value="en", label="From", min_width=140)
-                target = gr.Dropdown(languages.choices(), value="es", label="To", min_width=140)
+            inputs = task_fields.build("finetune-try")
             with gr.Row(elem_classes="pg-actions"):
                 ask = gr.Button("Try it", variant="primary", elem_id="finetune-try")
                 stop = gr.Button("Cancel", variant="stop", visible=False)
         with gr.Column(min_width=300):
             notice = gr.HTML()
             answer = gr.HTML(elem_id="finetune-try-result")
-    return TryBox(area, text, line, source, target, ask, stop, notice, answer)
+    return TryBox(area, inputs, ask, stop, notice, answer)
 
 
 def shown(box: TryBox, state: RunState) -> Updates:
@@ -58,31 +52,11 @@ def shown(box: TryBox, state: RunState) -> Updates:
     if state.is_active or state.adapter is None:
         return {box.area: gr.Column(visible=False), box.answer: ""}
     task = get_task(state.config.task)
-    updates: Updates = {box.area: gr.Column(visible=True), box.ask: gr.Button(task.action, interactive=True)}
-    for part, field in _placed(box, task):
-        updates[part] = _look(part, field)
-    return updates
-
-
-def _look(part: Component, field: Field | None) -> Any:
-    kind: Any = gr.Textbox if isinstance(part, gr.Textbox) else gr.Dropdown
-    if field is None:
-        return kind(visible=False)
-    more: dict[str, Any] = {"placeholder": field.placeholder} if kind is gr.Textbox else {}
-    return kind(label=field.label, visible=True, **more)
-
-
-def _placed(box: TryBox, task: Task) -> list[tuple[Component, Field | None]]:
-    """Each part of the box with the input of `task` that it takes."""
-    texts = [field for field in task.inputs if field.kind != "language"]
-    spoken = [field for field in task.inputs if field.kind == "language"]
-    pairs = zip(box.fields, (*_padded(texts), *_padded(spoken)), strict=True)
-    return list(pairs)
-
-
-def _padded(fields: list[Field]) -> tuple[Field | None, Field | None]:
-    first, second, *_ = [*fields, None, None]
-    return first, second
+    return {
+        box.area: gr.Column(visible=True),
+        box.ask: gr.Button(task.action, interactive=True),
+        **task_fields.shown(box.inputs, task),
+    }
 
 
 def wire(box: TryBox, loader: EngineLoader, run_key: gr.BrowserState) -> None:
@@ -101,7 +75,7 @@ def wire(box: TryBox, loader: EngineLoader, run_key: gr.BrowserState) -> None:
 
     outputs = [box.answer, box.notice, box.ask, box.stop]
     gr.on(
-        [box.ask.click, box.line.submit],
+        [box.ask.click, box.inputs.line.submit],
         stopping.until_stopped(PLACE, answer, box.notice, idle),
         [run_key, *box.fields],
         outputs,
@@ -118,10 +92,7 @@ def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[A
     if state.adapter is None:
         raise InputError("This run has no adapter to try.")
     task = get_task(state.config.task)
-    by_name = {
-        field.name: value for (_, field), value in zip(_placed(box, task), values, strict=True) if field is not None
-    }
-    row = rows.row_of(task, [by_name[field.name] for field in task.inputs])
+    row = task_fields.row_of(box.inputs, task, values)
     adapter = store.find(task.name, state.adapter)
     # The base knows labels of one's own from a prompt with rows of the run, which only the run has.
     knows_labels = task.shape != "classify" or set(adapter.labels) <= set(task.labels)

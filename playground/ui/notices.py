@@ -43,4 +43,5 @@ def guarded(
         else:
             yield idle() or {notice: gr.skip()}
 
+    handle.__name__ = handler.__name__
     return handle

@@ -64,9 +64,23 @@ def _note(task: Task, prediction: Prediction) -> str:
 def comparison(task: Task, adapted: Prediction, base: Prediction | None) -> str:
     """The adapter's answer beside the one without it; `base` is None until its work has begun."""
     left = answer(task, adapted, f"With {adapted.adapter}")
-    waiting = f'<section class="pg-result"><h3>No adapter</h3>{NOTHING_YET}</section>'
-    right = answer(task, base, "No adapter") if base is not None else waiting
-    return f'<div class="pg-sides">{left}{right}</div>'
+    right = answer(task, base, "No adapter") if base is not None else waiting("No adapter")
+    return sides([left, right])
+
+
+def sides(sections: Iterable[str]) -> str:
+    """Answers beside each other, or below each other where there is no room."""
+    return f'<div class="pg-sides">{"".join(sections)}</div>'
+
+
+def waiting(heading: str) -> str:
+    """An answer whose work has not begun."""
+    return f'<section class="pg-result"><h3>{escape(heading)}</h3>{NOTHING_YET}</section>'
+
+
+def refused(heading: str, sentence: str) -> str:
+    """An answer that could not be given."""
+    return f'<section class="pg-result"><h3>{escape(heading)}</h3>{problem(sentence)}</section>'
 
 
 def answered_by(prediction: Prediction) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground import settings
+from playground.adapters.report_page import PARTS_STYLE
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
 from playground.training import runs
@@ -73,7 +74,7 @@ def launch_options(host: str, port: int | None) -> dict[str, Any]:
         "server_name": host,
         "server_port": port,
         "theme": theme.theme(),
-        "css_paths": [theme.STYLE_PATH],
+        "css_paths": [theme.STYLE_PATH, PARTS_STYLE],
         "head": theme.head(),
         "footer_links": ["api"],
         "app_kwargs": {"middleware": middleware(host), "openapi_url": None},

@@ -14,6 +14,7 @@ from playground.adapters.record import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE, h
 from playground.adapters.store import default_adapter, find, list_adapters, list_broken, new_folder, remove, verify
 from playground.errors import AdapterError
 
+MAGNITUDE = "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector"
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
 
 
@@ -194,12 +195,24 @@ def test_a_config_that_is_not_plain_lora_is_refused_and_named(save_tiny_adapter,
         verify(record)
 
 
-def test_real_dora_weights_are_refused_even_when_the_config_hides_them(save_tiny_adapter, tmp_path):
+def test_dora_weights_and_a_config_that_hides_them_are_refused(save_tiny_adapter, tmp_path):
     record = save_tiny_adapter("summarize", lora={"use_dora": True}, folder=tmp_path / "dora")
-    with pytest.raises(AdapterError, match="use_dora"):
-        verify(record)
-    with pytest.raises(AdapterError, match=r"lora_magnitude_vector.*is a DoRA magnitude"):
+    verify(record)
+    with pytest.raises(AdapterError, match=r"has a DoRA magnitude of model\.layers.*does not set 'use_dora'"):
         verify(edit_config(record, use_dora=False))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda tensors: tensors.pop(MAGNITUDE), "lacks the DoRA magnitude of model.layers.0.mlp.up_proj"),
+        (lambda tensors: tensors.update({MAGNITUDE: tensors[MAGNITUDE][:5].clone()}), r"shape \(5,\), not \(64,\)"),
+    ],
+)
+def test_dora_magnitudes_have_to_fit(save_tiny_adapter, damage, words):
+    record = edit_weights(save_tiny_adapter("summarize", lora={"use_dora": True}), damage)
+    with pytest.raises(AdapterError, match=words):
+        verify(record)
 
 
 def test_a_foreign_tensor_is_refused_by_name(save_tiny_adapter):

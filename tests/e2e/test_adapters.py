@@ -7,12 +7,16 @@ import re
 import shutil
 import zipfile
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from playwright.sync_api import expect
 
 from playground.adapters import store
-from playground.adapters.record import RECORD_FILE, WEIGHTS_FILE, write_record
+from playground.adapters.record import RECORD_FILE, REPORT_FILE, WEIGHTS_FILE, write_record
+from playground.adapters.report import PAGE_FILE
+from playground.evaluation.report import compare
+from playground.tasks import get_task
 
 
 @pytest.fixture
@@ -193,6 +197,49 @@ def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):
     visitor.expect_inert()
     visitor.tab("Adapters")
     delete(visitor, "sly")
+
+
+def report_on(labels):
+    """The report of an adapter that never errs on rows with these labels."""
+    rows = [{"text": f"row {number}", "label": label, "lang": "en"} for number, label in enumerate(labels * 3)]
+    return json.dumps(
+        {"schema_version": 1, **compare(get_task("sentiment"), rows, rows[:1] * len(rows), rows)}
+    ).encode()
+
+
+def test_a_report_comes_along_and_is_shown_beside_other_adapters(visit, zipped, hostile, picture):
+    shipped = store.default_adapter("sentiment")
+    report = report_on(["good", "bad", hostile])
+    files = shipped.files | {REPORT_FILE: sha256(report).hexdigest()}
+    visitor = opened(visit)
+    bring(visitor, zipped("told", {REPORT_FILE: report, PAGE_FILE: b"<script>window.pwned=3</script>"}, files=files))
+    card(visitor, "told").get_by_role("button", name="Report").click()
+    panel = visitor.page.locator("#adapters-report")
+    expect(panel).to_contain_text("unlikely to be chance")
+    expect(panel).to_contain_text("not on this machine")
+    panel.locator("summary", has_text="Which labels it mistakes for which").click()
+    expect(panel.locator(".pg-matrix")).to_contain_text(hostile[:20])
+    panel.get_by_role("button", name="Download the report").click()
+    _, page = visitor.take(panel.get_by_test_id("download-link").first)
+    assert b"window.pwned=3" not in page
+    visitor.expect_inert()
+    assert visitor.sticking_out() == []
+    picture(visitor, "adapters-report")
+    panel.get_by_role("button", name="Close the report").click()
+    expect(panel.locator(".pg-part")).to_have_count(0)
+
+    visitor.page.get_by_role("button", name="Compare adapters").click()
+    for name in (f"{shipped.name} (shipped)", "told (yours)"):
+        visitor.choose("Adapters to compare", name)
+    visitor.button("Compare").click()
+    tables = visitor.page.locator("#adapters-compare-tables")
+    expect(tables.locator(".pg-result")).to_have_count(2)
+    expect(tables).to_contain_text("They are set up and trained alike.")
+    visitor.box("adapters-compare-text").fill("Molto bello.")
+    visitor.button("Ask all of them").click()
+    expect(visitor.page.locator("#adapters-compare-answers .pg-stats")).to_have_count(2)
+    picture(visitor, "adapters-compared")
+    delete(visitor, "told")
 
 
 def test_a_tampered_adapter_is_refused(visit, zipped):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -160,6 +161,17 @@ def test_rows_become_an_adapter_that_is_used_at_once(visit, picture):
     answer = visitor.page.locator("#finetune-try-result")
     expect(answer.locator(".pg-stats")).to_contain_text("adapter teams")
     assert set(answer.locator(".pg-bars dt").all_inner_texts()) == set(LABELS)
+    report = visitor.page.locator("#finetune-report")
+    expect(report.locator(".pg-part summary", has_text="Would more rows help?")).to_be_visible()
+    expect(report.locator(".pg-row")).to_have_count(9)
+    report.get_by_role("combobox", name="Label", exact=True).click()
+    visitor.page.get_by_role("option", name="worth", exact=True).click()
+    expect(report.locator("#finetune-report-rows")).to_contain_text(re.compile(r"[3-8] of 9 rows"))
+    report.get_by_role("button", name="Download the report").click()
+    name, content = visitor.take(report.get_by_test_id("download-link").first)
+    assert name == "classify-teams-report.html"
+    assert content.startswith(b"<!DOCTYPE html>")
+    assert b"The rows" in content
     picture(visitor, "finetune-done")
 
     visitor.page.get_by_role("link", name="Try it now in its tab").click()

@@ -130,14 +130,15 @@ def test_an_encoder_learns_to_tag_and_reads_texts_longer_than_its_positions(enco
     assert final.row["entities"][-1]["end"] > len(text) - 40
 
 
-def test_an_encoders_logits_equal_plain_pefts(encoder, engine_of, tmp_path):
+@pytest.mark.parametrize("options", [{}, {"use_dora": True, "use_rslora": True, "weight_decay": 0.3}])
+def test_an_encoders_logits_equal_plain_pefts(options, encoder, engine_of, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForTokenClassification
 
     from playground.engine.requests import EncodeRow
 
     rows = [{"text": text, "label": label} for text, label in REVIEWS * 4]
-    record, _ = trained("classify", rows, encoder, tmp_path, epochs=1.0)
+    record, _ = trained("classify", rows, encoder, tmp_path, epochs=1.0, **options)
     base = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=2)
     plain = PeftModel.from_pretrained(base, record.path).eval()
     ids = [2, 70, 71, 90, 12]
@@ -166,7 +167,8 @@ def test_gpt2_writes_what_transformers_writes(gpt2, engine_of):
         assert row.output_ids == [i for i in found[0, len(ids) :].tolist() if i != 1]
 
 
-def test_gpt2_with_an_adapter_writes_what_peft_writes(gpt2, engine_of, tmp_path):
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_gpt2_with_an_adapter_writes_what_peft_writes(use_dora, gpt2, engine_of, tmp_path):
     import peft
     from transformers import AutoModelForCausalLM
 
@@ -174,7 +176,8 @@ def test_gpt2_with_an_adapter_writes_what_peft_writes(gpt2, engine_of, tmp_path)
     from playground.engine.requests import Decoding
 
     plain = AutoModelForCausalLM.from_pretrained(gpt2).eval()
-    lora = peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True)
+    options = {"target_modules": ["c_attn", "c_proj", "c_fc"], "fan_in_fan_out": True, "use_dora": use_dora}
+    lora = peft.LoraConfig(task_type="CAUSAL_LM", **options)
     adapted = peft.get_peft_model(plain, lora)
     torch.manual_seed(1)
     for name, parameter in adapted.named_parameters():

@@ -40,9 +40,17 @@ def test_pooled_logits_equal_pefts_own_classification(save_tiny_adapter, tiny_pe
 
 
 @pytest.mark.parametrize(
-    "lora", [{"use_rslora": True}, {"alpha_pattern": {"q_proj": 32}}, {"rank_pattern": {"up_proj": 2}}]
+    "lora",
+    [
+        {"use_rslora": True},
+        {"alpha_pattern": {"q_proj": 32}},
+        {"rank_pattern": {"up_proj": 2}},
+        {"target_modules": ["q_proj", "v_proj"]},
+        {"use_dora": True},
+        {"use_dora": True, "use_rslora": True, "target_modules": ["down_proj"]},
+    ],
 )
-def test_scales_and_ranks_of_single_layers_are_honoured(lora, save_tiny_adapter, tiny_peft, encoded, sample_ids):
+def test_every_kind_of_lora_is_computed_as_peft_does(lora, save_tiny_adapter, tiny_peft, encoded, sample_ids):
     record, ids = save_tiny_adapter("sentiment", lora=lora), sample_ids(20)
     with torch.no_grad():
         expected = tiny_peft("classify", **lora)(input_ids=torch.tensor([ids])).logits[0]
@@ -98,7 +106,8 @@ def test_adapters_whose_b_is_zero_leave_the_base_as_it_is(
 
 
 def test_a_batch_of_adapters_tasks_and_lengths_equals_the_rows_alone(save_tiny_adapter, encoded, sample_ids):
-    sentiment, other = save_tiny_adapter("sentiment", "a"), save_tiny_adapter("sentiment", "b", seed=5)
+    sentiment = save_tiny_adapter("sentiment", "a")
+    other = save_tiny_adapter("sentiment", "b", seed=5, lora={"use_dora": True})
     ner, qa = save_tiny_adapter("ner", "c", seed=7), save_tiny_adapter("qa", "d", seed=9)
     rows = [
         (sample_ids(12), sentiment, True),
@@ -121,7 +130,8 @@ def test_padding_changes_nothing(attention, save_tiny_adapter, encoded, sample_i
 
 
 def test_a_mixed_decoding_batch_with_the_base_equals_the_rows_alone(save_tiny_adapter, written, sample_ids):
-    one, two = save_tiny_adapter("summarize", "one"), save_tiny_adapter("translate", "two", seed=4)
+    one = save_tiny_adapter("summarize", "one", lora={"use_dora": True})
+    two = save_tiny_adapter("translate", "two", seed=4)
     rows = [
         (sample_ids(9), one),
         (sample_ids(50), None),

@@ -24,8 +24,9 @@ def make_run_config(tiny_backbone_folder: Path, reviews: Path) -> Callable[..., 
     """``make_run_config(name="lamps", **changes)``: a short run on the tiny backbone."""
 
     def make(name: str = "lamps", task: str = "classify", **changes: Any) -> RunConfig:
-        short = {"epochs": 2.0, "evaluation_rows": 8, "max_length": 32}
-        return make_config(task, reviews, name, "quick", str(tiny_backbone_folder), **short | changes)
+        given = {"epochs": 2.0, "evaluation_rows": 8, "max_length": 32, "learning_curve": False, "data": reviews}
+        given["backbone"] = str(tiny_backbone_folder)
+        return make_config(name=name, task=task, preset="quick", **given | changes)
 
     return make
 

@@ -1,6 +1,7 @@
 """A whole run on the tiny backbone: rows in, a measured adapter out."""
 
 import json
+import random
 import shlex
 import shutil
 from dataclasses import replace
@@ -11,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from playground.adapters import store
+from playground.adapters.report import read_report
+from playground.adapters.weights import load_weights
 from playground.backbones.catalogue import EMBEDDED_ID
 from playground.backbones.loading import load
 from playground.engine.engine import Engine
@@ -18,8 +21,10 @@ from playground.engine.predict import predict_many
 from playground.errors import AdapterError, Cancelled, DataError, Paused
 from playground.tasks import get_task
 from playground.training import finetune as finetune_module
+from playground.training import material as material_module
+from playground.training.command import command_line
 from playground.training.corpus import load_corpus
-from playground.training.finetune import command_line, finetune
+from playground.training.finetune import finetune
 from playground.training.measure import measure
 
 
@@ -48,6 +53,43 @@ def test_a_run_ends_with_a_measured_adapter_that_is_in_the_store(trained, tiny_b
     assert "base" not in found.metrics  # it can't guess labels it has never heard of
     assert found.training["rows"] == 36
     assert (found.path / "README.md").read_text(encoding="utf-8").startswith("---\n")
+
+
+def test_a_learning_curve_sets_the_adapter_beside_ones_that_learnt_from_fewer_rows(make_run_config, monkeypatch):
+    events, weights = [], {}
+
+    def look(record, *rest, smaller, **more):
+        weights.update({rows: load_file(one.path / "adapter_model.safetensors") for rows, one in smaller})
+        return measure(record, *rest, smaller=smaller, **more)
+
+    monkeypatch.setattr(finetune_module, "measure", look)
+    record = finetune(make_run_config(learning_curve=True), events.append, never)
+    (told,) = (event["report"] for event in events if event["event"] == "report")
+    report = read_report(store.find("classify", "lamps"))
+    assert report["learning_curve"] == told["learning_curve"]
+    points = report["learning_curve"]["points"]
+    assert [point["rows"] for point in points] == [9, 18, 36] == [*weights, 36]
+    assert points[-1]["value"] == report["adapter"]["metrics"]["macro_f1"]
+    name = next(name for name in weights[9] if "lora_B" in name)
+    assert not torch.equal(weights[9][name], weights[18][name])
+    assert "Learning curve: training on 9 of 36 rows" in [event.get("message") for event in events]
+    assert [one.name for one in store.list_adapters("classify")] == [record.name]
+
+
+@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 60.0}])
+def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes):
+    finetune(make_run_config(**{"learning_curve": True} | changes), lambda _: None, never)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+
+
+def test_a_run_that_was_ended_early_is_measured_without_a_learning_curve(make_run_config):
+    events = []
+
+    def wish():
+        return "keep" if any(event["event"] == "step" for event in events) else ""
+
+    finetune(make_run_config(learning_curve=True), events.append, wish)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
 
 
 def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
@@ -84,11 +126,22 @@ def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word
     assert store.find("classify", "lamps").training["reloaded"].startswith("OTHER outputs")
 
 
-def test_plain_peft_gives_the_same_predictions(trained, tiny_backbone_folder):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_rslora": True, "target_modules": ["q_proj", "v_proj"]},
+        {"use_dora": True, "class_weights": True},
+        {"init": "pissa"},
+        {"init": "pissa", "use_rslora": True, "loraplus_lr_ratio": 4.0, "schedule": "cosine"},
+    ],
+    ids=lambda options: "-".join(options) or "usual",
+)
+def test_plain_peft_gives_the_same_predictions(options, make_run_config, tiny_backbone_folder):
     from peft import PeftModel
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    record, _ = trained
+    record = finetune(make_run_config(learning_rate=3e-3, epochs=4.0, **options), lambda event: None, never)
     texts = ["splendid lamp", "broken lamp number 7", "a lamp"]
     engine = Engine(load(str(tiny_backbone_folder), "none", lambda fraction, message: None))
     ours = [
@@ -105,6 +158,15 @@ def test_plain_peft_gives_the_same_predictions(trained, tiny_backbone_folder):
         with torch.no_grad():
             chances = torch.softmax(plain(input_ids=ids).logits[0].float(), -1)
         np.testing.assert_allclose([scores[label] for label in record.labels], chances, atol=1e-3)
+
+
+def test_pissa_starts_as_the_base_and_is_saved_as_lora_of_twice_the_rank(make_run_config, tiny_backbone_folder):
+    record = finetune(make_run_config(learning_rate=1e-7, epochs=0.01, init="pissa"), lambda event: None, never)
+    weights = load_weights(record)
+    assert json.loads((record.path / "adapter_config.json").read_text())["r"] == 16
+    for pair in weights.lora.values():
+        change, half = pair.scale * pair.b @ pair.a, pair.scale * pair.b[:, :8] @ pair.a[:8]
+        assert change.abs().max() < 1e-4 < 0.05 < half.abs().max()
 
 
 def test_the_base_is_measured_beside_the_adapter_where_it_can_answer(make_run_config, tmp_path):
@@ -261,6 +323,74 @@ def test_a_paused_run_goes_on_to_the_same_adapter_as_one_without_a_break(make_ru
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert cut.training["steps"] == whole.training["steps"]
     assert not list((tmp_path / "state").iterdir())
+
+
+@pytest.fixture
+def many_reviews(reviews):
+    """300 rows whose labels follow no rule, so that learning them by heart does not help with others."""
+    chance = random.Random(0)
+    rows = (f"lamp number {chance.random()},{chance.choice(['buy again', 'send back'])}\n" for _ in range(300))
+    reviews.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+
+
+def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run_config, many_reviews):
+    events = []
+    config = make_run_config(epochs=20.0, learning_rate=0.02, early_stopping=2)
+    record = finetune(config, events.append, never)
+    checks = [(e["step"], e["validation_loss"]) for e in events if "validation_loss" in e]
+    best = min(checks, key=lambda check: check[1])[0]
+    taken = [e for e in events if e["event"] == "step"]
+    assert len(taken) < taken[0]["steps"]
+    (note,) = record.training["notes"]
+    assert note.startswith(f"Stopped early after step {len(taken)}; the adapter has the weights of step {best}: ")
+    assert [e["message"] for e in events if e["event"] == "note"] == [note]
+
+
+def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews):
+    config = make_run_config(early_stopping=3)
+    task = get_task("classify")
+    material = material_module.read_material(config, task)
+    kept, watched = material_module.hold_back(material, config, task)
+    sides = [{row["text"] for row in rows} for rows in (kept.training, watched, kept.held_out)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+    assert len(watched) >= 16
+    spare = replace(material, spare=material.training[:20])
+    assert material_module.hold_back(spare, config, task) == (spare, spare.spare)
+
+
+def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
+    record = finetune(make_run_config(epochs=1.0, early_stopping=3), lambda event: None, never)
+    assert record.training["rows"] == 36
+    assert "too few rows" in record.training["notes"][0]
+
+
+def test_a_run_that_stops_early_goes_on_after_a_break_to_the_same_weights(make_run_config, many_reviews, tmp_path):
+    options = {"epochs": 10.0, "learning_rate": 0.02, "early_stopping": 2}
+    whole = finetune(make_run_config("whole", **options), lambda event: None, never)
+    seen, breaks = [], 0
+
+    def tired():
+        return "pause" if _steps(seen) >= 15 * (breaks + 1) else ""
+
+    while breaks < 20:
+        try:
+            cut = finetune(make_run_config("cut", **options), seen.append, tired, tmp_path / "state")
+            break
+        except Paused:
+            breaks += 1
+    assert 1 < breaks < 20
+    assert cut.training["notes"] == whole.training["notes"] != []
+    ours, theirs = (load_file(record.path / "adapter_model.safetensors") for record in (cut, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_counts_as_its_usual_value(make_run_config, tmp_path):
+    begun_with = [
+        finetune_module._checkpoint(tmp_path, config, config, 1, 9).settings
+        for config in (make_run_config(), make_run_config(use_dora=True))
+    ]
+    assert begun_with[1] == {**begun_with[0], "use_dora": True}
+    assert "use_dora" not in begun_with[0]
 
 
 def test_measuring_again_writes_figures_and_command_into_record_and_card(trained, reviews):

@@ -1,4 +1,5 @@
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -6,8 +7,17 @@ import torch
 from torch import nn
 
 from playground.errors import PlaygroundError
-from playground.training import loop
+from playground.training import loop, memory
+from playground.training.checkpoint import Checkpoint
 from playground.training.config import RunConfig
+from playground.training.early_stopping import (
+    CHECKS,
+    COST_OF_TRAINING,
+    FEWEST_ROWS,
+    MOST_ROWS,
+    SHARE_OF_WORK,
+    affordable,
+)
 from playground.training.features import Feature
 from playground.training.loop import batches, schedule, train
 
@@ -82,6 +92,171 @@ def test_a_time_limit_ends_the_run_and_the_schedule():
 def test_a_loss_that_is_no_number_says_what_to_change():
     with pytest.raises(PlaygroundError, match=r"The loss became nan at step 1; try a learning rate below 0.5"):
         run(Line(factor=math.nan))
+
+
+class Moody(Line):
+    """A line whose loss is as `moods` say: a factor for each pass."""
+
+    def __init__(self, moods):
+        super().__init__()
+        self.moods = moods
+
+    def forward(self, input_ids, kept, labels):
+        return super().forward(input_ids, kept, labels) * self.moods(len(self.batches))
+
+
+@pytest.mark.parametrize(
+    ("moods", "says"),
+    [
+        (lambda step: math.nan if step == 35 else 1.0, "The loss became nan at step 35"),
+        (lambda step: math.inf if step == 35 else 1.0, "The loss became inf at step 35"),
+        (lambda step: 1.0 if step < 30 else 1e5 * step, r"The loss grew from about .* by step 3\d"),
+    ],
+    ids=["nan", "infinite", "diverging"],
+)
+def test_a_loss_out_of_hand_ends_the_run_with_the_last_good_weights(moods, says):
+    model, notes, seen = Moody(moods), [], {}
+    keep = lambda step: seen.__setitem__(step.step, model.weight.item())  # noqa: E731
+    settings = config(epochs=1e6, time_limit_s=60.0, learning_rate=0.01)
+    done = train(model, FEATURES, settings, 0, keep, lambda: False, on_note=notes.append)
+    (note,) = notes
+    assert 30 <= done.steps < 40
+    assert re.match(says + ", so the training ended there with the weights of step 30; try a ", note)
+    assert model.weight.item() == seen[30]
+
+
+def test_gradients_that_are_no_numbers_never_reach_the_weights():
+    class Broken(Line):
+        def forward(self, input_ids, kept, labels):
+            loss = super().forward(input_ids, kept, labels)
+            return loss if len(self.batches) < 15 else loss + (self.weight - self.weight.detach()).abs().sqrt()
+
+    model, notes = Broken(), []
+    train(model, FEATURES, config(epochs=10.0), 0, lambda step: None, lambda: False, on_note=notes.append)
+    assert "The gradients became" in notes[0]
+    assert model.weight.isfinite()
+
+
+class Crowded(Line):
+    """Has no memory for more than `room` rows at once."""
+
+    def __init__(self, room, error=MemoryError):
+        super().__init__()
+        self.room = room
+        self.error = error
+
+    def forward(self, input_ids, kept, labels):
+        if len(input_ids) > self.room:
+            raise self.error("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return super().forward(input_ids, kept, labels)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError, torch.cuda.OutOfMemoryError])
+def test_a_step_that_does_not_fit_is_taken_again_in_halves_with_the_same_result(error):
+    usual, crowded, notes, steps = Line(), Crowded(3, error), [], []
+    features = [Feature([4] * 9, [number % 5]) for number in range(40)]
+    expected = run(usual, features=features)
+    train(crowded, features, config(), 0, steps.append, lambda: False, on_note=notes.append)
+    assert notes == [
+        "Memory ran out, so 4 rows instead of 8 go through the backbone at once.",
+        "Memory ran out, so 2 rows instead of 4 go through the backbone at once.",
+    ]
+    assert torch.allclose(crowded.weight, usual.weight, atol=1e-6)
+    assert [step.loss for step in steps] == pytest.approx([step.loss for step in expected], rel=1e-5)
+
+
+def test_a_row_too_long_for_the_memory_is_said():
+    with pytest.raises(
+        PlaygroundError, match=r"Memory ran out over a single row of \d tokens; choose a smaller max_length"
+    ):
+        run(Crowded(0))
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    class Wrong(Line):
+        def forward(self, input_ids, kept, labels):
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(Wrong())
+
+
+def test_rows_in_a_pass_accumulate_to_the_batch():
+    whole, cut = Line(), Line()
+    run(whole)
+    run(cut, rows_a_pass=3)
+    assert max(len(batch) for batch in cut.batches) == 3
+    assert torch.allclose(cut.weight, whole.weight, atol=1e-6)
+
+
+def overfitted(early_stopping, checkpoint=None, stop=lambda steps: False):
+    """Learns towards 3, is watched on rows that say 1: best when the weight is 1."""
+    model, steps, notes = Line(), [], []
+    held_back = [Feature([4] * 3, [1]) for _ in range(16)]
+    settings = config(epochs=20.0, learning_rate=0.05, early_stopping=early_stopping)
+    train(
+        model, FEATURES, settings, 0, steps.append, lambda: stop(steps), checkpoint,
+        held_back=held_back, on_note=notes.append,
+    )  # fmt: skip
+    return model, steps, notes
+
+
+def test_early_stopping_ends_after_checks_in_vain_with_the_best_weights():
+    model, steps, notes = overfitted(2)
+    checks = [(step.step, step.validation_loss) for step in steps if step.validation_loss is not None]
+    best = min(checks, key=lambda check: check[1])
+    assert len(checks) == checks.index(best) + 3
+    assert len(steps) == checks[-1][0] < steps[0].steps
+    assert (model.weight.item() - 1) ** 2 == pytest.approx(best[1], abs=1e-6)
+    assert notes[0].startswith(f"Stopped early after step {len(steps)}; the adapter has the weights of step {best[0]}")
+
+
+def test_without_early_stopping_nothing_is_watched():
+    _, steps, notes = overfitted(0)
+    assert len(steps) == steps[0].steps
+    assert not notes
+    assert all(step.validation_loss is None for step in steps)
+
+
+def test_a_break_forgets_neither_the_best_weights_nor_the_checks_in_vain(tmp_path):
+    whole, steps, notes = overfitted(2)
+    state = Checkpoint(tmp_path, {})
+    taken = []
+    for last in (25, 10, 20):
+        cut, part, told = overfitted(2, state, lambda seen, last=last: len(seen) >= last)
+        taken += part
+    cut, part, told = overfitted(2, state)
+    assert len(taken + part) == len(steps)
+    assert torch.equal(cut.weight, whole.weight)
+    assert told == notes
+    assert [s.validation_loss for s in taken + part] == [s.validation_loss for s in steps]
+    again, part, told = overfitted(2, state)
+    assert (part, told) == ([], notes)
+    assert torch.equal(again.weight, whole.weight)
+
+
+def test_checks_cost_little_of_a_run():
+    rows = [Feature([4] * 100, [1]) for _ in range(400)]
+    settings = config(epochs=3.0, early_stopping=2)
+    kept = affordable(rows, rows, settings)
+    assert FEWEST_ROWS < len(kept) <= MOST_ROWS
+    assert len(kept) * 100 * CHECKS / COST_OF_TRAINING <= SHARE_OF_WORK * 3 * 400 * 100
+    assert affordable(rows[:FEWEST_ROWS], rows[:40], settings) == rows[:FEWEST_ROWS]
+    assert affordable(rows[: FEWEST_ROWS - 1], rows, settings) == []
+
+
+def test_steps_tell_the_memory(monkeypatch):
+    monkeypatch.setattr(memory, "used_bytes", lambda: 300 * memory.MB)
+    assert {step.memory_mb for step in run(Line())} == {300.0}
+
+
+@pytest.mark.parametrize("shape", ["cosine", "constant"])
+def test_other_schedules_warm_up_too(shape):
+    factors = [schedule(share / 1000, shape) for share in range(1001)]
+    assert factors[0] < 0.1
+    assert max(factors) == pytest.approx(1, abs=1e-2)
+    assert factors[-1] == {"cosine": 0, "constant": 1}[shape]
+    assert all(after <= before for before, after in pairwise(factors[80:]))
 
 
 def test_the_seed_decides_the_order():

@@ -9,8 +9,8 @@ from playground.backbones.catalogue import EMBEDDED_ID
 from playground.cli import _parser, _training_settings
 from playground.errors import InputError
 from playground.tasks import get_task
+from playground.training.command import command_line
 from playground.training.config import RunConfig, make_config
-from playground.training.finetune import command_line
 from playground.training.recipes import list_recipes, read_recipe
 
 every_recipe = pytest.mark.parametrize("name", list_recipes())

@@ -9,7 +9,7 @@ from playground.data.fixes import MAX_REPEATS
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
 from playground.training.config import make_config
-from playground.training.finetune import read_material
+from playground.training.material import read_material
 from playground.training.repair import split_words
 
 TEXTS = ("The council voted on Tuesday to close the {} to cars from next spring", "My {} broke after {} days of use")

@@ -47,7 +47,7 @@ def test_a_new_run_waits_with_its_own_copy_of_the_rows(make_run_config, reviews,
 
 
 def test_the_command_in_the_card_does_not_give_the_id_of_the_run_away(make_run_config, reviews, unborn_workers):
-    from playground.training.finetune import command_line
+    from playground.training.command import command_line
 
     run_id = runs.start_run(make_run_config(columns={"text": "Full text"}), reviews)
     command = command_line(runs.read_run(run_id).config)

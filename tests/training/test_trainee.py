@@ -1,5 +1,7 @@
 """What is learnt: the losses, the frozen rest, and that what PEFT saves is what the engine runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from playground.training.features import IGNORED, Feature, build_features, head_
 from playground.training.loop import train
 from playground.training.trainee import (
     LOGIT_ROWS,
+    MAX_LABEL_WEIGHT,
     Vocabulary,
     build_trainee,
     collate,
@@ -71,11 +74,6 @@ def learnt(tiny_backbone_folder, tokenizer):
     return learn
 
 
-def test_rare_labels_count_as_much_as_frequent_ones_but_not_without_limit():
-    features = [Feature([1], [0])] * 90 + [Feature([1], [1])] * 9 + [Feature([1], [2])]
-    assert label_weights(features, 3).tolist() == pytest.approx([100 / 270, 100 / 27, 10.0])
-
-
 def test_class_weights_change_the_loss_only_where_they_are_asked_for(tiny_backbone_folder, full_precision):
     features = [Feature([2, 5, 6], [0])] * 3 + [Feature([2, 7, 8], [1])]
     losses = []
@@ -87,7 +85,7 @@ def test_class_weights_change_the_loss_only_where_they_are_asked_for(tiny_backbo
         losses.append([trainee(**collate(part, 0)).item() for part in (features, features[:2])])
     plain, weighted = losses
     assert weighted[0] != pytest.approx(plain[0])
-    assert weighted[1] == pytest.approx(plain[1])
+    assert weighted[1] == pytest.approx(plain[1] * 2 / 3)  # the frequent label alone
 
 
 @pytest.mark.parametrize("task", ROWS)
@@ -102,12 +100,22 @@ def test_every_shape_learns_a_toy_task_and_leaves_the_backbone_alone(task, learn
             assert not tensor.requires_grad
 
 
-@pytest.mark.parametrize("task", ["classify", "instruct"])
-def test_4_bit_weights_can_be_trained_and_saved_on_the_cpu(task, learnt, tmp_path):
-    trainee, losses = learnt(task, quantization="4-bit", epochs=6.0)
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("classify", {"quantization": "4-bit"}),
+        ("instruct", {"quantization": "4-bit"}),
+        ("classify", {"quantization": "8-bit"}),
+        ("instruct", {"quantization": "8-bit"}),
+        ("classify", {"quantization": "4-bit", "use_dora": True}),
+    ],
+)
+def test_quantized_weights_can_be_trained_and_saved_on_the_cpu(task, options, learnt, tmp_path):
+    trainee, losses = learnt(task, epochs=6.0, **options)
+    kinds = {type(module).__name__ for module in trainee.modules()}
+    assert {"4-bit": "Linear4bit", "8-bit": "Linear8bitLt"}[options["quantization"]] in kinds
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
-    trainee.model.half()
-    trainee.model.save_pretrained(tmp_path, save_embedding_layers=False)
+    trainee.save(tmp_path)
     assert (tmp_path / "adapter_model.safetensors").is_file()
 
 
@@ -214,3 +222,41 @@ def test_an_unknown_architecture_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "resnet"}')
     with pytest.raises(BackboneError, match="resnet"):
         build_trainee(config(tmp_path, "classify"), "classify", str(tmp_path), 2)
+
+
+def test_rare_labels_count_more_but_never_too_much_and_rows_count_one_on_average():
+    weights = label_weights([Feature([1], [label]) for label in [0] * 90 + [1] * 9 + [2]], 4)
+    assert weights[1] / weights[0] == pytest.approx(10)
+    assert weights[2] / weights[0] == pytest.approx(MAX_LABEL_WEIGHT)
+    assert float((weights * torch.tensor([90.0, 9, 1, 0])).sum()) == pytest.approx(100)
+    even = [Feature([1], [label]) for label in [0, 1, 1, 0]]
+    torch.testing.assert_close(label_weights(even, 2), torch.ones(2))
+
+
+def test_class_weights_add_up_over_the_parts_of_a_batch(full_precision, tiny_backbone_folder, tokenizer):
+    task, rows = get_task("classify"), ROWS["classify"][:8] + ROWS["classify"][:6:2]
+    settings = config(tiny_backbone_folder, "classify", class_weights=True)
+    trainee = build_trainee(settings, "classify", str(tiny_backbone_folder), 2).eval()
+    features = build_features(task, rows, tokenizer, head_labels(task, rows), 64, 0).features
+    with torch.no_grad():
+        plain = trainee(**collate(features, 0))
+        trainee.prepare(features)
+        whole = trainee(**collate(features, 0))
+        parts = sum(trainee(**collate(features[i : i + 4], 0)) * len(features[i : i + 4]) for i in range(0, 11, 4))
+    torch.testing.assert_close(parts / len(features), whole, atol=1e-4, rtol=1e-4)
+    assert abs(float(whole - plain)) > 1e-4
+
+
+def test_only_the_named_layers_are_adapted_and_unknown_names_are_refused(tiny_backbone_folder):
+    some = config(tiny_backbone_folder, "classify", target_modules=["q_proj", "down_proj"])
+    trainee = build_trainee(some, "classify", str(tiny_backbone_folder), 2)
+    assert sorted(trainee.model.active_peft_config.target_modules) == ["down_proj", "q_proj"]
+    with pytest.raises(InputError, match=r"no layers called 'w_proj'; it has down_proj, gate_proj"):
+        build_trainee(replace(some, target_modules=["w_proj"]), "classify", str(tiny_backbone_folder), 2)
+
+
+def test_loraplus_learns_b_faster(tiny_backbone_folder, learnt):
+    plain, _ = learnt("classify", epochs=0.5, learning_rate=1e-4)
+    fast, _ = learnt("classify", epochs=0.5, learning_rate=1e-4, loraplus_lr_ratio=16.0)
+    size = lambda trainee: max(float(w.detach().abs().max()) for n, w in trainee.named_parameters() if "lora_B" in n)  # noqa: E731
+    assert size(fast) == pytest.approx(16 * size(plain), rel=0.05)

@@ -10,7 +10,7 @@ from playground.engine.startup import LoadStatus
 from playground.errors import DataError, InputError
 from playground.training import runs
 from playground.training.run_files import folder_of, save_state
-from playground.ui import finetune_data, finetune_doctor, finetune_tab
+from playground.ui import finetune_choices, finetune_data, finetune_doctor
 
 EVIL = "<img src=x onerror=alert(1)>"
 COLUMNS = ("comment", "team")
@@ -35,8 +35,9 @@ def begin(file, monkeypatch, no_shipped_adapters):
     monkeypatch.setattr(runs, "spawn", lambda folder: None)
 
     def start(*checks):
-        run = finetune_tab.begin("tiny", str(file), "lamps", "quick", "none", "classify", *COLUMNS, checks=checks)
-        return runs.read_run(run)
+        choices = ("tiny", str(file), "lamps", "quick", "none", "classify")
+        config = finetune_choices.configured(*choices, *COLUMNS, checks=checks)
+        return runs.read_run(runs.start_run(config, file))
 
     return start
 

@@ -11,8 +11,16 @@ from playground.errors import AdapterError, DataError, InputError
 from playground.tasks import get_task
 from playground.training import runs
 from playground.training.config import PRESETS, RunConfig
-from playground.training.run_files import RunState, folder_of, load_state, save_state
-from playground.ui import finetune_data, finetune_form, finetune_run, finetune_tab, finetune_try, task_tab
+from playground.training.run_files import RunState, after, folder_of, load_state, save_state
+from playground.ui import (
+    finetune_choices,
+    finetune_data,
+    finetune_form,
+    finetune_run,
+    finetune_tab,
+    finetune_try,
+    task_tab,
+)
 
 SCORES = {"metrics": {"macro_f1": 81.0, "accuracy": 80.0}, "main": "macro_f1", "n": 20, "interval": [70.0, 90.0]}
 REPORT = {"metric": "macro_f1", "n": 20, "base": None, "adapter": SCORES, "changed": None, "per_language": {}}
@@ -53,10 +61,16 @@ def tab(loader):
     return SimpleNamespace(page=page, parts=built, handlers=handlers)
 
 
+def begin(path, name="lamps"):
+    columns = ("Kommentar", "Kategorie")
+    config = finetune_choices.configured("tiny", path and str(path), name, "quick", "none", "classify", *columns)
+    return runs.start_run(config, path)
+
+
 @pytest.fixture
 def started(tab, reviews, monkeypatch, no_shipped_adapters):
     monkeypatch.setattr(runs, "spawn", lambda folder: None)
-    return finetune_tab.begin("tiny", str(reviews), "lamps", "quick", "none", "classify", "Kommentar", "Kategorie")
+    return begin(reviews)
 
 
 def change(run_id, **values):
@@ -179,7 +193,7 @@ def test_starting_copies_the_rows_and_the_choices(started):
 
 def test_two_starts_of_the_same_form_give_one_run(started, reviews):
     with pytest.raises(InputError, match="lamps-2"):
-        finetune_tab.begin("tiny", str(reviews), "lamps", "quick", "none", "classify", "Kommentar", "Kategorie")
+        begin(reviews)
     assert len(runs.active_runs()) == 1
 
 
@@ -193,19 +207,42 @@ def test_two_starts_of_the_same_form_give_one_run(started, reviews):
 )
 def test_a_start_that_can_not_work_is_refused_in_words(tab, reviews, values, error, says):
     path, name = values
-    path = str(reviews) if path else None
     with pytest.raises(error, match=says):
-        finetune_tab.begin("tiny", path, name, "quick", "none", "classify", "Kommentar", "Kategorie")
+        begin(path and reviews, name)
 
 
 def test_automatic_precision_follows_the_machine(monkeypatch):
     from playground.backbones import loading
 
     monkeypatch.setattr(loading, "automatic_quantization", lambda: "4-bit")
-    assert finetune_tab.precision("auto") == "4-bit"
+    assert finetune_choices.precision("auto") == "4-bit"
     monkeypatch.setattr(loading, "automatic_quantization", lambda: "8-bit")
-    assert finetune_tab.precision("auto") == "none"
-    assert finetune_tab.precision("4-bit") == "4-bit"
+    assert finetune_choices.precision("auto") == "none"
+    assert finetune_choices.precision("4-bit") == "4-bit"
+
+
+def test_what_went_otherwise_and_the_loss_on_rows_held_back_are_shown(state):
+    step = {
+        "event": "step",
+        "step": 4,
+        "steps": 8,
+        "loss": 0.5,
+        "tokens_per_s": 100.0,
+        "eta_s": 9.0,
+        "learning_rate": 4.2e-4,
+        "gradient_norm": 1.306,
+        "memory_mb": 3331.4,
+        "validation_loss": 0.52,
+    }
+    for event in ({"event": "note", "message": "Memory <ran> out."}, step, step | {"step": 6, "validation_loss": 0.4}):
+        state = after(state, event)
+    # A resumed run takes some steps again.
+    state = replace(after(state, step | {"validation_loss": 0.45}), losses=[(4, 0.5)])
+    assert state.checks == [(4, 0.45)]
+    assert "Memory &lt;ran&gt; out." in finetune_run.headline(state)
+    view = finetune_run.progress(state)
+    assert "learning rate 4.2e-04 · gradient norm 1.31 · 3,331 MB of memory · loss 0.450 on rows held back" in view
+    assert finetune_run.curve(state)["data"] == [[4, 0.5, "rows learnt from"], [4, 0.45, "rows held back"]]
 
 
 def test_progress_says_step_speed_and_time_left(state):
@@ -311,8 +348,8 @@ def test_an_ended_run_can_be_tried_with_the_inputs_of_its_task(tab, state):
     ended = replace(state, state="done", adapter="lamps", config=replace(state.config, task="qa"))
     shown = finetune_try.shown(tab.parts.box, ended)
     assert shown[tab.parts.box.area].visible
-    assert shown[tab.parts.box.line].label == "Question"
-    assert not shown[tab.parts.box.source].visible
+    assert shown[tab.parts.box.inputs.line].label == "Question"
+    assert not shown[tab.parts.box.inputs.source].visible
 
 
 @pytest.mark.parametrize(
@@ -352,13 +389,13 @@ def test_every_preset_is_offered_in_plain_words(tab):
 
 
 def test_a_file_that_can_not_be_read_closes_the_form(tab, upload):
-    views = list(tab.handlers["handle"](str(upload("", "empty.csv"))))
+    views = list(tab.handlers["read"](str(upload("", "empty.csv"))))
     assert views[1][tab.parts.form.start].interactive is False
     assert "empty" in views[1][tab.parts.form.notice]
 
 
 def test_what_is_visible_changes_only_once_while_a_file_is_read(tab, reviews, no_shipped_adapters):
-    views = list(tab.handlers["handle"](str(reviews)))
+    views = list(tab.handlers["read"](str(reviews)))
     assert sum(tab.parts.form.mapping in view for view in views) == 1
     assert sum(tab.parts.form.start in view for view in views) == 1
 

@@ -1,0 +1,110 @@
+"""Going on from an adapter that is there: its settings, labels and weights, and the rows that it learnt from."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+from playground.adapters import store
+from playground.adapters.peft_format import read_layout, read_settings
+from playground.adapters.record import WEIGHTS_FILE, AdapterRecord
+from playground.data.duplicates import find_leaks
+from playground.errors import AdapterError, InputError, PlaygroundError
+from playground.training.config import RunConfig
+from playground.training.run_files import RunState, load_state, run_folders
+from playground.training.runs import fingerprint
+from playground.training.trainee import Trainee
+from playground.types import Row
+
+OLD_ROWS_A_NEW_ONE = 4
+FEWEST_OLD_ROWS = 200
+"""So many are repeated at least, even beside a handful of new ones, so that what was learnt is not forgotten."""
+
+
+def parent_of(config: RunConfig) -> AdapterRecord | None:
+    """The adapter that the run goes on from; None: it begins with a fresh one.
+
+    Raises:
+        AdapterError: it is gone or damaged.
+    """
+    return store.find(config.task, config.parent) if config.parent else None
+
+
+def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
+    """`config` with what the weights of `parent` decide.
+
+    Raises:
+        InputError: its layers have different ranks.
+    """
+    found, layout = read_settings(parent), read_layout(parent)
+    if found.rank_pattern or found.alpha_pattern:
+        raise InputError(f"'{parent.title}' has layers of different ranks, which can't be trained further here.")
+    return replace(
+        config,
+        rank=found.rank,
+        alpha=int(found.alpha),
+        use_rslora=found.use_rslora,
+        use_dora=found.use_dora,
+        init="default",
+        target_modules=sorted({module.rsplit(".", 1)[-1] for module in layout.pairs}),
+        attention=parent.attention,
+    )
+
+
+def check_backbone(parent: AdapterRecord, backbone_id: str, checksum: str) -> None:
+    """Raises AdapterError when `parent` was made for another backbone."""
+    if (parent.backbone["id"], parent.backbone["checksum"]) != (backbone_id, checksum):
+        raise AdapterError(
+            f"'{parent.title}' was made for the backbone '{parent.backbone['id']}', not for '{backbone_id}'; start "
+            "with a fresh adapter."
+        )
+
+
+def put_weights(parent: AdapterRecord, trainee: Trainee) -> None:
+    """Puts the weights of `parent` into `trainee`; outputs of the head for new labels stay as they are.
+
+    Raises:
+        AdapterError: it is damaged, or has other layers.
+    """
+    store.verify(parent)
+    kept = load(store.read_verified(parent, WEIGHTS_FILE))
+    mine = {_saved_name(name): weight for name, weight in trainee.named_parameters() if weight.requires_grad}
+    if kept.keys() != mine.keys():
+        raise AdapterError(f"'{parent.title}' has other layers than the backbone; start with a fresh adapter.")
+    with torch.no_grad():
+        for name, weight in mine.items():
+            _put(kept[name], weight)
+
+
+def _put(kept: Tensor, weight: Tensor) -> None:
+    weight[: len(kept)] = kept.to(weight.dtype)
+
+
+def _saved_name(name: str) -> str:
+    """As PEFT calls a parameter of the trainee in its file."""
+    return name.removeprefix("model.").replace(".default", "").replace("modules_to_save.", "")
+
+
+def run_of(parent: AdapterRecord) -> RunState | None:
+    """The run that made `parent`, if it is still there with its rows."""
+    mark = parent.training.get("run")
+    for folder in run_folders() if mark else ():
+        if fingerprint(folder.name) == mark:
+            try:
+                state = load_state(folder)
+            except PlaygroundError:
+                return None
+            return state if Path(state.config.data).is_file() else None
+    return None
+
+
+def replayed(task: str, old: Sequence[Row], new: Sequence[Row], seed: int) -> list[Row]:
+    """Some of the rows in `old`, none of which resembles one of `new`: what those correct is not learnt again."""
+    outdated = {leak.row for leak in find_leaks(task, old, new)}
+    fresh = [row for place, row in enumerate(old) if place not in outdated]
+    size = max(OLD_ROWS_A_NEW_ONE * len(new), FEWEST_OLD_ROWS)
+    return random.Random(seed).sample(fresh, min(size, len(fresh)))

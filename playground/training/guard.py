@@ -1,0 +1,79 @@
+"""Ends a training whose loss gets out of hand, and keeps the weights from before."""
+
+import math
+from collections.abc import Mapping
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+WINDOW = 10
+"""Losses whose median counts, so that a hard batch or two are no reason to stop."""
+STEPS_BETWEEN_COPIES = 10
+OUT_OF_HAND = 2.0
+"""Diverged: the median loss is that many times what it was in the beginning, and higher by `MARGIN` at least."""
+MARGIN = 0.5
+STILL_GOOD = 1.2
+"""Weights are worth a copy while the median loss is at most that many times the lowest."""
+
+
+class LossGuard:
+    """Watches the losses of one training and copies the trained weights of `model` now and then."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._first: list[float] = []
+        self._recent: list[float] = []
+        self._lowest = math.inf
+        self._good: dict[str, Tensor] = {}
+        self.good_steps = 0
+        """Steps that the copied weights had learnt from."""
+
+    def see(self, loss: float, gradient_norm: float, steps: int) -> str:
+        """What is wrong with a step that is about to be taken after `steps` others, or nothing."""
+        if not math.isfinite(loss):
+            return f"The loss became {loss} at step {steps + 1}"
+        if not math.isfinite(gradient_norm):
+            return f"The gradients became {gradient_norm} at step {steps + 1}"
+        self._recent = [*self._recent, loss][-WINDOW:]
+        if len(self._first) < WINDOW:
+            self._first.append(loss)
+        usual, level = median(self._first), median(self._recent)
+        if steps >= 2 * WINDOW and level > OUT_OF_HAND * usual and level > usual + MARGIN:
+            return f"The loss grew from about {usual:.3g} to {level:.3g} by step {steps + 1}"
+        self._lowest = min(self._lowest, level)
+        if steps % STEPS_BETWEEN_COPIES == 0 and level <= STILL_GOOD * self._lowest:
+            self._good, self.good_steps = copy_weights(self._model), steps
+        return ""
+
+    def go_back(self) -> None:
+        """Puts the copied weights back in place."""
+        put_weights(self._model, self._good)
+
+    def state(self) -> dict[str, Tensor]:
+        """For a checkpoint: what `restore` takes."""
+        numbers = {"first": self._first, "recent": self._recent, "lowest": [self._lowest]}
+        tensors = {name: torch.tensor(values, dtype=torch.float64) for name, values in numbers.items() if values}
+        good = {f"good/{name}": weight for name, weight in self._good.items()}
+        return tensors | good | {"good_steps": torch.tensor(self.good_steps)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        if not state:
+            return
+        self._first, self._recent = (state[name].tolist() if name in state else [] for name in ("first", "recent"))
+        self._lowest = float(state["lowest"])
+        self.good_steps = int(state["good_steps"])
+        self._good = {name.removeprefix("good/"): weight for name, weight in state.items() if name.startswith("good/")}
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The trained weights, out of the reach of the training."""
+    trained = ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+    return {name: weight.detach().to("cpu", copy=True) for name, weight in trained}
+
+
+def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """The reverse of `copy_weights`."""
+    for name, weight in model.named_parameters():
+        if name in weights:
+            weight.data.copy_(weights[name])

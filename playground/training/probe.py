@@ -1,0 +1,166 @@
+"""A few real steps and predictions of a run, from which the rest is reckoned."""
+
+import gc
+import math
+import random
+import tempfile
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import nn
+
+from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
+from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
+from playground.engine.engine import Engine
+from playground.engine.predict import predict_many
+from playground.tasks import Task, get_task, shape_generate
+from playground.training import finetune, memory
+from playground.training.config import RunConfig
+from playground.training.continuing import parent_of, with_settings_of
+from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
+from playground.training.estimate import Estimate, fits
+from playground.training.features import Feature, build_features, head_labels
+from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
+from playground.training.material import Material, hold_back, read_material
+from playground.training.measure import as_base, without_target
+from playground.training.refits import SHARES, has_refits
+from playground.training.room import measure_room
+from playground.training.trainee import Trainee, build_trainee, padded_width
+from playground.types import Row
+
+QUANTILES = (0.1, 0.5, 0.9, 1.0)
+"""Of the batches' sizes, at which a step is timed."""
+PROBE_ROWS = 16
+"""Rows that are predicted to time the measuring."""
+
+
+def try_out(config: RunConfig) -> Estimate:
+    """See `playground.training.estimate.estimate`; in this process.
+
+    Raises:
+        PlaygroundError: the rows or the settings do not allow the run.
+    """
+    free, began = memory.free_bytes() + memory.used_bytes(), time.monotonic()
+    task, parent = get_task(config.task), parent_of(config)
+    if parent:
+        config = with_settings_of(parent, config)
+    material = read_material(config, task)
+    labels = head_labels(task, material.training, parent.labels if parent else ())
+    material, watched = hold_back(material, config, task)
+    source = locate(config.backbone, lambda *_: None)
+    tokenizer = load_tokenizer(source)
+    trainee = build_trainee(config, task.shape, source, len(labels))
+    parts = []
+    for stage, rows in material.stages:
+        features = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed).features
+        held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
+        parts.append((stage, features, affordable(held_back, features, stage) if stage.early_stopping else []))
+    trainee.prepare([feature for _, features, held_back in parts for feature in [*features, *held_back]])
+    loading = time.monotonic() - began
+    steps = sum(num_steps(features, stage) for stage, features, _ in parts)
+    rooms = [measure_room(trainee, features, stage, tokenizer.pad_token_id) for stage, features, _ in parts]
+    room = max(rooms, key=lambda room: room.needed_bytes)
+    if not fits(room.needed_bytes, free):
+        return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free))
+    with memory.peak_memory() as peak:
+        training = sum(_training_s(trainee, *part, tokenizer.pad_token_id) for part in parts)
+        record = finetune.new_record(config, task, labels, source, material, [], [])
+        with tempfile.TemporaryDirectory() as folder:
+            trainee.save(Path(folder))
+            del trainee
+            gc.collect()
+            again = SHARES if has_refits(config, len(material.training)) else ()
+            measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
+    return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
+
+
+def _training_s(
+    trainee: Trainee, config: RunConfig, features: Sequence[Feature], held_back: Sequence[Feature], pad_id: int
+) -> float:
+    """Seconds for all steps of one part, from some of them that are really taken."""
+    accelerator = accelerator_of()
+    model, optimizer = accelerator.prepare(trainee, adamw_of(trainee, config))
+    passes = Passes(model.train(), config, accelerator, pad_id, lambda _: None)
+    planned = sorted(batches(features, config, num_steps(features, config)), key=lambda batch: _work(batch, config))
+    # The largest comes first, because it decides on the memory.
+    tried = [planned[min(int(share * len(planned)), len(planned) - 1)] for share in QUANTILES]
+    points, first_s = [], []
+    for batch in reversed(tried):
+        seconds = [_step_s(passes, accelerator, model, optimizer, batch) for _ in range(2)]
+        first_s.append(max(seconds[0] - seconds[1], 0.0))
+        points.append((_work(batch, config), seconds[1]))
+    points.sort()
+    # New shapes of tensors take longer once, because their kernels are prepared.
+    shapes = len({padded_width(max(len(feature.input_ids) for feature in batch)) for batch in planned})
+    once = sum(first_s) / len(first_s) * (2 if config.compile else shapes)
+    steps = once + sum(_interpolated(points, _work(batch, config)) for batch in planned)
+    a_token = points[-1][1] / points[-1][0]
+    checks = CHECKS * sum(len(feature.input_ids) for feature in held_back) * a_token / COST_OF_TRAINING
+    return min(steps + checks, config.time_limit_s or math.inf)
+
+
+def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimizer: Any, batch: list[Feature]) -> float:
+    began = time.monotonic()
+    passes.learn(batch)
+    accelerator.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return time.monotonic() - began
+
+
+def _work(batch: Sequence[Feature], config: RunConfig) -> int:
+    """Tokens of `batch`, padding included."""
+    size = rows_a_pass(batch, TOKENS_A_PASS, config.rows_a_pass)
+    parts = (batch[start : start + size] for start in range(0, len(batch), size))
+    return sum(len(part) * padded_width(max(len(feature.input_ids) for feature in part)) for part in parts)
+
+
+def _interpolated(points: Sequence[tuple[int, float]], work: int) -> float:
+    """Seconds for `work`, on the lines between the nearest of `points`, which are sorted."""
+    above = min(bisect_left(points, (work, 0.0)), len(points) - 1)
+    (low, low_s), (high, high_s) = (points[above - 1] if above else (0, 0.0)), points[above]
+    return low_s + (high_s - low_s) * (work - low) / (high - low) if high > low else high_s
+
+
+def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: Material, num_adapters: int) -> float:
+    """Seconds to load the backbone again, calibrate, and give the held-out rows to the adapters and the base."""
+    began = time.monotonic()
+    engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
+    loading = time.monotonic() - began
+    try:
+        rows, config = material.held_out, material.stages[0][0]
+        if task.shape == "generate":
+            record = replace(
+                record, generation=dict(record.generation) | {"max_new_tokens": _usual_length(engine, task, rows)}
+            )
+        write_record(replace(record, files=hash_files(folder)), folder)
+        adapter = read_record(folder, "own")
+        base = None if config.base_rows == 0 else as_base(engine, task, record.labels, material.training)
+        chosen = random.Random(0).sample(rows, min(PROBE_ROWS, len(rows)))
+        inputs = [without_target(task, row) for row in chosen]
+        a_row = _predicting_s(engine, task, inputs, adapter) / len(inputs)
+        a_base_row = _predicting_s(engine, base, inputs, None) / len(inputs) if base else 0.0
+    finally:
+        engine.close()
+    num_base = len(rows) if config.base_rows is None else min(config.base_rows, len(rows))
+    calibrated = 0 if task.shape == "generate" else len(material.spare)
+    return loading + a_row * (num_adapters * len(rows) + calibrated) + a_base_row * num_base
+
+
+def _predicting_s(engine: Engine, task: Task, inputs: Sequence[Row], adapter: AdapterRecord | None) -> float:
+    list(predict_many(engine, task, inputs[:1], adapter))  # the first time, kernels are prepared
+    began = time.monotonic()
+    list(predict_many(engine, task, inputs, adapter, batch_rows=16))
+    return time.monotonic() - began
+
+
+def _usual_length(engine: Engine, task: Task, rows: Sequence[Row]) -> int:
+    """Tokens that a trained adapter will write for a row: as many as the right answers have."""
+    tokenizer = engine.backbone.tokenizer
+    lengths = [len(shape_generate.target_ids(tokenizer, row[task.target], task.max_new_tokens)) for row in rows]
+    return max(round(sum(lengths) / len(lengths)), 1)

@@ -1,0 +1,98 @@
+"""Going on from an adapter that is there."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from playground.adapters.record import WEIGHTS_FILE
+from playground.adapters.report import read_report
+from playground.errors import AdapterError
+from playground.training import runs
+from playground.training.continuing import check_backbone, replayed, run_of
+from playground.training.finetune import finetune
+from playground.training.run_files import folder_of, load_state
+
+
+def never():
+    return ""
+
+
+@pytest.fixture
+def parent(make_run_config, unborn_workers, no_shipped_adapters):
+    """An adapter of a run that is still there with its rows."""
+    config = make_run_config("lamps", evaluation_rows=6, learning_rate=5e-3)
+    run_id = runs.start_run(config, Path(config.data))
+    state = load_state(folder_of(run_id))
+    return finetune(state.config, lambda event: None, never)
+
+
+@pytest.fixture
+def corrections(tmp_path):
+    path = tmp_path / "corrections.jsonl"
+    rows = [
+        {"text": "the lamp arrived in pieces", "label": "complain"},
+        {"text": "splendid lamp number 3", "label": "complain"},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def test_a_training_goes_on_from_the_parents_weights_labels_and_settings(parent, make_run_config, corrections):
+    events = []
+    config = make_run_config("better", data=str(corrections), parent="lamps", rank=64, epochs=0.1, learning_rate=1e-6)
+    record = finetune(config, events.append, never)
+    assert record.labels == (*parent.labels, "complain")
+    settings = json.loads((record.path / "adapter_config.json").read_text())
+    assert settings["r"] == 8
+    old, new = (load_file(one.path / WEIGHTS_FILE) for one in (parent, record))
+    for name, weight in old.items():
+        torch.testing.assert_close(new[name][: len(weight)], weight, atol=1e-3, rtol=0.05)
+    assert any(weight.abs().max() > 0 for name, weight in new.items() if "lora_B" in name)
+    assert (record.training["parent"], record.training["replayed"]) == ("lamps", 35)  # 36, less the corrected one
+
+
+def test_before_and_after_are_measured_on_the_rows_that_the_parent_was_measured_on(
+    parent, make_run_config, corrections
+):
+    record = finetune(make_run_config("better", data=str(corrections), parent="lamps"), lambda event: None, never)
+    report = read_report(record)
+    assert (report["against"], report["n"]) == ("parent", parent.metrics["adapter"]["n"])
+    assert record.metrics["parent"]["metrics"] == pytest.approx(parent.metrics["adapter"]["metrics"])
+    assert "base" not in record.metrics
+    assert "| Goes on from | lamps |" in (record.path / "README.md").read_text()
+
+
+def test_rows_that_the_new_ones_correct_are_not_repeated():
+    old = [{"text": f"the {word} lamp is very good indeed", "label": "good"} for word in ("red", "blue", "green")]
+    new = [{"text": "the red lamp is very good indeed", "label": "bad"}]
+    kept = replayed("classify", old, new, 0)
+    assert sorted(row["text"].split()[1] for row in kept) == ["blue", "green"]
+
+
+def test_without_the_old_rows_the_person_is_told(parent, make_run_config, reviews):
+    events = []
+    finetune(make_run_config("again", data=str(reviews), parent="lamps", replay=False), events.append, never)
+    (note,) = (event["message"] for event in events if event["event"] == "note")
+    assert "None of the rows that 'lamps' learnt from is repeated" in note
+
+
+def test_the_run_of_an_adapter_is_found_as_long_as_its_rows_are_there(parent):
+    run = run_of(parent)
+    assert run.config.name == "lamps"
+    Path(run.config.data).unlink()
+    assert run_of(parent) is None
+    assert run_of(replace(parent, training={})) is None
+
+
+def test_another_backbone_is_refused_by_name(parent):
+    with pytest.raises(AdapterError, match="not for 'other'"):
+        check_backbone(parent, "other", parent.backbone["checksum"])
+
+
+def test_a_parent_that_is_not_there_is_named(make_run_config, no_shipped_adapters):
+    with pytest.raises(AdapterError, match="ghost"):
+        finetune(make_run_config("x", parent="ghost"), lambda event: None, never)

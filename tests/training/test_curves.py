@@ -1,0 +1,101 @@
+"""Curves of a run, read back from the files that TensorBoard reads, and from a service."""
+
+import struct
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from tensorboardX.proto.event_pb2 import Event
+
+from playground.training.config import RunConfig
+from playground.training.curves import CURVES, curves
+
+STEP = dict.fromkeys(CURVES, 0.5) | {"event": "step", "step": 3, "steps": 9, "loss": 1.25}
+
+
+@pytest.fixture
+def config():
+    return RunConfig(task="classify", data="/home/me/secret.csv", name="lamps", backbone="tiny", rank=4)
+
+
+@pytest.fixture
+def service(monkeypatch):
+    """Stands in for wandb, which nobody here has an account for; keeps what it is given."""
+    given = SimpleNamespace(steps=[], settings={}, is_finished=False, is_broken=False)
+
+    def log(values, step):
+        if given.is_broken:
+            raise ConnectionError("no network")
+        given.steps.append((step, values))
+
+    def finish():
+        given.is_finished = True
+
+    def init(**settings):
+        given.settings = settings
+        return SimpleNamespace(log=log, finish=finish)
+
+    module = ModuleType("wandb")
+    module.init, module.__spec__ = init, ModuleSpec("wandb", None)
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    monkeypatch.setenv("WANDB_API_KEY", "x")
+    return given
+
+
+def written(folder):
+    """{(curve, step): value} in `folder`; a record is 8 bytes of length, 4 of checksum, data, 4 of checksum."""
+    (path,) = folder.glob("events.*")
+    data, found = path.read_bytes(), {}
+    while data:
+        (size,) = struct.unpack("<Q", data[:8])
+        event = Event.FromString(data[12 : 12 + size])
+        found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        data = data[16 + size :]
+    return found
+
+
+def test_steps_notes_and_the_report_become_curves_and_every_event_goes_on(tmp_path, config):
+    unwatched = {key: value for key, value in STEP.items() if key != "validation_loss"} | {"step": 4}
+    report = {"event": "report", "report": {"base": None, "adapter": {"metrics": {"macro_f1": 80.0}}}}
+    events = [{"event": "phase"}, STEP, unwatched, {"event": "note", "message": "Stopped early"}, report]
+    seen = []
+    with curves(tmp_path, config, seen.append) as note:
+        for event in events:
+            note(event)
+    assert seen == events
+    found = written(tmp_path)
+    assert found["loss/training", 3] == 1.25
+    assert found["macro_f1/adapter", 4] == 80.0
+    assert {tag for tag, step in found if step == 3} == set(CURVES.values())
+    assert {tag for tag, step in found if step == 4} == (
+        set(CURVES.values()) - {"loss/validation"} | {"macro_f1/adapter"}
+    )
+
+
+def test_a_service_gets_curves_and_settings_but_no_path(tmp_path, config, service):
+    with curves(tmp_path, config, lambda event: None) as note:
+        note(STEP)
+        note({"event": "phase", "phase": "saving"})
+    assert service.is_finished
+    ((step, values),) = service.steps
+    assert (step, values["loss/training"]) == (3, 1.25)
+    assert (service.settings["name"], service.settings["config"]["rank"]) == ("lamps", 4)
+    assert "secret" not in str(service.settings)
+
+
+def test_a_service_that_fails_is_named_once_and_the_run_goes_on(tmp_path, config, service):
+    service.is_broken = True
+    seen = []
+    with curves(tmp_path, config, seen.append) as note:
+        note(STEP)
+        note(STEP | {"step": 4})
+    assert [event["event"] for event in seen] == ["note", "step", "step"]
+    assert seen[0]["message"] == "wandb failed (ConnectionError), so the run goes on without it."
+
+
+def test_without_a_variable_no_service_is_used(tmp_path, config, service, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY")
+    with curves(tmp_path, config, lambda event: None) as note:
+        note(STEP)
+    assert service.settings == {}
