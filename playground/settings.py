@@ -9,8 +9,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE_DISK = Path("/data")
 
 MAX_TEXT_CHARS = 1_000_000
-MAX_UPLOAD_BYTES = 50 * 1024 * 1024
-MAX_ROWS = 100_000
+MAX_UPLOAD_BYTES = 500 * 1024 * 1024
+MAX_ROWS = 2_000_000
+"""Rows of one upload that are read."""
+MAX_SAMPLE_ROWS = 200_000
+"""Rows of it that are held in memory: a larger file gives a random sample of that many."""
+MAX_BATCH_ROWS = 100_000
+"""Rows of a file that one batch prediction answers."""
 MAX_WAITING_REQUESTS = 64
 MAX_LOADED_ADAPTERS = 16
 
