@@ -152,7 +152,7 @@ def measure_saved(
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material, watched = hold_back(read_material(config, task), config, task)
-    return _measure(config, material, watched, record, emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
 def _measure(
@@ -247,12 +247,12 @@ def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: 
 def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
     """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
 
-    Where the settings leave that out, the record stays as it is.
+    It is done once, and not at all where the settings leave it out.
 
     Raises:
         AdapterError: it says something else.
     """
-    if not settings.reloads_saved():
+    if not settings.reloads_saved() or record.training.get("reloaded", "").startswith("same"):
         return record
     emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
     verdict = verify_outputs(record, lambda _: None)
