@@ -9,11 +9,15 @@ from playground.backbones.catalogue import CATALOGUE
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import list_tasks
+from playground.ui import access_box
+from playground.ui.visitors import Visitors
 
 
-def build(loader: EngineLoader) -> gr.Tab:
+def build(loader: EngineLoader, visitors: Visitors | None) -> gr.Tab:
     tab = gr.Tab("About", id="about")
     with tab:
+        if visitors:
+            access_box.build(tab, visitors)
         text = gr.HTML(about(loader))
     tab.select(lambda: about(loader), outputs=text, queue=False, show_progress="hidden", api_visibility="private")
     return tab

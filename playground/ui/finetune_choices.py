@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from playground import access
 from playground.errors import DataError
 from playground.training.config import RunConfig, make_config
 from playground.types import Quantization
@@ -26,6 +27,7 @@ def configured(
     Raises:
         PlaygroundError: the rows or the settings do not allow it.
     """
+    access.must_change()
     if path is None:
         raise DataError("There is no file; choose one or paste rows first.")
     chosen = finetune_data.chosen_columns(task, columns)

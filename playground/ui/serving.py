@@ -20,10 +20,9 @@ from playground.engine.zerogpu import is_zerogpu
 from playground.training import runs
 from playground.ui import theme
 from playground.ui.page import create_page
+from playground.ui.visitors import VisitorCookie, Visitors
 
-LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
-LOOPBACK_NAMES = (LOOPBACK, "localhost")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
 NUM_SESSIONS_KEPT = 200
@@ -37,13 +36,18 @@ CONTENT_POLICY = (
 def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
     """Starts loading the backbone and serves the page until the process is stopped."""
     say_progress()
+    if host:
+        os.environ["HOST"] = host
+    visitors = Visitors() if settings.is_shared() else None
+    if visitors:
+        visitors.recognise()
     loader = EngineLoader(backbone_id or settings.backbone_id(), "auto")
     loader.start()
     runs.keep_recovering()
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
         loader.wait()
-    create_page(loader).launch(**launch_options(host or default_host(), port or default_port()))
+    create_page(loader, visitors).launch(**launch_options(default_host(), port or default_port()))
 
 
 def say_progress() -> None:
@@ -58,8 +62,8 @@ def say_progress() -> None:
 
 def default_host() -> str:
     """``HOST`` or ``GRADIO_SERVER_NAME``; else everywhere on a Space and only this machine elsewhere."""
-    chosen = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME")
-    return chosen or (EVERYWHERE if settings.on_space() else LOOPBACK)
+    is_chosen = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME")
+    return settings.host() if is_chosen or not settings.on_space() else EVERYWHERE
 
 
 def default_port() -> int | None:
@@ -96,6 +100,7 @@ def middleware(host: str) -> list[Middleware]:
         Middleware(OwnPages, hosts=hosts),
         Middleware(CORSMiddleware, allow_origins=[]),
         Middleware(ContentPolicy),
+        *([Middleware(VisitorCookie)] if settings.is_shared() else []),
     ]
 
 
@@ -104,7 +109,7 @@ def allowed_hosts(host: str) -> Sequence[str]:
     chosen = os.environ.get("PLAYGROUND_ALLOWED_HOSTS")
     if chosen:
         return [name.strip() for name in chosen.split(",") if name.strip()]
-    return LOOPBACK_NAMES if host in LOOPBACK_NAMES else ("*",)
+    return settings.LOOPBACK_NAMES if host in settings.LOOPBACK_NAMES else ("*",)
 
 
 class OwnPages:
