@@ -15,7 +15,7 @@ from playground.types import Stream
 from playground.ui import render
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
-from playground.ui.visitors import Visitors
+from playground.ui.visitors import Visitors, has_login
 
 NUM_RUNS_SHOWN = 100
 KEPT = (
@@ -35,6 +35,8 @@ def build(tab: gr.Tab, visitors: Visitors) -> None:
     with gr.Row(equal_height=False, visible=False) as door:
         password = gr.Textbox(label="Owner's password", type="password", max_lines=1, max_length=200, min_width=260)
         enter = gr.Button("Sign in as the owner", size="sm")
+    if has_login():
+        gr.LoginButton("Sign in as the author of this Space", size="sm")
     leave = gr.Button("Sign out", size="sm", visible=False)
 
     def look() -> Updates:
@@ -44,7 +46,7 @@ def build(tab: gr.Tab, visitors: Visitors) -> None:
             cleaning: gr.Row(visible=bool(found) and not access.problem()),
             doomed: gr.Dropdown(choices=[(_title(state), state.run_id) for state in found], value=None),
             door: gr.Row(visible=bool(settings.owner_password()) and not is_owner),
-            leave: gr.Button(visible=is_owner),
+            leave: gr.Button(visible=visitors.has_signed_in()),
         }
 
     def sign_in(word: str | None) -> Stream[Updates]:

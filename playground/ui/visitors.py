@@ -1,11 +1,13 @@
 """Telling the visitors of a shared page apart: by a secret in a cookie, of which only a hash is stored."""
 
 import hmac
+import os
 import re
 import threading
 import time
 from hashlib import sha256
 from http.cookies import SimpleCookie
+from importlib.util import find_spec
 from secrets import token_urlsafe
 
 from gradio.context import LocalContext
@@ -43,8 +45,11 @@ class Visitors:
 
     def asking(self) -> Person:
         """The one whose event is handled at this moment, by Gradio's own context; nobody outside of events."""
-        visitor = _visitor()
-        return OWNER if visitor.key in self._owners else visitor
+        return OWNER if self.has_signed_in() or is_author(_scope()) else _visitor()
+
+    def has_signed_in(self) -> bool:
+        """Whether the present visitor has given the owner's password."""
+        return _visitor().key in self._owners
 
     def sign_in(self, password: str | None) -> None:
         """Makes the present visitor the owner.
@@ -73,11 +78,29 @@ class Visitors:
 
 def _visitor() -> Person:
     """The one of the request at hand, whether or not they signed in."""
-    request = LocalContext.request.get(None)
-    if request is None or request.request is None:
-        return NOBODY
-    secret = secret_in(request.request.scope)
+    secret = secret_in(_scope())
     return Person(sha256(secret.encode()).hexdigest()) if secret else NOBODY
+
+
+def _scope() -> Scope:
+    """Of the request whose event is handled at this moment; one without anything outside of events."""
+    request = LocalContext.request.get(None)
+    return request.request.scope if request and request.request else {"type": "http", "scheme": "", "headers": []}
+
+
+def has_login() -> bool:
+    """Whether people can log in with the account of the platform that hosts this Space."""
+    names = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+    is_installed = all(find_spec(library) for library in ("authlib", "itsdangerous"))
+    return settings.on_space() and is_installed and all(os.environ.get(name) for name in names)
+
+
+def is_author(scope: Scope) -> bool:
+    """Whether the request comes from the account that the Space belongs to. Gradio signs the session's cookie."""
+    author, login = os.environ.get("SPACE_AUTHOR_NAME"), scope.get("session", {}).get("oauth_info")
+    if not (author and login and has_login()):
+        return False
+    return bool(login.get("expires_at", 0) > time.time() and login["userinfo"].get("preferred_username") == author)
 
 
 def secret_in(scope: Scope) -> str:
