@@ -75,10 +75,8 @@ def problem() -> str:
     if person.is_owner:
         return ""
     if settings.is_read_only():
-        return (
-            "This page is for trying only: nothing can be trained, imported, changed or deleted here. Install the "
-            "program on your own computer, or copy the Space, to do that."
-        )
+        elsewhere = "copy this Space" if settings.on_space() else "install the program on a computer of your own"
+        return f"This page is for trying only: to train, import, change or delete anything, {elsewhere}."
     if not person.key:
         return (
             "Your browser does not keep this page's cookie, without which your runs and adapters could not be told "

@@ -21,8 +21,8 @@ def check_queue(active: list[RunState]) -> None:
     mine = 0 if person.is_owner else sum(state.owner == person.key for state in active)
     if not person.is_owner and mine >= each:
         raise BusyError(
-            f"{mine} runs of yours are being trained or waiting already, and {each} is the limit for each visitor "
-            "(PLAYGROUND_MAX_RUNS_EACH); wait until one has ended, or stop one."
+            f"You have {mine} {'run' if mine == 1 else 'runs'} under way or waiting, and {each} is the limit for each "
+            "visitor (PLAYGROUND_MAX_RUNS_EACH); wait until one has ended, or stop one."
         )
 
 

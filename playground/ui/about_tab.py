@@ -57,7 +57,7 @@ page shows how. On the command line: <code>python -m playground --help</code>.</
 
 
 def _privacy() -> str:
-    where = "on the server that hosts this page" if settings.on_space() else "on this computer"
+    where = "on the server that hosts this page" if settings.is_shared() else "on this computer"
     return f"""<h2>Your texts</h2>
 <p>Everything is computed {where}. Texts are not stored or sent anywhere else; uploaded files are deleted after a day.
 Adapters that you train or import stay until you delete them under Adapters.</p>"""

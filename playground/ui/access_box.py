@@ -28,16 +28,16 @@ RELOAD_UNLESS_REFUSED = "said => { if (!said) window.location.reload(); }"
 def build(tab: gr.Tab, visitors: Visitors) -> None:
     """Adds the box to the page; what it says is read anew whenever `tab` is opened."""
     who = gr.HTML(elem_id="access-who")
-    with gr.Row(equal_height=False, visible=False) as cleaning:
+    with gr.Row(visible=False, elem_classes="pg-door") as cleaning:
         doomed = gr.Dropdown([], label="Delete a run and its rows", min_width=260, elem_id="access-runs")
-        delete = gr.Button("Delete the run for good", variant="stop", size="sm")
+        delete = gr.Button("Delete the run for good", variant="stop", size="sm", elem_classes="pg-open")
     notice = gr.HTML(elem_id="access-notice")
-    with gr.Row(equal_height=False, visible=False) as door:
+    with gr.Row(visible=False, elem_classes="pg-door") as door:
         password = gr.Textbox(label="Owner's password", type="password", max_lines=1, max_length=200, min_width=260)
-        enter = gr.Button("Sign in as the owner", size="sm")
+        enter = gr.Button("Sign in as the owner", size="sm", elem_classes="pg-open")
     if has_login():
-        gr.LoginButton("Sign in as the author of this Space", size="sm")
-    leave = gr.Button("Sign out", size="sm", visible=False)
+        gr.LoginButton("Sign in as the author of this Space", size="sm", elem_classes="pg-open")
+    leave = gr.Button("Sign out", size="sm", visible=False, elem_classes="pg-open")
 
     def look() -> Updates:
         is_owner, found = access.current().is_owner, runs.list_runs()[:NUM_RUNS_SHOWN]
@@ -77,7 +77,7 @@ def who_you_are(found: Sequence[RunState]) -> str:
         limit = f" of {each / settings.MEGABYTE:,.0f} MB" if each else ""
         used = quota.used_bytes(person.key) / settings.MEGABYTE
         own = sum(record.origin == "own" for record in store.list_adapters())
-        sentence = f"You have {len(found)} runs and {own} adapters here; they take {used:,.1f} MB{limit}. {KEPT}"
+        sentence = f"Your runs: {len(found)}; your adapters: {own}; together {used:,.1f} MB{limit}. {KEPT}"
     lines = [_line(state) for state in found]
     table = f'<ul id="access-run-list">{"".join(lines)}</ul>' if lines else ""
     return f'<article class="pg-prose"><h2>You here</h2><p>{escape(sentence)}</p>{table}</article>'

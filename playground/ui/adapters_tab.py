@@ -47,6 +47,7 @@ def build(loader: EngineLoader) -> gr.Tab:
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
             archive = gr.File(
                 label="Import a .zip file",
+                elem_id="adapters-import",
                 file_types=[".zip"],
                 height=140,
                 min_width=200,
@@ -73,9 +74,9 @@ def _task_choices() -> list[tuple[str, str]]:
 
 def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
     def bring_in(path: str | None) -> Stream[Updates]:
+        access.must_change()
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
-        access.must_change()
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
         record = transfer.import_zip(Path(path))

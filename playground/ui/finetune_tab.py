@@ -134,7 +134,7 @@ def _panel(area: gr.Column) -> RunPanel:
         elem_id="finetune-loss",
     )
     with gr.Row(elem_classes="pg-actions"):
-        pause = gr.Button("Pause")
+        pause = gr.Button("Pause", elem_id="finetune-pause")
         keep = gr.Button("Stop and keep")
         discard = gr.Button("Discard", variant="stop")
         sure = gr.Button("Discard for good", variant="stop", visible=False)
