@@ -106,7 +106,7 @@ def is_shared() -> bool:
         return True
     if os.environ.get("PLAYGROUND_SHARED", "").strip():
         return is_on("PLAYGROUND_SHARED")
-    return on_space() or bool(owner_password()) or host() not in LOOPBACK_NAMES
+    return on_space() or bool(owner_password()) or host() not in (*LOOPBACK_NAMES, "::1")
 
 
 def max_active_runs() -> int:
@@ -132,6 +132,11 @@ def max_disk_bytes() -> int:
 def max_disk_bytes_each() -> int:
     """``PLAYGROUND_MAX_DISK_MB_EACH``: runs and adapters of one visitor; 0: as much as there is."""
     return number("PLAYGROUND_MAX_DISK_MB_EACH", 500) * MEGABYTE
+
+
+def max_uploads_bytes() -> int:
+    """``PLAYGROUND_MAX_UPLOADS_MB``: files uploaded and offered for download at one time; 0: as much as there is."""
+    return number("PLAYGROUND_MAX_UPLOADS_MB", 2_000 if is_shared() else 0) * MEGABYTE
 
 
 def backbone_id() -> str:

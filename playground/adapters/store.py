@@ -85,13 +85,15 @@ def choose(tasks: Sequence[str], name: str | None, backbone_id: str | None = Non
 
 
 def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord | None:
-    """The one chosen when nobody chose: the first shipped one made for that backbone, else the newest own one.
+    """The one chosen when nobody chose: the first shipped one made for that backbone, else the person's own newest one.
 
     Args:
         backbone_id: None is the backbone that the app loads.
     """
     wanted = backbone_id or settings.backbone_id()
-    return next((record for record in list_adapters(task) if record.backbone["id"] == wanted), None)
+    mine = access.current().key
+    theirs = (record for record in list_adapters(task) if record.origin == "shipped" or record.owner == mine)
+    return next((record for record in theirs if record.backbone["id"] == wanted), None)
 
 
 def verify(record: AdapterRecord) -> None:

@@ -3,9 +3,12 @@
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -18,11 +21,13 @@ from playground.adapters.report_page import PARTS_STYLE
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
 from playground.training import runs
+from playground.training.quota import size_of
 from playground.ui import theme
 from playground.ui.page import create_page
 from playground.ui.visitors import VisitorCookie, Visitors
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
+UPLOAD_PATH = "/upload"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
 NUM_SESSIONS_KEPT = 200
@@ -101,6 +106,7 @@ def middleware(host: str) -> list[Middleware]:
         Middleware(CORSMiddleware, allow_origins=[]),
         Middleware(ContentPolicy),
         *([Middleware(VisitorCookie)] if settings.is_shared() else []),
+        *([Middleware(UploadRoom)] if settings.max_uploads_bytes() else []),
     ]
 
 
@@ -130,6 +136,25 @@ class OwnPages:
     def _is_ours(self, origin: str) -> bool:
         host = urlsplit(origin).hostname or ""
         return any(name in ("*", host) or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
+
+
+class UploadRoom:
+    """Refuses uploads while the files of all people, which are deleted after a day, take too much of the disk."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH):
+            most = settings.max_uploads_bytes()
+            if await run_in_threadpool(size_of, Path(get_upload_folder())) > most:
+                refusal = (
+                    f"The uploaded files of all people take {most // settings.MEGABYTE:,} MB, which is the limit "
+                    "(PLAYGROUND_MAX_UPLOADS_MB); they are deleted after a day, so try again later."
+                )
+                await PlainTextResponse(refusal, status_code=413)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class ContentPolicy:
