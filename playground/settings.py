@@ -139,6 +139,15 @@ def max_uploads_bytes() -> int:
     return number("PLAYGROUND_MAX_UPLOADS_MB", 2_000 if is_shared() else 0) * MEGABYTE
 
 
+def check_limits() -> None:
+    """Raises InputError when one of the limits above is no number."""
+    for limit in (
+        *(max_active_runs, max_active_runs_each, max_run_minutes),
+        *(max_disk_bytes, max_disk_bytes_each, max_uploads_bytes),
+    ):
+        limit()
+
+
 def backbone_id() -> str:
     """Backbone to load: ``PLAYGROUND_BACKBONE`` or the embedded one."""
     return os.environ.get("PLAYGROUND_BACKBONE", "gemma-3-270m-q4_k_m")

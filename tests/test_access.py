@@ -81,4 +81,4 @@ def test_a_page_is_shared_when_others_can_reach_it(environment, is_shared, monke
 def test_a_limit_that_is_no_number_is_named(value, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_MAX_RUNS", value)
     with pytest.raises(InputError, match=f"PLAYGROUND_MAX_RUNS is '{value}'"):
-        settings.max_active_runs()
+        settings.check_limits()

@@ -179,7 +179,8 @@ def owner_of(folder: Path) -> str:
     """Key of the visitor whose adapter lies in `folder`; empty: the owner of the app, also of a damaged mark."""
     try:
         found = json.loads(read_limited(folder / OWNER_FILE, MAX_JSON_BYTES, folder.name))
-        return access.Person(found["owner"]).key
+        key = found["owner"]
+        return access.Person(key).key if key else ""
     except (AdapterError, ValueError, KeyError, TypeError):
         return ""
 

@@ -18,9 +18,14 @@ class Overtime:
         self._was_told = False
 
     def wish(self, state: RunState) -> Wish:
-        """``keep`` when the time is over, ``skip`` when the measuring takes as long again."""
+        """``keep`` when the time is over, ``skip`` when the measuring takes as long again.
+
+        Before the first step there is nothing to keep, and no more than reading the rows to do.
+        """
         spent_s, limit_s = time.monotonic() - self._began, 60 * self._minutes
-        if not limit_s or spent_s < limit_s or (state.state == "evaluating" and spent_s < 2 * limit_s):
+        if not limit_s or not state.step or spent_s < limit_s:
+            return ""
+        if state.state == "evaluating" and spent_s < 2 * limit_s:
             return ""
         if not self._was_told:
             self._was_told = True

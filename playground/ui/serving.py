@@ -41,6 +41,7 @@ CONTENT_POLICY = (
 def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
     """Starts loading the backbone and serves the page until the process is stopped."""
     say_progress()
+    settings.check_limits()
     if host:
         os.environ["HOST"] = host
     visitors = Visitors() if settings.is_shared() else None

@@ -64,7 +64,7 @@ def test_lost_runs_of_visitors_go_on_when_the_app_starts_again(start, monkeypatc
 def test_a_visitor_has_a_limit_of_runs_and_the_owner_has_none(start, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_MAX_RUNS_EACH", "1")
     start(ANN, "one")
-    with pytest.raises(BusyError, match="You have 1 run under way.*PLAYGROUND_MAX_RUNS_EACH.*stop one"):
+    with pytest.raises(BusyError, match=r"You have 1 run under way.*PLAYGROUND_MAX_RUNS_EACH.*stop one"):
         start(ANN, "two")
     start(BOB, "three")
     start(OWNER, "four")
@@ -143,15 +143,16 @@ def test_a_run_can_not_go_on_from_an_adapter_of_somebody_else(
 
 
 def test_a_visitors_run_ends_in_time(start, monkeypatch):
-    state = load_state(folder_of(start(ANN, "lamps")))
+    state = replace(load_state(folder_of(start(ANN, "lamps"))), step={"step": 1.0})
     notes = []
-    now = iter([0.0, 59.0, 60.0, 61.0, 119.0, 120.0])
+    now = iter([0.0, 59.0, 60.0, 60.0, 61.0, 119.0, 120.0])
     monkeypatch.setattr("playground.training.overtime.time.monotonic", lambda: next(now))
     monkeypatch.setenv("PLAYGROUND_MAX_RUN_MINUTES", "1")
     overtime = Overtime(state.owner, notes.append)
     measuring = replace(state, state="evaluating")
-    wishes = [overtime.wish(one) for one in (state, state, state, measuring, measuring)]
-    assert wishes == ["", "keep", "keep", "", "skip"]
+    reading = replace(state, step={})
+    wishes = [overtime.wish(one) for one in (state, reading, state, state, measuring, measuring)]
+    assert wishes == ["", "", "keep", "keep", "", "skip"]
     assert len(notes) == 1
     assert "PLAYGROUND_MAX_RUN_MINUTES" in notes[0]["message"]
 
