@@ -21,6 +21,10 @@ class AdapterError(PlaygroundError):
     """An adapter is missing, broken, tampered with, or made for another backbone."""
 
 
+class AccessError(PlaygroundError):
+    """The person may not do this here."""
+
+
 class BackboneError(PlaygroundError):
     """A backbone can't be found, converted, verified or can't do a task."""
 
@@ -31,6 +35,10 @@ class NotReadyError(PlaygroundError):
 
 class BusyError(PlaygroundError):
     """The waiting line is full; try again later."""
+
+
+class QuotaError(PlaygroundError):
+    """More would be stored than the limit allows."""
 
 
 class Paused(PlaygroundError):

@@ -23,7 +23,7 @@ LAYERS = (
     {"engine"},
     {"tasks"},
     {"adapters", "backbones", "data"},
-    {"settings", "errors", "types", "__init__"},
+    {"access", "settings", "errors", "types", "__init__"},
 )
 RANKS = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 

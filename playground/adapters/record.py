@@ -31,6 +31,7 @@ MAX_PROBE_VALUES = 4096
 
 Origin = Literal["shipped", "own"]
 
+NOT_IN_RECORD = ("path", "origin", "owner")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -55,7 +56,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class AdapterRecord:
-    """An adapter and where it lies; all but ``path`` and ``origin`` is what ``playground.json`` says."""
+    """An adapter and where it lies; all but the last three is what ``playground.json`` says."""
 
     name: str
     task: str
@@ -93,6 +94,8 @@ class AdapterRecord:
     """SHA-256 of each file that matters, by file name."""
     path: Path = Path()
     origin: Origin = "own"
+    owner: str = ""
+    """Key of the visitor whose adapter it is; empty: the owner of the app. It lies beside the record, not in it."""
 
     @property
     def key(self) -> str:
@@ -142,7 +145,7 @@ def write_record(record: AdapterRecord, folder: Path) -> None:
         AdapterError: a field has a value that ``read_record`` would refuse.
     """
     payload: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
-    payload |= {f.name: getattr(record, f.name) for f in fields(record) if f.name not in ("path", "origin")}
+    payload |= {f.name: getattr(record, f.name) for f in fields(record) if f.name not in NOT_IN_RECORD}
     try:
         data = json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError) as err:

@@ -1,10 +1,12 @@
 """The adapters on disk: shipped ones in the repository, people's own ones under ``PLAYGROUND_HOME``."""
 
 import errno
+import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -12,21 +14,25 @@ from uuid import uuid4
 
 from safetensors import SafetensorError
 
-from playground import settings
+from playground import access, settings
 from playground.adapters.peft_format import MAX_ADAPTER_BYTES, read_layout
 from playground.adapters.record import WEIGHTS_FILE, AdapterRecord, Origin, check_name, read_record
 from playground.adapters.untrusted import MAX_JSON_BYTES, read_limited
-from playground.errors import AdapterError
+from playground.errors import AccessError, AdapterError
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 NO_ADAPTER = "none"
 """What stands for the base alone where a name is asked for."""
 PARTIAL_SUFFIX = ".partial"
+OWNER_FILE = "owner.json"
+"""Beside an adapter, where a visitor made it; neither hashed nor exported."""
 STALE_AFTER_S = 24 * 3600
 
 
 def list_adapters(task: str | None = None) -> list[AdapterRecord]:
-    """Usable adapters, of one task or all: shipped ones by name, then own ones, the newest first."""
+    """Usable adapters that the present person sees, of one task or all: shipped ones by name, then own ones, the newest
+    first.
+    """
     shipped = [found for _, found in _scan("shipped") if isinstance(found, AdapterRecord)]
     own = [found for _, found in _scan("own") if isinstance(found, AdapterRecord)]
     own.sort(key=lambda record: record.created, reverse=True)
@@ -34,7 +40,7 @@ def list_adapters(task: str | None = None) -> list[AdapterRecord]:
 
 
 def list_broken() -> list[tuple[Path, str]]:
-    """Folders among the adapters that can't be used, each with the reason."""
+    """Folders among the person's adapters that can't be used, each with the reason."""
     found = [*_scan("shipped"), *_scan("own")]
     return [(folder, reason) for folder, reason in found if isinstance(reason, str)]
 
@@ -79,13 +85,15 @@ def choose(tasks: Sequence[str], name: str | None, backbone_id: str | None = Non
 
 
 def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord | None:
-    """The one chosen when nobody chose: the first shipped one made for that backbone, else the newest own one.
+    """The one chosen when nobody chose: the first shipped one made for that backbone, else the person's own newest one.
 
     Args:
         backbone_id: None is the backbone that the app loads.
     """
     wanted = backbone_id or settings.backbone_id()
-    return next((record for record in list_adapters(task) if record.backbone["id"] == wanted), None)
+    mine = access.current().key
+    theirs = (record for record in list_adapters(task) if record.origin == "shipped" or record.owner == mine)
+    return next((record for record in theirs if record.backbone["id"] == wanted), None)
 
 
 def verify(record: AdapterRecord) -> None:
@@ -122,6 +130,7 @@ def remove(record: AdapterRecord) -> None:
 
     Raises:
         AdapterError: it is a shipped one, or already gone.
+        AccessError: it is another person's.
     """
     must_be_own(record)
     # Renamed first, so that no reader ever sees half an adapter.
@@ -134,7 +143,9 @@ def remove(record: AdapterRecord) -> None:
 
 
 def must_be_own(record: AdapterRecord) -> None:
-    """Raises AdapterError for a shipped adapter."""
+    """Raises AdapterError for a shipped adapter, AccessError for another person's."""
+    if not access.current().sees(record.owner):
+        raise AccessError(f"{record.title} is not yours to change.")
     if record.origin != "own" or record.path.parent.parent != settings.own_adapters():
         raise AdapterError(f"{record.title} belongs to the program and can't be removed or renamed.")
 
@@ -159,6 +170,7 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
         partial.mkdir(parents=True)
         _sweep(final.parent)
         yield partial
+        _write_owner(partial)
         verify(_read_filed(partial, "own", task, name))
         must_be_free(task, name)
         partial.rename(final)
@@ -168,15 +180,32 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def owner_of(folder: Path) -> str:
+    """Key of the visitor whose adapter lies in `folder`; empty: the owner of the app, also of a damaged mark."""
+    try:
+        found = json.loads(read_limited(folder / OWNER_FILE, MAX_JSON_BYTES, folder.name))
+        key = found["owner"]
+        return access.Person(key).key if key else ""
+    except (AdapterError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _write_owner(folder: Path) -> None:
+    key = access.current().key
+    if key:
+        (folder / OWNER_FILE).write_text(json.dumps({"owner": key}), encoding="ascii")
+
+
 def _root(origin: Origin) -> Path:
     return settings.shipped_adapters() if origin == "shipped" else settings.own_adapters()
 
 
 def _scan(origin: Origin) -> Iterator[tuple[Path, AdapterRecord | str]]:
-    """Each adapter folder with its record, or with the reason why it has none."""
+    """Each adapter folder that the present person sees, with its record or the reason why it has none."""
+    person = access.current()
     for folder in sorted(_root(origin).glob("[!.]*/[!.]*")):
         task, name = folder.parent.name, folder.name
-        if not folder.is_dir():
+        if not folder.is_dir() or not (origin == "shipped" or person.sees(owner_of(folder))):
             continue
         try:
             yield folder, _read_filed(folder, origin, task, name)
@@ -185,7 +214,7 @@ def _scan(origin: Origin) -> Iterator[tuple[Path, AdapterRecord | str]]:
 
 
 def _read_filed(folder: Path, origin: Origin, task: str, name: str) -> AdapterRecord:
-    record = read_record(folder, origin)
+    record = replace(read_record(folder, origin), owner=owner_of(folder))
     if (record.task, record.name) != (task, name):
         raise AdapterError(
             f"The folder {task}/{name} holds the adapter '{record.task}/{record.name}'; rename the folder to that."

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from playground import access
 from playground.adapters import store
 from playground.adapters.peft_format import read_layout, read_settings
 from playground.adapters.record import WEIGHTS_FILE, AdapterRecord
@@ -98,7 +99,9 @@ def run_of(parent: AdapterRecord) -> RunState | None:
                 state = load_state(folder)
             except PlaygroundError:
                 return None
-            return state if Path(state.config.data).is_file() else None
+            # An imported adapter may name any run, but its rows are only for the one who brought them.
+            is_theirs = access.current().sees(state.owner)
+            return state if is_theirs and Path(state.config.data).is_file() else None
     return None
 
 

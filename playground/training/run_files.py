@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from playground import settings
+from playground import access, settings
 from playground.errors import InputError
 from playground.training import run_store
 from playground.training.config import RunConfig, load_config
@@ -47,6 +47,8 @@ class RunState:
     """One sentence for the person."""
     created: float
     """Seconds since 1970; runs take turns in this order."""
+    owner: str = ""
+    """`playground.access.Person.key` of the one who started it; empty: the owner of the app."""
     fraction: float | None = None
     """Part of the present phase that is done, 0 to 1; None: not known."""
     pid: int | None = None
@@ -88,17 +90,25 @@ _STATUS_KEYS = {f.name for f in fields(RunState)} - _NOT_IN_STATUS
 
 
 def folder_of(run_id: str) -> Path:
-    """The folder of a run. Who knows the id may see and stop the run, so ids are never listed to anybody.
+    """The folder of a run. Who knows the id of a run of their own may see and stop it.
 
     Raises:
-        InputError: it is no id, or there is no such run (any more).
+        InputError: it is no id, or there is no such run (any more) that the present person sees.
     """
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise InputError("This is not the address of a run; open the link that the Fine-tune tab showed.")
     folder = settings.runs() / run_id
-    if not (folder / CONFIG_FILE).is_file():
+    if not (folder / CONFIG_FILE).is_file() or not _is_seen(run_id):
         raise InputError("There is no run at this address any more; start a new one.")
     return folder
+
+
+def _is_seen(run_id: str) -> bool:
+    person = access.current()
+    if person.is_owner:
+        return True
+    owner = run_store.owner_of(run_id)
+    return owner is not None and person.sees(owner)
 
 
 def run_folders(*states: State) -> list[Path]:
@@ -139,7 +149,7 @@ def save_state(state: RunState) -> None:
         OSError: the disk is full.
     """
     values = {key: value for key, value in asdict(state).items() if key not in _NOT_IN_STATUS}
-    run_store.write_status(state.run_id, state.created, state.state, state.duration_s, values)
+    run_store.write_status(state.run_id, state.created, state.state, state.duration_s, values, state.owner)
 
 
 def reserve_space(folder: Path) -> None:

@@ -26,20 +26,26 @@ CREATE TABLE IF NOT EXISTS runs (
     created REAL NOT NULL,
     state TEXT NOT NULL,
     duration_s REAL,
-    status TEXT NOT NULL
+    status TEXT NOT NULL,
+    owner TEXT NOT NULL DEFAULT ''
 )
 """
+REPLACE = "INSERT OR REPLACE INTO runs (run_id, created, state, duration_s, status, owner) VALUES (?, ?, ?, ?, ?, ?)"
+ADD_OWNER = "ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT ''"
+"""For tables of earlier versions, whose runs belong to the owner of the app."""
 
 
-def write_status(run_id: str, created: float, state: str, duration_s: float | None, status: dict[str, Any]) -> None:
-    """Adds or replaces one run.
+def write_status(
+    run_id: str, created: float, state: str, duration_s: float | None, status: dict[str, Any], owner: str = ""
+) -> None:
+    """Adds or replaces one run; `owner` is a `playground.access.Person.key`.
 
     Raises:
         OSError: the disk is full or the file can't be written.
     """
-    values = (run_id, created, state, duration_s, json.dumps(status))
+    values = (run_id, created, state, duration_s, json.dumps(status), owner)
     with _table() as table:
-        table.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", values)
+        table.execute(REPLACE, values)
 
 
 def read_status(run_id: str) -> dict[str, Any] | None:
@@ -57,6 +63,18 @@ def run_ids(*states: str) -> list[str]:
     """Runs in one of the `states`, or all, in the order in which they were created."""
     chosen = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
     rows = _select(f"SELECT run_id FROM runs {chosen} ORDER BY created, run_id", *states)  # noqa: S608 - only marks
+    return [run_id for (run_id,) in rows]
+
+
+def owner_of(run_id: str) -> str | None:
+    """The key of the one who started a run; None: there is no such run."""
+    found = _select("SELECT owner FROM runs WHERE run_id = ?", run_id)
+    return str(found[0][0]) if found else None
+
+
+def run_ids_of(owner: str) -> list[str]:
+    """Runs of one person, in the order in which they were created."""
+    rows = _select("SELECT run_id FROM runs WHERE owner = ? ORDER BY created, run_id", owner)
     return [run_id for (run_id,) in rows]
 
 
@@ -83,6 +101,17 @@ def _path() -> Path:
     return settings.runs() / DATABASE_FILE
 
 
+def _migrate(connection: sqlite3.Connection) -> None:
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
+    if "owner" in columns:
+        return
+    try:
+        connection.execute(ADD_OWNER)
+    except sqlite3.OperationalError as err:
+        if "duplicate column" not in str(err):  # another process was faster
+            raise
+
+
 @contextmanager
 def _table() -> Iterator[sqlite3.Connection]:
     """The table, made if need be; what is written inside is kept when it is left without an error."""
@@ -94,6 +123,7 @@ def _table() -> Iterator[sqlite3.Connection]:
         # Where a disk does not know shared memory, SQLite itself stays with its older journal, which is as safe.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(SCHEMA)
+        _migrate(connection)
         with connection:
             yield connection
     except sqlite3.DatabaseError as err:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from playground import settings
+from playground import access, settings
 from playground.adapters import store
 from playground.adapters.record import check_name
-from playground.errors import AdapterError, BusyError, DataError, InputError, PlaygroundError
+from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.tasks import get_task
-from playground.training import run_store
+from playground.training import quota, run_store
 from playground.training.config import RunConfig
 from playground.training.processes import SILENT_AFTER_S, is_alive, last_words, spawn
 from playground.training.run_files import (
@@ -43,7 +43,8 @@ from playground.training.run_files import (
 
 MIN_FREE_BYTES = 100 * 1024 * 1024
 """Left over after the upload was copied: room for the adapter and what the run writes."""
-MAX_ACTIVE_RUNS = 8
+ADAPTER_BYTES = 16 * settings.MEGABYTE
+"""What a run with its checkpoint and adapter takes beside its rows, roughly."""
 KEEP_RUNS_S = 30 * 24 * 3600
 MAX_RESUMES = 3
 """How often a run that makes no step is resumed without being asked: what kills it would kill it again."""
@@ -61,17 +62,21 @@ def start_run(config: RunConfig, data_path: Path) -> str:
         data_path: the uploaded file.
 
     Raises:
-        PlaygroundError: task, name or file can't be used, the name is taken, the disk is nearly full, or too many runs
-            wait already.
+        PlaygroundError: task, name, parent or file can't be used, the name is taken, the disk is nearly full, too many
+            runs wait already, or the person may not train here.
     """
+    access.must_change()
     get_task(config.task)
     check_name(config.name)
-    _check_file(data_path)
-    if config.validation:
-        _check_file(Path(config.validation))
+    if config.parent:
+        store.find(config.task, config.parent)
+    files = [data_path, *([Path(config.validation)] if config.validation else [])]
+    for file in files:
+        _check_file(file)
     with _starting:
         _sweep()
-        _refuse_too_many()
+        quota.check_queue(active_runs())
+        quota.check_disk(sum(file.stat().st_size for file in files) + ADAPTER_BYTES)
         if is_taken(config.task, config.name):
             free = free_name(config.task, config.name)
             raise InputError(
@@ -102,7 +107,9 @@ def stop_run(run_id: str, *, keep: bool) -> None:
 
     Raises:
         InputError: there is no such run.
+        AccessError: the person may not change anything here.
     """
+    access.must_change()
     state = read_run(run_id)
     if state.is_active:
         keeping: Wish = "skip" if state.state == "evaluating" else "keep"
@@ -114,7 +121,9 @@ def pause_run(run_id: str) -> None:
 
     Raises:
         InputError: there is no such run.
+        AccessError: the person may not change anything here.
     """
+    access.must_change()
     if read_run(run_id).is_active:
         write_wish(folder_of(run_id), "pause")
 
@@ -126,15 +135,16 @@ def resume_run(run_id: str) -> None:
 
     Raises:
         InputError: there is no such run, it has come to its end, or its rows are gone.
-        PlaygroundError: the process can't be started, or too many runs wait already.
+        PlaygroundError: the process can't be started, too many runs wait already, or the person may not train here.
     """
+    access.must_change()
     with _starting:
         state = read_run(run_id)
         if state.is_active:
             return
         if not can_resume(state):
             raise InputError("This run has come to its end; start again to train with the same rows.")
-        _refuse_too_many()
+        quota.check_queue(active_runs())
         _wake(state)
 
 
@@ -151,7 +161,7 @@ def recover_runs() -> list[str]:
     A run that was resumed `MAX_RESUMES` times without a step is left to the person.
     """
     found = []
-    with _starting:
+    with _starting, access.acting_as(access.OWNER):
         for folder in run_folders(*ACTIVE, "interrupted"):
             with suppress(PlaygroundError):  # a damaged run, or one without rows, keeps no other from going on
                 state = read_run(folder.name)
@@ -195,6 +205,7 @@ def restart_run(run_id: str) -> str:
     Raises:
         PlaygroundError: there is no such run, its rows are gone, or what `start_run` raises.
     """
+    access.must_change()
     state = read_run(run_id)
     if state.is_active:
         return run_id
@@ -213,6 +224,34 @@ def active_runs() -> list[RunState]:
     return sorted(found, key=lambda state: (state.created, state.run_id))
 
 
+def list_runs() -> list[RunState]:
+    """The runs that the present person sees, the newest first."""
+    person = access.current()
+    found = []
+    for folder in run_folders() if person.is_owner else _folders_of(person):
+        with suppress(InputError):  # a damaged run is no reason to hide the others
+            found.append(read_run(folder.name))
+    return sorted(found, key=lambda state: state.created, reverse=True)
+
+
+def _folders_of(person: access.Person) -> list[Path]:
+    return [settings.runs() / run_id for run_id in run_store.run_ids_of(person.key)] if person.key else []
+
+
+def delete_run(run_id: str) -> None:
+    """Deletes a run that has ended, with its copy of the rows; its adapter stays.
+
+    Raises:
+        InputError: there is no such run, or it is still active.
+        AccessError: the person may not change anything here.
+    """
+    access.must_change()
+    if read_run(run_id).is_active:
+        raise InputError("This run is still under way; stop it first.")
+    shutil.rmtree(folder_of(run_id), ignore_errors=True)
+    run_store.delete_run(run_id)
+
+
 def is_taken(task: str, name: str) -> bool:
     """Whether an adapter or an active run has this name already."""
     roots = (settings.shipped_adapters(), settings.own_adapters())
@@ -225,11 +264,6 @@ def free_name(task: str, wanted: str) -> str:
     stem = re.sub(r"-\d+$", "", wanted)[:58]
     names = (wanted, *(f"{stem}-{number}" for number in range(2, 1000)))
     return next((name for name in names if not is_taken(task, name)), wanted)
-
-
-def _refuse_too_many() -> None:
-    if len(active_runs()) >= MAX_ACTIVE_RUNS:
-        raise BusyError(f"{MAX_ACTIVE_RUNS} runs are being trained or waiting already; try again later.")
 
 
 def _wake(state: RunState) -> None:
@@ -299,7 +333,8 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
         reserve_space(partial)
         beat(partial)
         folder = partial.rename(root / run_id)
-        save_state(RunState(run_id, final, "waiting", "Starting", created=time.time()))
+        owner = access.current().key
+        save_state(RunState(run_id, final, "waiting", "Starting", created=time.time(), owner=owner))
         return folder
     except OSError as err:
         raise PlaygroundError(

@@ -21,9 +21,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from playground import settings
+from playground import access, settings
 from playground.adapters import store
 from playground.errors import Cancelled, DamagedCheckpoint, InputError, Paused, PlaygroundError
+from playground.training.overtime import Overtime
 from playground.training.run_files import (
     CHECKPOINT_FOLDER,
     EVENTS_FILE,
@@ -134,7 +135,9 @@ def work(run_id: str, terminated: threading.Event) -> None:
     folder = folder_of(run_id)
     try:
         with FileLock(folder / WORKER_LOCK, timeout=0):
-            _work(Journal(folder), terminated)
+            journal = Journal(folder)
+            with access.acting_as(access.person_of(journal.state.owner)):
+                _work(journal, terminated)
     except Timeout:
         log.info("Another process is at work on this run.")
 
@@ -146,7 +149,8 @@ def _work(journal: Journal, terminated: threading.Event) -> None:
     try:
         with _turn(journal, terminated):
             journal.begin()
-            _train(journal, lambda: _wish(journal, terminated))
+            overtime = Overtime(journal.state.owner, journal.note)
+            _train(journal, lambda: _wish(journal, terminated) or overtime.wish(journal.state))
     except Paused:
         _leave_off(journal, terminated)
     except Cancelled as err:

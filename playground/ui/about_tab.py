@@ -9,11 +9,15 @@ from playground.backbones.catalogue import CATALOGUE
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import list_tasks
+from playground.ui import access_box
+from playground.ui.visitors import Visitors
 
 
-def build(loader: EngineLoader) -> gr.Tab:
+def build(loader: EngineLoader, visitors: Visitors | None) -> gr.Tab:
     tab = gr.Tab("About", id="about")
     with tab:
+        if visitors:
+            access_box.build(tab, visitors)
         text = gr.HTML(about(loader))
     tab.select(lambda: about(loader), outputs=text, queue=False, show_progress="hidden", api_visibility="private")
     return tab
@@ -53,7 +57,7 @@ page shows how. On the command line: <code>python -m playground --help</code>.</
 
 
 def _privacy() -> str:
-    where = "on the server that hosts this page" if settings.on_space() else "on this computer"
+    where = "on the server that hosts this page" if settings.is_shared() else "on this computer"
     return f"""<h2>Your texts</h2>
 <p>Everything is computed {where}. Texts are not stored or sent anywhere else; uploaded files are deleted after a day.
 Adapters that you train or import stay until you delete them under Adapters.</p>"""

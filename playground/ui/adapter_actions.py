@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground import access
 from playground.adapters import edit, store
 from playground.adapters.edit import Removed
 from playground.adapters.record import AdapterRecord
@@ -28,10 +29,19 @@ HEAVY: dict[str, Any] = {
 """Of events that load the backbone a second time: one at a time, over all visitors."""
 
 
+def seen(record: AdapterRecord) -> AdapterRecord:
+    """`record`, if the one who asks sees it: the buttons of a page answer to whoever names its session.
+
+    Raises:
+        AdapterError: it is gone, or another person's.
+    """
+    return store.find(record.task, record.name)
+
+
 def build_check(record: AdapterRecord, outcome: gr.HTML) -> None:
     def verify() -> Stream[Updates]:
         yield {outcome: render.working("Checking the files…")}
-        store.verify(record)
+        store.verify(seen(record))
         printed = yield from watched(["adapters", "verify", picker.key_of(record)], outcome)
         yield {outcome: render.info(printed.replace("\n", " "))}
 
@@ -51,7 +61,7 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
 
     def export(format_name: str) -> Stream[Updates]:
         wanted = get_format(format_name)
-        check(record, wanted)
+        check(seen(record), wanted)
         with tempfile.TemporaryDirectory() as folder:
             yield {outcome: render.working("Waiting for its turn…"), download: gr.File(visible=False)}
             words = ["adapters", "export", picker.key_of(record), "--format", wanted.name, "--output", folder]
@@ -103,7 +113,8 @@ def build_names(
 
             def changed(change: Callable[[AdapterRecord, str], AdapterRecord], word: str) -> Callable[..., Any]:
                 def handle(wanted: str) -> Stream[Updates]:
-                    made = change(record, wanted.strip())
+                    access.must_change()
+                    made = change(seen(record), wanted.strip())
                     yield {notice: render.info(f"{record.name} was {word} {made.name}."), revision: now()}
 
                 return guarded(handle, outcome)
@@ -125,6 +136,7 @@ def build_deletion(
     keep = gr.Button("Keep", size="sm", visible=False)
 
     def delete() -> Stream[Updates]:
+        access.must_change()
         removed = edit.take_away(record)
         told = render.info(f"{record.name} was deleted; for a day it can be put back.")
         yield {notice: told, revision: now(), undo.removed: removed, undo.button: undo.offered(removed)}
@@ -150,6 +162,7 @@ class Undo:
         self.button = gr.Button("Undo", size="sm", visible=False)
 
         def put_back(removed: Removed | None) -> Stream[Updates]:
+            access.must_change()
             if removed is None:
                 raise AdapterError("There is nothing to undo.")
             record = edit.put_back(removed)

@@ -14,9 +14,8 @@ from playground.ui import picker
 
 
 def card(record: AdapterRecord) -> str:
-    badge = "shipped" if record.origin == "shipped" else "yours"
     title = escape(get_task(record.task).title)
-    head = f'<h3>{title} · <bdi>{escape(record.name)}</bdi><span class="pg-badge">{badge}</span></h3>'
+    head = f'<h3>{title} · <bdi>{escape(record.name)}</bdi><span class="pg-badge">{picker.whose(record)}</span></h3>'
     text = f'<p dir="auto">{escape(record.description)}</p>' if record.description else ""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts_of(record) if value)
     return f'{head}{text}<dl class="pg-facts">{facts}</dl>{try_link(record)}'

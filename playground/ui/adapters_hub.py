@@ -10,14 +10,14 @@ from typing import Any
 import gradio as gr
 from huggingface_hub import get_token
 
-from playground import settings
+from playground import access, settings
 from playground.adapters.hub import check_id, connect, connect_as_nobody, import_from_hub
 from playground.adapters.record import AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
 from playground.types import Stream
 from playground.ui import picker, render
-from playground.ui.adapter_actions import HEAVY, watched
+from playground.ui.adapter_actions import HEAVY, seen, watched
 from playground.ui.notices import Updates, guarded
 
 
@@ -40,6 +40,8 @@ def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
         button = gr.Button("Push", size="sm")
 
     def push(wanted: str, is_public: bool, token: str | None) -> Stream[Updates]:
+        access.must_change()
+        seen(record)
         repo_id = check_id(wanted)
         if settings.on_space() and token is None:
             raise InputError("Log in first: the button is at the top of this tab.")
@@ -69,6 +71,7 @@ def build_import(
     button = gr.Button("Import", size="sm", min_width=80)
 
     def bring_in(text: str) -> Stream[Updates]:
+        access.must_change()
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
         # Visitors of a Space must not reach what only its owner may see.

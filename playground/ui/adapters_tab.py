@@ -5,12 +5,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from playground import settings
+from playground import access, settings
 from playground.adapters import store, transfer
 from playground.adapters.record import REPORT_FILE, AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
+from playground.training import quota
 from playground.types import Stream
 from playground.ui import adapter_actions, adapters_compare, adapters_hub, picker, render, report_panel
 from playground.ui.adapter_actions import Undo
@@ -41,19 +42,33 @@ def build(loader: EngineLoader) -> gr.Tab:
             "Make your own under Fine-tune, or import one that somebody gave you.</p>"
         )
         revision = gr.State("")
-        notice = gr.HTML()
+        notice, refusal = gr.HTML(), gr.HTML(elem_id="adapters-refusal")
         adapters_hub.build_login()
         undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
             adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
-            archive = gr.File(label="Import a .zip file", file_types=[".zip"], height=140, min_width=200)
+            archive = gr.File(
+                label="Import a .zip file",
+                elem_id="adapters-import",
+                file_types=[".zip"],
+                height=140,
+                min_width=200,
+                visible=not settings.is_read_only(),
+            )
         shelf = Shelf(notice, revision, report_panel.build("adapters-report", can_close=True), gr.State(""))
         report_panel.wire(shelf.report, [shelf.reported], reported)
         adapters_compare.build(loader)
         _wire_import(loader, archive, notice, revision)
+        tab.select(lambda: _allowed(archive, refusal), outputs=[archive, refusal], **QUIET)
         _cards(tab, shown_task, shelf, undo)
     return tab
+
+
+def _allowed(archive: gr.File, refusal: gr.HTML) -> Updates:
+    """What the present person may do here, and if not, why."""
+    problem = access.problem()
+    return {archive: gr.File(visible=not problem), refusal: render.hint(problem) if problem else ""}
 
 
 def _task_choices() -> list[tuple[str, str]]:
@@ -62,9 +77,11 @@ def _task_choices() -> list[tuple[str, str]]:
 
 def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
     def bring_in(path: str | None) -> Stream[Updates]:
+        access.must_change()
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
+        quota.check_disk(Path(path).stat().st_size)
         record = transfer.import_zip(Path(path))
         yield {notice: _welcome(loader, record), revision: _revision()}
 
@@ -125,10 +142,11 @@ def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
             adapter_actions.build_check(record, outcome)
             if REPORT_FILE in record.files:
                 _report_button(record, shelf, outcome)
-            if record.origin == "own":
+            if record.origin == "own" and not access.problem():
                 adapter_actions.build_deletion(record, shelf.notice, shelf.revision, undo, _revision)
-        adapters_hub.build_push(record, outcome)
-        adapter_actions.build_names(record, outcome, shelf.notice, shelf.revision, _revision)
+        if not access.problem():
+            adapters_hub.build_push(record, outcome)
+            adapter_actions.build_names(record, outcome, shelf.notice, shelf.revision, _revision)
 
 
 def _report_button(record: AdapterRecord, shelf: Shelf, outcome: gr.HTML) -> None:
@@ -150,13 +168,20 @@ def _report_button(record: AdapterRecord, shelf: Shelf, outcome: gr.HTML) -> Non
 
 
 def reported(request: gr.Request, key: str) -> report_panel.Reported:
-    """The adapter of that key, with its rows for the person at this very machine: others uploaded theirs in trust.
+    """The adapter of that key, with its rows for the one who made it, or who is at this very machine: others uploaded
+    theirs in trust.
 
     Raises:
         AdapterError: it is gone.
     """
     task, _, name = key.partition("/")
-    return report_panel.Reported(store.find(task, name), shows_rows=is_at_this_machine(request))
+    record, person = store.find(task, name), access.current()
+    is_theirs = bool(person.key) and record.owner == person.key
+    return report_panel.Reported(record, shows_rows=is_theirs or (person.is_owner and is_owners_browser(request)))
+
+
+def is_owners_browser(request: gr.Request) -> bool:
+    return settings.is_shared() or is_at_this_machine(request)
 
 
 def is_at_this_machine(request: gr.Request) -> bool:

@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
+from playground import access
 from playground.adapters.record import AdapterRecord
 from playground.engine.predict import Prediction
 from playground.errors import InputError
@@ -52,8 +53,9 @@ def build(task: Task) -> CorrectionBox:
     def keep(answered: dict[str, Any] | None, given: Any) -> Stream[Updates]:
         if answered is None:
             raise InputError("There is no answer to correct; ask something first.")
+        access.must_change()
         found = get_task(answered["task"])
-        count = corrections.keep("", found.name, corrected(found, answered["row"], given))
+        count = corrections.keep(access.current().key, found.name, corrected(found, answered["row"], given))
         rows = "1 correction" if count == 1 else f"{count:,} corrections"
         yield {outcome: render.info(f"Kept: you have {rows} for {found.title}. Train on them in the tab Fine-tune.")}
 
@@ -75,7 +77,7 @@ def hidden(box: CorrectionBox) -> Updates:
 
 def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: AdapterRecord | None) -> Updates:
     """The box for an answer that is done; its row goes to the task of the adapter that gave it."""
-    if prediction.error:
+    if prediction.error or access.problem():
         return hidden(box)
     value: Any = said(task, prediction.row)
     if task.shape == "classify":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from playground import access
 from playground.adapters import store
 from playground.errors import DataError
 from playground.training.config import RunConfig, make_config
@@ -28,6 +29,7 @@ def configured(
     Raises:
         PlaygroundError: the rows or the settings do not allow it.
     """
+    access.must_change()
     if path is None:
         raise DataError("There is no file; choose one or paste rows first.")
     chosen = finetune_data.chosen_columns(task, columns)

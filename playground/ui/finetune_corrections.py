@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground import access
 from playground.adapters import store
 from playground.adapters.store import NO_ADAPTER
 from playground.errors import DataError
@@ -43,8 +44,9 @@ def build() -> CorrectionSource:
     source = CorrectionSource(task, use, forget, outcome)
 
     def delete(name: str | None) -> Updates:
+        access.must_change()
         if name:
-            corrections.forget("", get_task(name).name)
+            corrections.forget(access.current().key, get_task(name).name)
         return {**refreshed(source), outcome: render.info("The corrections are deleted.") if name else ""}
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -55,7 +57,7 @@ def build() -> CorrectionSource:
 
 def refreshed(source: CorrectionSource) -> Updates:
     """The tasks with corrections of the person at the page, and how many there are."""
-    counts = [(task, len(corrections.rows_of("", task.name))) for task in list_tasks()]
+    counts = [(task, len(corrections.rows_of(access.current().key, task.name))) for task in list_tasks()]
     choices = [(f"{task.title} ({count:,})", task.name) for task, count in counts if count]
     first = choices[0][1] if choices else None
     return {source.task: gr.Dropdown(choices=choices, value=first, info=None if choices else NONE_YET)}
@@ -67,7 +69,7 @@ def as_file(name: str | None, folder: Path) -> Path:
     Raises:
         DataError: there are none.
     """
-    path = corrections.file_of("", name) if name else None
+    path = corrections.file_of(access.current().key, name) if name else None
     if path is None or not path.is_file():
         raise DataError("There are no corrections yet; correct an answer under its result first.")
     return Path(shutil.copy(path, folder))
@@ -75,7 +77,7 @@ def as_file(name: str | None, folder: Path) -> Path:
 
 def starts(task: str) -> list[tuple[str, str]]:
     """What a training for `task` may begin with."""
-    return [FRESH, *((f"{one.name} ({one.origin})", one.name) for one in store.adapters_for((task,)))]
+    return [FRESH, *((f"{one.name} ({picker.whose(one)})", one.name) for one in store.adapters_for((task,)))]
 
 
 def usual_start(task: str) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-from playground import settings
+from playground import access, settings
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
@@ -112,7 +112,7 @@ class Form:
 
 def build() -> Form:
     notice = gr.HTML(render=False)
-    with gr.Column() as area:
+    with gr.Column(visible=not settings.is_read_only()) as area:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
                 file, pasted, use_pasted = _source()
@@ -227,6 +227,7 @@ def wire(form: Form, loader: EngineLoader) -> None:
         yield {doctor.leaks: finetune_doctor.compare(_needed(path), task, columns, _needed(own))}
 
     def paste(text: str) -> Stream[Updates]:
+        access.must_change()
         with tempfile.TemporaryDirectory() as folder:
             # Gradio copies the file to its cache while it handles this value, before the folder goes.
             yield {form.file: str(finetune_data.write_pasted(text, Path(folder)))}
@@ -315,6 +316,7 @@ def _wire_settings(form: Form, loader: EngineLoader) -> None:
 
 
 def _needed(path: str | None) -> Path:
+    access.must_change()
     if path is None:
         raise DataError("There is no file; choose one or paste rows first.")
     return Path(path)

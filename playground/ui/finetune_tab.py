@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from playground import access
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError, PlaygroundError
 from playground.training import runs
@@ -50,6 +51,8 @@ class RunPanel:
 class FinetuneTab:
     """The tab, and what lives outside it because closed tabs are not alive in the browser."""
 
+    refusal: gr.HTML
+    """Why nothing can be trained here, where that is so."""
     form: finetune_form.Form
     panel: RunPanel
     box: finetune_try.TryBox
@@ -64,7 +67,7 @@ class FinetuneTab:
     def outputs(self) -> list[Block]:
         panel, box = self.panel, self.box
         shown = [getattr(panel, name) for name in RunPanel.__dataclass_fields__]
-        own = [self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
+        own = [self.refusal, self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
         return [*own, *shown, box.area, *box.fields, box.ask, box.answer, *self.report.outputs]
 
 
@@ -74,12 +77,13 @@ def build(loader: EngineLoader) -> FinetuneTab:
     seen, timer = gr.State("", render=False), gr.Timer(SECONDS_BETWEEN_LOOKS, active=False, render=False)
     with gr.Tab("Fine-tune", id="finetune"):
         gr.HTML(f'<p class="pg-lead">{LEAD}</p>')
+        refusal = gr.HTML(elem_id="finetune-refusal")
         form = finetune_form.build()
         with gr.Column(visible=False, elem_id="finetune-run") as area:
             panel = _panel(area)
             box = finetune_try.build()
             report = report_panel.build("finetune-report")
-    tab = FinetuneTab(form, panel, box, report, run_key, seen, timer)
+    tab = FinetuneTab(refusal, form, panel, box, report, run_key, seen, timer)
     finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
     report_panel.wire(report, [run_key], lambda _, run_id: finetune_run.reported(runs.read_run(run_id or "")))
@@ -98,9 +102,9 @@ def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
     def arrive(stored: str | None, request: gr.Request) -> Updates:
         linked = request.query_params.get("run")
         if not linked and not stored:
-            return {tab.seen: ""}
+            return {tab.seen: "", **_allowed(tab)}
         try:
-            return shown(tab, runs.read_run(linked or stored or ""), is_new=True)
+            return _allowed(tab) | shown(tab, runs.read_run(linked or stored or ""), is_new=True)
         except InputError as err:
             return nothing_shown(tab) | {tab.form.notice: render.problem(str(err)) if linked else ""}
 
@@ -130,7 +134,7 @@ def _panel(area: gr.Column) -> RunPanel:
         elem_id="finetune-loss",
     )
     with gr.Row(elem_classes="pg-actions"):
-        pause = gr.Button("Pause")
+        pause = gr.Button("Pause", elem_id="finetune-pause")
         keep = gr.Button("Stop and keep")
         discard = gr.Button("Discard", variant="stop")
         sure = gr.Button("Discard for good", variant="stop", visible=False)
@@ -199,8 +203,17 @@ def nothing_shown(tab: FinetuneTab) -> Updates:
         tab.run_key: None,
         tab.seen: "",
         tab.timer: gr.Timer(active=False),
-        tab.form.area: gr.Column(visible=True),
         tab.panel.area: gr.Column(visible=False),
+        **_allowed(tab),
+    }
+
+
+def _allowed(tab: FinetuneTab) -> Updates:
+    """The form for those who may train; the others read why they may not."""
+    problem = access.problem()
+    return {
+        tab.refusal: render.hint(problem) if problem else "",
+        tab.form.area: gr.Column(visible=not problem),
     }
 
 

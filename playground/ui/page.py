@@ -10,6 +10,7 @@ from playground.engine.startup import EngineLoader
 from playground.tasks import list_tasks
 from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, picker, status, task_tab
 from playground.ui.task_tab import TaskTab
+from playground.ui.visitors import Visitors
 
 CLEAN_UP_EVERY_S = 3600
 KEEP_FILES_S = 24 * 3600
@@ -17,8 +18,12 @@ ANSWERS_AT_ONCE = 8
 """Of each button, over all visitors; the engine decides what really runs together."""
 
 
-def create_page(loader: EngineLoader) -> gr.Blocks:
-    """The page for the engine that `loader` loads; it can be served before the engine is ready."""
+def create_page(loader: EngineLoader, visitors: Visitors | None = None) -> gr.Blocks:
+    """The page for the engine that `loader` loads; it can be served before the engine is ready.
+
+    Args:
+        visitors: who tells people apart where many share the page; None: there is the owner alone.
+    """
     page = gr.Blocks(title=status.TITLE, analytics_enabled=False, delete_cache=(CLEAN_UP_EVERY_S, KEEP_FILES_S))
     with page:
         status.build(page, loader)
@@ -27,7 +32,7 @@ def create_page(loader: EngineLoader) -> gr.Blocks:
             opened = [task_tab.build(task, loader) for task in list_tasks() if task.has_tab]
             tuning = finetune_tab.build(loader)
             adapters_tab.build(loader)
-            about_tab.build(loader)
+            about_tab.build(loader, visitors)
         finetune_tab.follow(page, tuning)
         endpoints.register(loader)
         _open_links(page, tabs, opened)

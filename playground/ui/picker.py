@@ -4,13 +4,19 @@ from collections.abc import Sequence
 
 import gradio as gr
 
+from playground import access
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
 from playground.adapters.store import NO_ADAPTER
 from playground.errors import AdapterError
 from playground.tasks import Task
 
-ORIGINS = {"shipped": "shipped", "own": "yours"}
+
+def whose(record: AdapterRecord) -> str:
+    """In a word, for the present person."""
+    if record.origin == "shipped":
+        return "shipped"
+    return "yours" if record.owner == access.current().key else "a visitor's"
 
 
 def offered(task: Task) -> list[AdapterRecord]:
@@ -24,7 +30,7 @@ def key_of(record: AdapterRecord) -> str:
 
 def choices(records: Sequence[AdapterRecord]) -> list[tuple[str, str]]:
     """(shown, key) pairs; the last one is the base without an adapter."""
-    pairs = [(f"{record.name} ({ORIGINS[record.origin]})", key_of(record)) for record in records]
+    pairs = [(f"{record.name} ({whose(record)})", key_of(record)) for record in records]
     return [*pairs, ("No adapter", NO_ADAPTER)]
 
 

@@ -3,9 +3,12 @@
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -18,12 +21,13 @@ from playground.adapters.report_page import PARTS_STYLE
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
 from playground.training import runs
+from playground.training.quota import size_of
 from playground.ui import theme
 from playground.ui.page import create_page
+from playground.ui.visitors import VisitorCookie, Visitors
 
-LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
-LOOPBACK_NAMES = (LOOPBACK, "localhost")
+UPLOAD_PATH = "/upload"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
 NUM_SESSIONS_KEPT = 200
@@ -37,13 +41,19 @@ CONTENT_POLICY = (
 def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
     """Starts loading the backbone and serves the page until the process is stopped."""
     say_progress()
+    settings.check_limits()
+    if host:
+        os.environ["HOST"] = host
+    visitors = Visitors() if settings.is_shared() else None
+    if visitors:
+        visitors.recognise()
     loader = EngineLoader(backbone_id or settings.backbone_id(), "auto")
     loader.start()
     runs.keep_recovering()
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
         loader.wait()
-    create_page(loader).launch(**launch_options(host or default_host(), port or default_port()))
+    create_page(loader, visitors).launch(**launch_options(default_host(), port or default_port()))
 
 
 def say_progress() -> None:
@@ -58,8 +68,8 @@ def say_progress() -> None:
 
 def default_host() -> str:
     """``HOST`` or ``GRADIO_SERVER_NAME``; else everywhere on a Space and only this machine elsewhere."""
-    chosen = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME")
-    return chosen or (EVERYWHERE if settings.on_space() else LOOPBACK)
+    is_chosen = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME")
+    return settings.host() if is_chosen or not settings.on_space() else EVERYWHERE
 
 
 def default_port() -> int | None:
@@ -96,6 +106,8 @@ def middleware(host: str) -> list[Middleware]:
         Middleware(OwnPages, hosts=hosts),
         Middleware(CORSMiddleware, allow_origins=[]),
         Middleware(ContentPolicy),
+        *([Middleware(VisitorCookie)] if settings.is_shared() else []),
+        *([Middleware(UploadRoom)] if settings.max_uploads_bytes() else []),
     ]
 
 
@@ -104,7 +116,7 @@ def allowed_hosts(host: str) -> Sequence[str]:
     chosen = os.environ.get("PLAYGROUND_ALLOWED_HOSTS")
     if chosen:
         return [name.strip() for name in chosen.split(",") if name.strip()]
-    return LOOPBACK_NAMES if host in LOOPBACK_NAMES else ("*",)
+    return settings.LOOPBACK_NAMES if host in settings.LOOPBACK_NAMES else ("*",)
 
 
 class OwnPages:
@@ -125,6 +137,25 @@ class OwnPages:
     def _is_ours(self, origin: str) -> bool:
         host = urlsplit(origin).hostname or ""
         return any(name in ("*", host) or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
+
+
+class UploadRoom:
+    """Refuses uploads while the files of all people, which are deleted after a day, take too much of the disk."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH):
+            most = settings.max_uploads_bytes()
+            if await run_in_threadpool(size_of, Path(get_upload_folder())) > most:
+                refusal = (
+                    f"The uploaded files of all people take {most // settings.MEGABYTE:,} MB, which is the limit "
+                    "(PLAYGROUND_MAX_UPLOADS_MB); they are deleted after a day, so try again later."
+                )
+                await PlainTextResponse(refusal, status_code=413)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class ContentPolicy:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,30 @@ def artefacts() -> Path:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[Server]:
-    """``python app.py`` with a home of its own, once its backbone is ready.
+    """``python app.py`` with a home of its own, once its backbone is ready."""
+    with serving(tmp_path_factory.mktemp("server"), artefacts / "server.log") as started:
+        yield started
 
-    Set up before the first test that needs it, so before that test's own environment: the converted backbone is the
-    one that all homes share, and it is made once on a machine.
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[Callable[..., Server]]:
+    """``start_server(name, **environment)``: a server with settings of its own, for the tests of one module."""
+    with ExitStack() as stack:
+
+        def start(name: str, **environment: str) -> Server:
+            home = tmp_path_factory.mktemp(name)
+            return stack.enter_context(serving(home, artefacts / f"{name}.log", **environment))
+
+        yield start
+
+
+@contextmanager
+def serving(home: Path, log: Path, **chosen: str) -> Iterator[Server]:
+    """``python app.py`` with `home` as its own and the environment in `chosen`, once its backbone is ready.
+
+    For fixtures of a session or module, which are set up before a test's own environment: the converted backbone is
+    the one that all homes share, and it is made once on a machine.
     """
-    home, log = tmp_path_factory.mktemp("server"), artefacts / "server.log"
     places = {
         "PLAYGROUND_HOME": str(home),
         "PLAYGROUND_BACKBONES": str(settings.backbone_cache()),
@@ -100,8 +119,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterato
         "PORT": str(_free_port()),
         "PYTHONUNBUFFERED": "1",
     }
-    foreign = ("HOST", "SPACE_ID", "PLAYGROUND_ALLOWED_HOSTS", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
-    environment = {name: value for name, value in os.environ.items() if name not in foreign} | places
+    foreign = ("HOST", "SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
+    kept = {
+        name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("PLAYGROUND_")
+    }
+    environment = kept | places | chosen
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"],
@@ -245,14 +267,17 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Visit]]:
-    """``visit(viewport=WIDE, query="", **context_options)``: a new visitor. The test fails if any of its pages logged
-    an error, asked another machine for something, or got an error from the server.
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visit]]:
+    """``visit(viewport=WIDE, query="", at=server, **context_options)``: a new visitor of a server. The test fails if
+    any of its pages logged an error, asked another machine for something, or got an error from the server.
     """
     visits: list[Visit] = []
     contexts = []
 
-    def begin(query: str = "?__theme=light", viewport: dict[str, int] = WIDE, **options: Any) -> Visit:
+    def begin(
+        query: str = "?__theme=light", viewport: dict[str, int] = WIDE, at: Server | None = None, **options: Any
+    ) -> Visit:
+        server = at or request.getfixturevalue("server")
         context = browser.new_context(viewport=viewport, locale="en-US", **options)
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.address)
         context.set_default_timeout(30_000)

@@ -64,3 +64,19 @@ def test_a_file_that_is_no_table_is_refused():
     (settings.runs() / run_store.DATABASE_FILE).write_bytes(b"no table at all" * 100)
     with pytest.raises(OSError, match="not a database"):
         run_ids()
+
+
+def test_a_table_of_an_earlier_version_gets_owners():
+    path = settings.runs() / run_store.DATABASE_FILE
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as table:
+        columns = "run_id TEXT PRIMARY KEY, created REAL NOT NULL, state TEXT NOT NULL, duration_s REAL"
+        table.execute(f"CREATE TABLE runs ({columns}, status TEXT NOT NULL)")
+        table.execute("INSERT INTO runs VALUES ('old', 1.0, 'done', 5.0, '{}')")
+    table.close()
+    assert run_store.owner_of("old") == ""
+    write_status("new", 2.0, "done", 5.0, {}, "a" * 64)
+    assert run_store.run_ids_of("a" * 64) == ["new"]
+    assert run_store.run_ids_of("") == ["old"]
+    assert run_ids() == ["old", "new"]
+    assert run_store.owner_of("gone") is None

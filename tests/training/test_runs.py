@@ -122,7 +122,7 @@ def test_the_name_of_a_run_that_came_to_nothing_is_free_again(started):
 
 
 def test_too_many_runs_are_refused(make_run_config, reviews, started, monkeypatch):
-    monkeypatch.setattr(runs, "MAX_ACTIVE_RUNS", 2)
+    monkeypatch.setenv("PLAYGROUND_MAX_RUNS", "2")
     started("a")
     started("b")
     with pytest.raises(BusyError, match="2 runs"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from playground import settings
+from playground import access, settings
 from playground.adapters import store
 from playground.errors import Cancelled, DataError, Paused
 from playground.training import finetune, run_files, runs, worker
@@ -347,3 +347,26 @@ def test_the_state_on_disk_is_at_most_a_step_behind_the_journal(run_id):
     journal = worker.Journal(folder_of(run_id))
     journal.note({"event": "phase", "phase": "training", "message": "Training"})
     assert load_state(folder_of(run_id)) == replace(journal.state, losses=[])
+
+
+def test_the_adapter_of_a_visitors_run_is_the_visitors(make_run_config, reviews, unborn_workers):
+    visitor, other = access.Person("a" * 64), access.Person("b" * 64)
+    with access.acting_as(visitor):
+        run_id = runs.start_run(make_run_config("theirs"), reviews)
+    worker.work(run_id, threading.Event())
+    assert load_state(folder_of(run_id)).state == "done"
+    assert store.find("classify", "theirs").owner == visitor.key
+    with access.acting_as(other):
+        assert "theirs" not in [record.name for record in store.list_adapters()]
+
+
+def test_a_run_of_a_visitor_that_takes_too_long_keeps_what_it_learnt(
+    make_run_config, reviews, unborn_workers, monkeypatch
+):
+    monkeypatch.setattr(settings, "max_run_minutes", lambda: 1e-9)
+    with access.acting_as(access.Person("a" * 64)):
+        run_id = runs.start_run(make_run_config("slow", epochs=ENDLESS), reviews)
+    worker.work(run_id, threading.Event())
+    state = load_state(folder_of(run_id))
+    assert (state.state, state.adapter) == ("stopped", "slow")
+    assert any("PLAYGROUND_MAX_RUN_MINUTES" in note for note in state.notes)

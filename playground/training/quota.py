@@ -1,0 +1,68 @@
+"""How much the present person may still start and store; every refusal names its limit and says what to do."""
+
+from pathlib import Path
+
+from playground import access, settings
+from playground.adapters import store
+from playground.errors import BusyError, QuotaError
+from playground.training import run_store
+from playground.training.run_files import RunState
+
+
+def check_queue(active: list[RunState]) -> None:
+    """Raises BusyError when one more run beside the `active` ones would be too many."""
+    most, each = settings.max_active_runs(), settings.max_active_runs_each()
+    if len(active) >= most:
+        raise BusyError(
+            f"{len(active)} runs are being trained or waiting already, and {most} is the limit (PLAYGROUND_MAX_RUNS); "
+            "try again later."
+        )
+    person = access.current()
+    mine = 0 if person.is_owner else sum(state.owner == person.key for state in active)
+    if not person.is_owner and mine >= each:
+        raise BusyError(
+            f"You have {mine} {'run' if mine == 1 else 'runs'} under way or waiting, and {each} is the limit for each "
+            "visitor (PLAYGROUND_MAX_RUNS_EACH); wait until one has ended, or stop one."
+        )
+
+
+def check_disk(more_bytes: int) -> None:
+    """Raises QuotaError when `more_bytes` would not fit into what people may store."""
+    person = access.current()
+    most, each = settings.max_disk_bytes(), settings.max_disk_bytes_each()
+    if most and size_of(settings.runs()) + size_of(settings.own_adapters()) + more_bytes > most:
+        raise QuotaError(
+            f"Runs and adapters of all people may take {_megabytes(most)} (PLAYGROUND_MAX_DISK_MB), and that would be "
+            "exceeded; delete adapters that are not needed any more, or try again later."
+        )
+    if person.is_owner or not each:
+        return
+    used = used_bytes(person.key)
+    if used + more_bytes > each:
+        raise QuotaError(
+            f"Your runs and adapters take {_megabytes(used)}, this needs {_megabytes(more_bytes)} more, and "
+            f"{_megabytes(each)} is the limit for each visitor (PLAYGROUND_MAX_DISK_MB_EACH); delete adapters of yours "
+            "under Adapters, and runs under About."
+        )
+
+
+def used_bytes(owner: str) -> int:
+    """Disk that the runs and adapters of a visitor take."""
+    runs = [settings.runs() / run_id for run_id in run_store.run_ids_of(owner)]
+    adapters = [record.path for record in store.list_adapters() if record.origin == "own" and record.owner == owner]
+    return sum(map(size_of, [*runs, *adapters]))
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in `folder`; 0 where there is none."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size if path.is_file() else 0
+        except FileNotFoundError:  # another process may remove its own at this moment
+            continue
+    return total
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / settings.MEGABYTE:,.1f} MB"
