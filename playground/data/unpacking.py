@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import tempfile
 import zipfile
@@ -18,6 +19,7 @@ from playground.errors import DataError
 MAX_UNPACKED_BYTES = 4 * settings.MAX_UPLOAD_BYTES
 MAX_MEMBERS = 20_000
 """Files of one archive; a data set of one text a file has as many."""
+MAX_LIST_BYTES = 1 << 24
 
 _COMPRESSIONS = (
     (b"\x1f\x8b", "gzip", gzip.open),
@@ -82,7 +84,7 @@ def is_archive(path: Path) -> bool:
     if not first_bytes(path, 4).startswith((_ZIP, b"PK\x05\x06")):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             names = set(archive.namelist())
     except _BROKEN:
         return not is_workbook(path)
@@ -96,10 +98,27 @@ def is_workbook(path: Path) -> bool:
     if not start.startswith(_ZIP):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             return any(name.startswith("xl/") for name in archive.namelist())
     except _BROKEN:
         return b"[Content_Types].xml" in start or b"xl/" in start
+
+
+class _Archive(io.FileIO):
+    """A ZIP archive whose list of files, which is read at once, cannot fill the memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_LIST_BYTES:
+            raise DataError(
+                f"{Path(str(self.name)).name} has too many files in it; an archive may have {MAX_MEMBERS:,}."
+            )
+        return super().read(size) or b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _Archive(path) as stream, zipfile.ZipFile(stream) as archive:
+        yield archive
 
 
 @contextmanager
@@ -113,7 +132,7 @@ def unpacked(path: Path) -> Iterator[list[Member]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with zipfile.ZipFile(path) as archive:
+            with _opened(path) as archive:
                 members = _unpack(archive, Path(folder), path.name)
         except _BROKEN as err:
             raise DataError(f"{path.name} is a damaged or incomplete ZIP archive ({err}); pack it again.") from err

@@ -141,6 +141,13 @@ def test_an_archive_of_too_many_files_is_refused(read_as, zipped, monkeypatch):
         read_as("data.zip", zipped({f"{i}.csv": CSV for i in range(4)}))
 
 
+def test_a_list_of_files_that_fills_the_memory_is_refused(read_as, zipped, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_LIST_BYTES", 70_000)  # the search for the list reads less
+    files = dict.fromkeys((f"{i}.csv" for i in range(2000)), CSV)
+    with pytest.raises(DataError, match=r"data\.zip has too many files in it; an archive may have"):
+        read_as("data.zip", zipped(files))
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [
