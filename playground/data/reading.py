@@ -10,12 +10,13 @@ from playground.data.decoding import TextFile, open_text
 from playground.data.delimited import looks_delimited, read_delimited
 from playground.data.gathering import gather
 from playground.data.jsonrows import MAX_WHOLE_BYTES, is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
-from playground.data.packed import is_parquet, read_parquet, read_xlsx
 from playground.data.parallel import is_memory, read_memory
+from playground.data.parquet import is_parquet, read_parquet
 from playground.data.plaintext import read_lines
 from playground.data.table import Reading, Rejected, Table
 from playground.data.unpacking import check_size, decompressed, is_archive, is_workbook, megabytes, unpacked
 from playground.data.wordrows import with_sentences
+from playground.data.workbooks import read_xlsx
 from playground.errors import DataError
 
 __all__ = ["COMPRESSED", "SUFFIXES", "Rejected", "Table", "read_table"]
