@@ -152,7 +152,7 @@ def _read_json_text(source: TextFile, head: list[str], promised: str | None) -> 
     # One object on one line of a JSON Lines file is one row, whatever lists it holds.
     is_lines = looks_like_jsonl(filled, is_promised=promised == "jsonl") and (len(filled) > 1 or promised == "jsonl")
     # A list or object over several lines may have strings and objects on lines of their own.
-    goes_on = start.startswith("[") or filled[0].rstrip().endswith(("{", "[", ",", ":"))
+    goes_on = start.startswith("[") or (bool(filled) and filled[0].rstrip().endswith(("{", "[", ",", ":")))
     if is_lines and (not goes_on or is_whole(filled[0])):
         return read_jsonl(source.lines())
     reading = read_json(source) or (read_jsonl(source.lines()) if is_lines else None)

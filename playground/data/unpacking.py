@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -27,7 +28,19 @@ _COMPRESSIONS = (
     (b"\xfd7zXZ\x00", "xz", lzma.open),
 )
 _ZIP = b"PK\x03\x04"
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+# What zipfile and the others let through from damaged files, found by damaging some.
+_BROKEN = (
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    UnicodeError,
+)
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 
