@@ -52,6 +52,11 @@ def runs() -> Path:
     return home() / "runs"
 
 
+def corrections() -> Path:
+    """One folder a person, with the answers that they corrected."""
+    return home() / "corrections"
+
+
 def checkpoints() -> Path:
     """One folder a training run of the command line that was not finished."""
     return home() / "checkpoints"

@@ -10,7 +10,8 @@ from uuid import uuid4
 from playground import settings
 from playground.adapters import store
 from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.report import ROWS_FILE, save_page
 from playground.errors import AdapterError
 
 REMOVED_FOLDER = ".removed"
@@ -34,11 +35,15 @@ def duplicate(record: AdapterRecord, name: str) -> AdapterRecord:
     """
     store.verify(record)
     with store.new_folder(record.task, name) as folder:
-        for file_name in (CONFIG_FILE, WEIGHTS_FILE):
-            shutil.copyfile(record.path / file_name, folder / file_name)
+        for file_name in (*record.files, ROWS_FILE):
+            if (record.path / file_name).is_file():
+                shutil.copy(record.path / file_name, folder / file_name)  # with its rights: the rows are private
         renamed = replace(record, name=name, origin="own")
         (folder / CARD_FILE).write_text(card(renamed), encoding="utf-8")
-        write_record(replace(renamed, files=hash_files(folder, record.files)), folder)
+        renamed = replace(renamed, files=hash_files(folder, record.files))
+        write_record(renamed, folder)
+        if REPORT_FILE in record.files:
+            save_page(renamed, folder)
     return store.find(record.task, name)
 
 

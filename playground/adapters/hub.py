@@ -28,12 +28,14 @@ from playground.adapters.record import (
     CARD_FILE,
     CONFIG_FILE,
     RECORD_FILE,
+    REPORT_FILE,
     WEIGHTS_FILE,
     AdapterRecord,
     check_name,
     read_record,
     write_record,
 )
+from playground.adapters.report import save_page
 from playground.adapters.transfer import LIMITS_BYTES
 from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
 from playground.errors import AdapterError, InputError
@@ -79,7 +81,8 @@ def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = Fals
     if not api.token:
         raise AdapterError("Nobody is logged in to the Hub; set HF_TOKEN to a token that may write, or: hf auth login")
     card_text = _card_of(record)
-    paths = [record.path / name for name in (CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE)]
+    # The rows behind a report stay on this machine.
+    paths = [record.path / name for name in (*record.files, RECORD_FILE) if name != CARD_FILE]
     operations = [CommitOperationAdd(path.name, path) for path in paths]
     operations.append(CommitOperationAdd(CARD_FILE, card_text))
     with _explained(repo_id):
@@ -115,6 +118,8 @@ def downloaded(repo_id: str, api: HfApi, revision: str | None = None) -> Iterato
                 cached = api.hf_hub_download(repo_id, name, revision=info.sha, cache_dir=Path(place) / "cache")
                 shutil.copyfile(cached, folder / name)
         record = read_record(folder, "own")
+        if REPORT_FILE not in record.files:
+            (folder / REPORT_FILE).unlink(missing_ok=True)  # nobody vouches for it
         store.verify(record)
         yield record
 
@@ -162,8 +167,10 @@ def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | N
         with store.new_folder(found.task, filed_as) as folder:
             for path in found.path.iterdir():
                 shutil.copyfile(path, folder / path.name)
-            if filed_as != found.name:
-                write_record(replace(found, name=filed_as), folder)
+            filed = replace(found, name=filed_as)
+            write_record(filed, folder)
+            if REPORT_FILE in found.files:
+                save_page(filed, folder)
         return store.find(found.task, filed_as)
 
 

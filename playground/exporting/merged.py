@@ -1,5 +1,7 @@
 """Backbone and adapter in one model: W + scale * B @ A, always in the unquantized fp32 weights.
 
+DoRA's magnitudes then stretch the rows (https://arxiv.org/abs/2402.09353).
+
 Shapes: r rank, I inputs of a layer, O its outputs.
 """
 
@@ -48,15 +50,16 @@ def merge(model: PreTrainedModel, weights: AdapterWeights, title: str) -> None:
             weight = model.get_submodule(layer).weight
         except AttributeError as err:
             raise AdapterError(f"{title} has weights for '{layer}', which the backbone does not have.") from err
-        update = pair.scale * (pair.b @ pair.a)  # (O, I)
-        if isinstance(model.get_submodule(layer), Conv1D):
-            update = update.T
-        if weight.dtype != torch.float32 or weight.shape != update.shape:
+        # Conv1D keeps its weight the other way round, (I, O).
+        rows = weight.data.T if isinstance(model.get_submodule(layer), Conv1D) else weight.data
+        if weight.dtype != torch.float32 or rows.shape != (len(pair.b), pair.a.shape[1]):
             raise AdapterError(
-                f"{title} can't be merged into '{layer}', which is {tuple(weight.shape)} {weight.dtype} and should be "
-                f"{tuple(update.shape)} in fp32."
+                f"{title} can't be merged into '{layer}', which is {tuple(rows.shape)} {weight.dtype} and should be "
+                f"{(len(pair.b), pair.a.shape[1])} in fp32."
             )
-        weight.data.add_(update)
+        rows += pair.scale * (pair.b @ pair.a)  # (O, I)
+        if pair.magnitude is not None:
+            rows *= (pair.magnitude / torch.linalg.norm(rows, dim=1))[:, None]
 
 
 def _set_head(model: PreTrainedModel, weights: AdapterWeights, name: str, title: str) -> None:

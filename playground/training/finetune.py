@@ -31,6 +31,7 @@ from playground.training.repair import (
 )
 from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
+from playground.training.weights import copy_weights, mix_weights
 from playground.types import Row
 
 MUST_STAY = (
@@ -42,6 +43,7 @@ MUST_STAY = (
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
     *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
+    "logit_adjustment",
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
 NOT_REPLAYED = (
@@ -105,7 +107,9 @@ def finetune(
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
-            built = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed)
+            built = build_features(
+                task, rows, tokenizer, labels, stage.max_length, stage.seed, logit_adjustment=stage.logit_adjustment
+            )
             emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
@@ -148,7 +152,7 @@ def measure_saved(
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material, watched = hold_back(read_material(config, task), config, task)
-    return _measure(config, material, watched, record, emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
 def _measure(
@@ -190,6 +194,7 @@ def _train_parts(
     positions: list[Position] = []
     for part in parts:
         trainee.prepare([*part.features, *part.held_back])
+        before = copy_weights(trainee) if part.config.start_share else {}
         must_fit(trainee, part.features, part.config, pad_id)
         position = train(
             trainee,
@@ -203,6 +208,7 @@ def _train_parts(
             on_note=note,
         )
         positions.append(position)
+        mix_weights(trainee, before, part.config.start_share)
         if stop_wish():
             break
     return positions
@@ -241,12 +247,12 @@ def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: 
 def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
     """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
 
-    Where the settings leave that out, the record stays as it is.
+    It is done once, and not at all where the settings leave it out.
 
     Raises:
         AdapterError: it says something else.
     """
-    if not settings.reloads_saved():
+    if not settings.reloads_saved() or record.training.get("reloaded", "").startswith("same"):
         return record
     emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
     verdict = verify_outputs(record, lambda _: None)

@@ -210,7 +210,8 @@ def after(state: RunState, event: dict[str, Any]) -> RunState:
     if kind == "saved":
         return replace(state, adapter=event["adapter"])
     if kind == "reloaded":
-        return replace(state, reloaded=event["message"])
+        # One that came back as something else is nothing to try.
+        return replace(state, reloaded=event["message"], adapter=state.adapter if event["same"] else None)
     if kind == "evaluated":
         whose = "the adapter" if event["of"] == "adapter" else "the base without an adapter"
         message = f"Measuring {whose}: {event['rows']} of {event['all']} rows"

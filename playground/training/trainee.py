@@ -66,8 +66,8 @@ class Trainee(nn.Module):
         self.model.half()
         self.model.save_pretrained(folder, save_embedding_layers=False)
 
-    def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
-        """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
+    def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
         inner = self.model.get_base_model()
         states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
         if self.shape == "generate":
@@ -77,10 +77,11 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
+            logits = logits.float() if offsets is None else logits.float() + offsets
             if self.label_weights is None:
-                return cross_entropy(logits.float(), labels[:, 0])
+                return cross_entropy(logits, labels[:, 0])
             # The mean over the rows, not over their weights, so that parts of a batch add up to the whole.
-            losses = cross_entropy(logits.float(), labels[:, 0], reduction="none")
+            losses = cross_entropy(logits, labels[:, 0], reduction="none")
             return (losses * self.label_weights.to(losses.device)[labels[:, 0]]).mean()
         logits = head(states).float()
         if self.shape == "tag":
@@ -251,13 +252,14 @@ def padded_width(longest: int) -> int:
 
 
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
-    """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
+    """Right-padded batch: ids and mask (B, T), labels (B, 1), (B, 2) or (B, T), offsets (B, L) if there are any."""
     longest = max(len(f.input_ids) for f in features)
     width = padded_width(longest)
     a_position = len(features[0].labels) == len(features[0].input_ids)
     label_width = width if a_position else len(features[0].labels)
-    return {
+    tensors = {
         "input_ids": torch.tensor([f.input_ids + [pad_id] * (width - len(f.input_ids)) for f in features]),
         "kept": torch.tensor([[1] * len(f.input_ids) + [0] * (width - len(f.input_ids)) for f in features]),
         "labels": torch.tensor([f.labels + [IGNORED] * (label_width - len(f.labels)) for f in features]),
     }
+    return tensors | ({"offsets": torch.tensor([f.offsets for f in features])} if features[0].offsets else {})

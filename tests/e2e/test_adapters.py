@@ -95,6 +95,7 @@ def test_a_shipped_adapter_can_be_verified_and_exported(visit):
     one.get_by_role("button", name="Verify").click()
     expect(one.get_by_role("status")).to_contain_text("as they were saved. Loaded again: same outputs")
     one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     name, content = visitor.take(one.get_by_test_id("download-link"))
     assert name == f"sentiment-{record.name}.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -115,6 +116,7 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
 
     visitor.tab("Adapters")
     card(visitor, "guest").get_by_role("button", name="Export", exact=True).click()
+    expect(card(visitor, "guest").get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     _, content = visitor.take(card(visitor, "guest").get_by_test_id("download-link"))
     bring(visitor, content)
     expect(alert(visitor)).to_contain_text("already an adapter 'sentiment/guest'")
@@ -155,6 +157,20 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     expect(card(visitor, "third")).to_be_visible()
     delete(visitor, "third")
     delete(visitor, "second")
+
+
+@pytest.mark.slow
+def test_the_other_formats_are_downloaded_as_one_file(visit):
+    visitor = opened(visit)
+    record = store.default_adapter("translate")
+    one = card(visitor, record.name).filter(has_text=record.description)
+    one.get_by_label("Export as").click()
+    visitor.page.get_by_role("option", name="GGUF").click()
+    one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("status")).to_contain_text("gives the adapter's own outputs", timeout=300_000)
+    name, content = visitor.take(one.get_by_test_id("download-link"))
+    assert name == f"translate-{record.name}.gguf"
+    assert content.startswith(b"GGUF")
 
 
 def test_gguf_of_a_classifier_is_refused_with_what_to_choose_instead(visit):

@@ -36,12 +36,19 @@ def leftovers(folder):
 
 @pytest.mark.usefixtures("no_shipped_adapters")
 class TestTiny:
-    @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
-    @pytest.mark.parametrize("task", ["sentiment", "ner", "qa", "instruct"])
-    def test_the_merged_model_does_what_the_adapter_does(self, portable, task, attention):
-        if task == "instruct" and attention == "bidirectional":
-            pytest.skip("text is written from left to right")
-        record = portable(task, attention=attention)
+    @pytest.mark.parametrize(
+        ("task", "attention", "lora"),
+        [
+            *(
+                (task, attention, {})
+                for task in ("sentiment", "ner", "qa")
+                for attention in ("causal", "bidirectional")
+            ),
+            *(("instruct", "causal", lora) for lora in ({}, {"use_dora": True}, {"use_rslora": True})),
+        ],
+    )
+    def test_the_merged_model_does_what_the_adapter_does(self, portable, task, attention, lora):
+        record = portable(task, attention=attention, lora=lora)
         backbone = load_exact(record.backbone["id"], silent)
         ids = probe_ids(record, backbone.tokenizer)
         expected = engine_outputs(backbone, record, ids)

@@ -451,3 +451,11 @@ def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path
 
 def _steps(events):
     return sum(event["event"] == "step" for event in events)
+
+
+def test_the_weights_from_before_a_training_can_be_mixed_in(make_run_config):
+    records = [finetune(make_run_config(f"x{share}", start_share=share), lambda _: None, never) for share in (0, 1.0)]
+    trained, untouched = (load_file(record.path / "adapter_model.safetensors") for record in records)
+    second = [name for name in trained if "lora_B" in name]
+    assert any(trained[name].any() for name in second)
+    assert not any(untouched[name].any() for name in second)

@@ -298,6 +298,10 @@ def test_events_become_the_state(started):
     state = after(state, {"event": "evaluated", "of": "base", "rows": 2, "all": 4})
     assert (state.state, state.fraction, state.adapter) == ("evaluating", 0.5, "lamps")
     assert "2 of 4" in state.message
+    same = after(state, {"event": "reloaded", "same": True, "message": "Loaded again: same outputs"})
+    assert (same.adapter, same.reloaded) == ("lamps", "Loaded again: same outputs")
+    other = after(state, {"event": "reloaded", "same": False, "message": "Loaded again: OTHER outputs"})
+    assert other.adapter is None
 
 
 def test_the_worker_does_not_count_on_the_gpu_that_a_space_lends_to_the_app(monkeypatch):
