@@ -183,6 +183,9 @@ def test_a_run_is_its_own_persons_and_each_has_a_limit(visit, shared, picture):
     ann.tab("About")
     ann.choose("Delete a run and its rows", "classify/anns-lamps")
     picture(ann, "access-own-runs")
+    ann.page.set_viewport_size({"width": 390, "height": 844})
+    assert ann.sticking_out() == []
+    picture(ann, "access-own-runs-narrow")
     ann.button("Delete the run for good").click()
     expect(ann.page.locator("#access-who")).to_contain_text("Your runs: 0")
 
