@@ -21,7 +21,7 @@ from playground.adapters import store
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, check_name
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
-from playground.adapters.transfer import export_zip, import_zip
+from playground.adapters.transfer import import_zip
 from playground.data import doctor
 from playground.data.batch import read_inputs
 from playground.data.columns import ColumnMap, propose
@@ -30,8 +30,9 @@ from playground.data.reading import read_table
 from playground.data.rows import load_training_rows, map_table
 from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
-from playground.errors import InputError, Paused, PlaygroundError
+from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
+from playground.exporting.formats import FORMATS
 from playground.tasks import Task, get_task, list_tasks
 from playground.training.options import OPTIONS, Option
 from playground.types import Row
@@ -191,19 +192,21 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _add_adapters(commands: Any) -> None:
-    parser = commands.add_parser("adapters", help="list, show, verify, import, export or remove adapters")
+    parser = commands.add_parser("adapters", help="list, show, verify, export, import, push or remove adapters")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="all adapters")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list_adapters)
     for name, run, meaning in (
         ("show", _show_adapter, "the card of an adapter"),
-        ("verify", _verify_adapter, "check its files"),
+        ("verify", _verify_adapter, "check its files, load it in a fresh process and compare its outputs"),
         ("remove", _remove_adapter, "delete an adapter of yours"),
     ):
         action = actions.add_parser(name, help=meaning)
         action.add_argument("adapter", metavar="TASK/NAME")
         action.set_defaults(run=run)
+        if name == "verify":
+            action.add_argument("--files-only", action="store_true", help="only that the files are as they were saved")
     measuring = actions.add_parser("measure", help="measure an adapter and the base; record and card get the figures")
     measuring.add_argument("adapter", metavar="TASK/NAME")
     measuring.add_argument("--data", required=True, type=Path, help="rows that it was not trained on")
@@ -211,16 +214,29 @@ def _add_adapters(commands: Any) -> None:
     measuring.add_argument("--base-rows", type=int, help="how many of them the base gets too (default all; 0 none)")
     measuring.add_argument("--seed", type=int, default=0, help="seed of the sample")
     measuring.set_defaults(run=_measure_adapter)
-    exporting = actions.add_parser("export", help="write an adapter as zip")
+    exporting = actions.add_parser("export", help="write an adapter, load the copy again and compare its outputs")
     exporting.add_argument("adapter", metavar="TASK/NAME")
-    exporting.add_argument("--output", type=Path, default=Path(), help="zip file or folder (default: here)")
+    exporting.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="zip",
+        help="; ".join(f"{one.name}: {one.summary}" for one in FORMATS.values()) + " (default: %(default)s)",
+    )
+    exporting.add_argument("--output", type=Path, default=Path(), help="file or folder (default: here)")
+    exporting.add_argument("--numbers", help="number format of merged weights: float32, bfloat16, float16 or q8_0")
     exporting.set_defaults(run=_export_adapter)
     board = actions.add_parser("scoreboard", help="table of what the shipped adapters reach")
     board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
     board.set_defaults(run=_scoreboard)
-    importing = actions.add_parser("import", help="add an adapter from a zip")
-    importing.add_argument("zip", type=Path)
+    importing = actions.add_parser("import", help="add an adapter from a zip, or from the Hub by its id")
+    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter")
+    importing.add_argument("--name", help="another name for it")
     importing.set_defaults(run=_import_adapter)
+    pushing = actions.add_parser("push", help="put an adapter and its card on the Hub, fetch it again and compare")
+    pushing.add_argument("adapter", metavar="TASK/NAME")
+    pushing.add_argument("repository", metavar="OWNER/NAME", help="made when there is none; private unless --public")
+    pushing.add_argument("--public", action="store_true", help="everybody may see it")
+    pushing.set_defaults(run=_push_adapter)
 
 
 @contextlib.contextmanager
@@ -428,6 +444,10 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
@@ -437,7 +457,7 @@ def _columns(pairs: Sequence[str]) -> dict[str, str]:
 
 def _say_event(event: dict[str, Any]) -> None:
     kind = event["event"]
-    if kind == "phase":
+    if kind == "phase" or kind == "reloaded":
         print(event["message"], file=sys.stderr)
     elif kind == "material":
         print(
@@ -488,9 +508,16 @@ def _show_adapter(options: argparse.Namespace) -> None:
 
 
 def _verify_adapter(options: argparse.Namespace) -> None:
+    from playground.exporting.verify import verify_outputs
+
     record = _named(options)
     store.verify(record)
-    print(f"{record.task}/{record.name} is whole.")
+    print(f"{record.task}/{record.name} is whole: all {len(record.files)} files are as they were saved.")
+    if not options.files_only:
+        verdict = verify_outputs(record, _say)
+        if not verdict.is_same:
+            raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
+        print(f"Loaded again: {verdict}.")
 
 
 def _measure_adapter(options: argparse.Namespace) -> None:
@@ -516,7 +543,11 @@ def _remove_adapter(options: argparse.Namespace) -> None:
 
 
 def _export_adapter(options: argparse.Namespace) -> None:
-    print(export_zip(_named(options), options.output))
+    from playground.exporting.export import export
+
+    exported = export(_named(options), options.format, options.output, _say, numbers=options.numbers)
+    _say(f"Loaded again: {exported.verdict}.")
+    print(exported.path)
 
 
 def _scoreboard(options: argparse.Namespace) -> None:
@@ -528,8 +559,22 @@ def _scoreboard(options: argparse.Namespace) -> None:
 
 
 def _import_adapter(options: argparse.Namespace) -> None:
-    record = import_zip(options.zip)
+    from playground.adapters.hub import connect, import_from_hub, is_hub_id
+
+    path = Path(options.source)
+    if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
+        record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
+    else:
+        record = import_zip(path, name=options.name)
     print(f"Imported {record.task}/{record.name}.")
+
+
+def _push_adapter(options: argparse.Namespace) -> None:
+    from playground.adapters.hub import connect
+    from playground.exporting.publish import publish
+
+    verdict = publish(_named(options), options.repository, connect(), _say, public=options.public)
+    print(f"Pushed to {options.repository}, {'public' if options.public else 'private'}; fetched again: {verdict}.")
 
 
 def _serve(options: argparse.Namespace) -> None:

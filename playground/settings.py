@@ -15,7 +15,12 @@ MEGABYTE = 1024 * 1024
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = (LOOPBACK, "localhost")
 
-MAX_ROWS = 100_000
+MAX_ROWS = 2_000_000
+"""Rows of one upload that are read."""
+MAX_SAMPLE_ROWS = 200_000
+"""Rows of it that are held in memory: a larger file gives a random sample of that many."""
+MAX_BATCH_ROWS = 100_000
+"""Rows of a file that one batch prediction answers."""
 MAX_WAITING_REQUESTS = 64
 MAX_LOADED_ADAPTERS = 16
 
@@ -32,7 +37,7 @@ def number(name: str, default: int) -> int:
     return int(chosen) if chosen else default
 
 
-MAX_UPLOAD_BYTES = number("PLAYGROUND_MAX_UPLOAD_MB", 50) * MEGABYTE
+MAX_UPLOAD_BYTES = number("PLAYGROUND_MAX_UPLOAD_MB", 500) * MEGABYTE
 """Of one file; read once, when the program starts."""
 
 
@@ -70,6 +75,11 @@ def own_adapters() -> Path:
 def runs() -> Path:
     """One folder a fine-tuning run."""
     return home() / "runs"
+
+
+def corrections() -> Path:
+    """One folder a person, with the answers that they corrected."""
+    return home() / "corrections"
 
 
 def checkpoints() -> Path:
@@ -131,12 +141,12 @@ def max_disk_bytes() -> int:
 
 def max_disk_bytes_each() -> int:
     """``PLAYGROUND_MAX_DISK_MB_EACH``: runs and adapters of one visitor; 0: as much as there is."""
-    return number("PLAYGROUND_MAX_DISK_MB_EACH", 500) * MEGABYTE
+    return number("PLAYGROUND_MAX_DISK_MB_EACH", 1_000) * MEGABYTE
 
 
 def max_uploads_bytes() -> int:
     """``PLAYGROUND_MAX_UPLOADS_MB``: files uploaded and offered for download at one time; 0: as much as there is."""
-    return number("PLAYGROUND_MAX_UPLOADS_MB", 2_000 if is_shared() else 0) * MEGABYTE
+    return number("PLAYGROUND_MAX_UPLOADS_MB", 5_000 if is_shared() else 0) * MEGABYTE
 
 
 def check_limits() -> None:
@@ -151,3 +161,18 @@ def check_limits() -> None:
 def backbone_id() -> str:
     """Backbone to load: ``PLAYGROUND_BACKBONE`` or the embedded one."""
     return os.environ.get("PLAYGROUND_BACKBONE", "gemma-3-270m-q4_k_m")
+
+
+def reloads_saved() -> bool:
+    """Whether each training ends with loading its adapter in a fresh process; ``PLAYGROUND_RELOAD=0`` leaves it out."""
+    return os.environ.get("PLAYGROUND_RELOAD", "1") != "0"
+
+
+def offers_hub_import() -> bool:
+    """Whether the page takes adapters by their id on the Hub; ``PLAYGROUND_HUB_IMPORT=1`` allows it to go online."""
+    return os.environ.get("PLAYGROUND_HUB_IMPORT", "0") == "1"
+
+
+def has_space_login() -> bool:
+    """Whether visitors of this Space can log in (``hf_oauth`` in the front matter of its README)."""
+    return on_space() and bool(os.environ.get("OAUTH_CLIENT_ID"))

@@ -9,6 +9,8 @@ Row = dict[str, Any]
 Shape = Literal["classify", "tag", "span", "generate"]
 Attention = Literal["causal", "bidirectional"]
 Quantization = Literal["none", "8-bit", "4-bit"]
+Precision = Literal["float32", "bfloat16", "float16"]
+"""Of weights that are not quantized."""
 Family = Literal["decoder", "encoder", "encoder-decoder"]
 
 Item = TypeVar("Item")

@@ -44,6 +44,7 @@ def playground_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("PLAYGROUND_BACKBONES", str(backbones))
     monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "0")  # it takes seconds; the tests of it switch it on
     return home
 
 
@@ -65,7 +66,7 @@ def tiny_causal() -> Callable[..., Any]:
         from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
         torch.manual_seed(seed)
-        return Gemma3ForCausalLM(Gemma3TextConfig(**TINY_SIZES | config)).eval()
+        return Gemma3ForCausalLM(_switched(Gemma3TextConfig(**TINY_SIZES), config)).eval()
 
     return build
 
@@ -79,10 +80,17 @@ def tiny_classifier() -> Callable[..., Any]:
         from transformers import Gemma3TextConfig, Gemma3TextForSequenceClassification
 
         torch.manual_seed(seed)
-        sizes = TINY_SIZES | config
-        return Gemma3TextForSequenceClassification(Gemma3TextConfig(**sizes, num_labels=num_labels)).eval()
+        sizes = Gemma3TextConfig(**TINY_SIZES, num_labels=num_labels)
+        return Gemma3TextForSequenceClassification(_switched(sizes, config)).eval()
 
     return build
+
+
+def _switched(config: Any, options: dict[str, Any]) -> Any:
+    """`config` with `options` as ``from_pretrained`` sets them: after it was read, not while it is made."""
+    for name, value in options.items():
+        setattr(config, name, value)
+    return config
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ REQUIREMENTS = REPOSITORY / "requirements.txt"
 LAYERS = (
     {"app", "__main__"},
     {"ui", "api", "cli"},
-    {"chat", "training", "evaluation", "trust"},
+    {"chat", "training", "evaluation", "exporting", "trust"},
     {"engine"},
     {"tasks"},
     {"adapters", "backbones", "data"},
@@ -28,12 +28,17 @@ LAYERS = (
 RANKS = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 
 GRADIO_PLACES = ("app", "playground.ui")
-TENSOR_PLACES = ("playground.backbones", "playground.engine", "playground.training", "playground.adapters.weights")
+TENSOR_PLACES = (
+    *("playground.backbones", "playground.engine", "playground.training", "playground.exporting"),
+    "playground.adapters.weights",
+)
 TENSOR_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors.torch")
 PICKLE_LIBRARIES = ("pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve")
 FORBIDDEN_CALLS = ("torch.load", "os.system", "os.popen", "eval", "exec")
 FORBIDDEN_OPTIONS = ("trust_remote_code", "shell")
 GIVEN_BY_THE_HOST = {"spaces"}
+USED_WHERE_INSTALLED = {"onnxruntime", "llama_cpp"}
+"""Readers of exported files."""
 
 
 class Source(NamedTuple):
@@ -195,7 +200,7 @@ def test_spaces_is_not_needed(source):
 
 @every_source
 def test_imported_distributions_are_direct_requirements(source):
-    roots = {target.partition(".")[0] for _, target in _imports(source.tree)} - GIVEN_BY_THE_HOST
+    roots = {target.partition(".")[0] for _, target in _imports(source.tree)} - GIVEN_BY_THE_HOST - USED_WHERE_INSTALLED
     foreign = roots - set(sys.stdlib_module_names) - {"playground", "app"}
     assert not {root for root in foreign if _declared().isdisjoint(_owners().get(root, [root]))}
 

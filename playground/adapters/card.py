@@ -26,8 +26,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~!])")
 
 _GEMMA_LICENCE = """\
-This adapter is a derivative of Gemma. Gemma is provided under and subject to the Gemma Terms of Use found at
-<https://ai.google.dev/gemma/terms>. Whoever uses this adapter or passes it on accepts these terms, the
+This {what} is a derivative of Gemma. Gemma is provided under and subject to the Gemma Terms of Use found at
+<https://ai.google.dev/gemma/terms>. Whoever uses this {what} or passes it on accepts these terms, the
 [Prohibited Use Policy](https://ai.google.dev/gemma/prohibited_use_policy) included, and hands them on with it."""
 
 _LIMITS = """\
@@ -49,9 +49,9 @@ def card(record: AdapterRecord, report: Report | None = None) -> str:
         ("How good it is", _quality(record.metrics) + _findings(report)),
         ("How good it is by language", _languages(record)),
         ("How it was trained", _training(record.training)),
-        ("Loading it with plain PEFT", _fenced(loading_code(record), "python")),
+        ("Loading it with plain PEFT", fenced(loading_code(record), "python")),
         ("Limits", _LIMITS),
-        ("Licence", _licence(record)),
+        ("Licence", licence(record)),
     )
     body = "".join(f"## {title}\n\n{text}\n\n" for title, text in sections if text)
     description = f"{_plain(record.description)}\n\n" if record.description else ""
@@ -150,7 +150,7 @@ def _facts(record: AdapterRecord) -> str:
         "Calibrated": ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in record.decision.items()),
         "Made": record.created,
     }
-    prompt = f"\n\nPrompt:\n\n{_fenced(record.prompt)}" if record.prompt else ""
+    prompt = f"\n\nPrompt:\n\n{fenced(record.prompt)}" if record.prompt else ""
     return _table(("", ""), [(name, value) for name, value in facts.items() if value]) + prompt
 
 
@@ -168,7 +168,7 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
-    again = f" Measured with:\n\n{_fenced(command, 'sh')}" if command else ""
+    again = f" Measured with:\n\n{fenced(command, 'sh')}" if command else ""
     return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
@@ -227,16 +227,18 @@ def _training(training: Mapping[str, Any]) -> str:
         "Preset": training.get("preset"),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
+        "Loaded again in a fresh process": training.get("reloaded"),
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     command = training.get("command")
-    parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{_fenced(command, 'sh')}" if command else ""]
+    parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{fenced(command, 'sh')}" if command else ""]
     return "\n\n".join(part for part in parts if part)
 
 
-def _licence(record: AdapterRecord) -> str:
+def licence(record: AdapterRecord, what: str = "adapter") -> str:
+    """What whoever uses or passes on the adapter, or what is made from it, has to know."""
     if _is_gemma(record):
-        return _GEMMA_LICENCE
+        return _GEMMA_LICENCE.format(what=what)
     known = CATALOGUE.get(record.backbone["id"])
     licence = f" ({known.licence})" if known else ""
     return f"The licence of the backbone {_plain(record.backbone['id'])}{licence} applies to what is made from it."
@@ -256,7 +258,7 @@ def _plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def _fenced(code: str, language: str = "") -> str:
+def fenced(code: str, language: str = "") -> str:
     fence = "```"
     while fence in code:
         fence += "`"

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from playground.adapters.untrusted import MAX_JSON_BYTES, is_kind, parse_object, read_limited, shown, take, take_texts
 from playground.errors import AdapterError
-from playground.types import Attention, Shape
+from playground.types import Attention, Precision, Quantization, Shape
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "playground.json"
@@ -26,6 +26,8 @@ MAX_PROMPT_CHARS = 10_000
 MAX_LENGTH_TOKENS = 131_072
 MAX_LABELS = 10_000
 MAX_BEAMS = 16
+MAX_PROBES = 8
+MAX_PROBE_VALUES = 4096
 
 Origin = Literal["shipped", "own"]
 
@@ -48,6 +50,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "split": str,
     "parent": str,
     "replayed": int,
+    "reloaded": str,
 }
 
 
@@ -72,7 +75,8 @@ class AdapterRecord:
     training: Mapping[str, Any] = field(default_factory=dict)
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
     ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one),
-    ``fixes`` (rows that each fix of the data dropped, changed or added), ``split`` (which rows were held out)."""
+    ``fixes`` (rows that each fix of the data dropped, changed or added), ``split`` (which rows were held out),
+    ``reloaded`` (what came of loading it again in a fresh process)."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;
@@ -83,6 +87,9 @@ class AdapterRecord:
     description: str = ""
     decision: Mapping[str, float] = field(default_factory=dict)
     """Numbers that turn scores into answers, such as ``no_answer_threshold`` or ``temperature``."""
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    """What it said right after its training, to compare with later: ``ids`` (token ids of a few rows), ``outputs``
+    (some of the logits of each), ``quantization`` and ``dtype`` of the backbone then; empty in adapters without."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each file that matters, by file name."""
     path: Path = Path()
@@ -178,6 +185,7 @@ def parse_record(data: bytes, where: str, path: Path, origin: Origin) -> Adapter
         created=take(payload, "created", str, where, ""),
         description=take(payload, "description", str, where, ""),
         decision=_numbers(payload, "decision", where),
+        probe=_probe(payload, where),
         files=_files(payload, where),
         path=path,
         origin=origin,
@@ -304,6 +312,27 @@ def _numbers(payload: dict[str, Any], key: str, where: str) -> dict[str, float]:
     for name in numbers:
         take(numbers, name, float, f"{where}: '{key}'")
     return numbers
+
+
+def _probe(payload: dict[str, Any], where: str) -> dict[str, Any]:
+    probe = take(payload, "probe", dict, where, {})
+    if not probe:
+        return {}
+    inside = f"{where}: 'probe'"
+    for key, choices in (("quantization", Quantization), ("dtype", Precision)):
+        _choice(probe, key, choices, inside)
+    for key, kind in (("ids", int), ("outputs", float)):
+        rows: list[Any] = take(probe, key, list, inside)
+        for row in rows:
+            if not isinstance(row, list) or not all(is_kind(value, kind) for value in row):
+                raise AdapterError(f"{inside}: '{key}' must hold lists of numbers only, not {shown(row)}.")
+        if not 1 <= len(rows) <= MAX_PROBES or not all(1 <= len(row) <= MAX_PROBE_VALUES for row in rows):
+            raise AdapterError(
+                f"{inside}: '{key}' must be 1 to {MAX_PROBES} lists of 1 to {MAX_PROBE_VALUES:,} numbers each."
+            )
+    if len(probe["ids"]) != len(probe["outputs"]) or any(min(row) < 0 for row in probe["ids"]):
+        raise AdapterError(f"{inside}: 'ids' and 'outputs' must belong together, and no id may be below 0.")
+    return probe
 
 
 def _files(payload: dict[str, Any], where: str) -> dict[str, str]:

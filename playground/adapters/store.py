@@ -132,10 +132,7 @@ def remove(record: AdapterRecord) -> None:
         AdapterError: it is a shipped one, or already gone.
         AccessError: it is another person's.
     """
-    if not access.current().sees(record.owner):
-        raise AccessError(f"{record.title} is not yours to remove.")
-    if record.origin != "own" or record.path.parent.parent != settings.own_adapters():
-        raise AdapterError(f"{record.title} belongs to the program and can't be removed.")
+    must_be_own(record)
     # Renamed first, so that no reader ever sees half an adapter.
     doomed = _partial_path(record.path)
     try:
@@ -143,6 +140,14 @@ def remove(record: AdapterRecord) -> None:
         shutil.rmtree(doomed)
     except OSError as err:
         raise AdapterError(f"{record.title} can't be removed from {record.path} ({err.strerror}).") from err
+
+
+def must_be_own(record: AdapterRecord) -> None:
+    """Raises AdapterError for a shipped adapter, AccessError for another person's."""
+    if not access.current().sees(record.owner):
+        raise AccessError(f"{record.title} is not yours to change.")
+    if record.origin != "own" or record.path.parent.parent != settings.own_adapters():
+        raise AdapterError(f"{record.title} belongs to the program and can't be removed or renamed.")
 
 
 @contextmanager
@@ -159,7 +164,7 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
     check_name(task, "adapter's task")
     check_name(name)
     final = settings.own_adapters() / task / name
-    _refuse_taken(task, name)
+    must_be_free(task, name)
     partial = _partial_path(final)
     try:
         partial.mkdir(parents=True)
@@ -167,7 +172,7 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
         yield partial
         _write_owner(partial)
         verify(_read_filed(partial, "own", task, name))
-        _refuse_taken(task, name)
+        must_be_free(task, name)
         partial.rename(final)
     except (OSError, SafetensorError) as err:
         raise _cannot_save(task, name, final, err) from err
@@ -232,7 +237,8 @@ def _refuse_dangerous_files(record: AdapterRecord) -> None:
             )
 
 
-def _refuse_taken(task: str, name: str) -> None:
+def must_be_free(task: str, name: str) -> None:
+    """Raises AdapterError when there is already an adapter of that name."""
     if any((_root(origin) / task / name).exists() for origin in ("shipped", "own")):
         raise _taken(task, name)
 

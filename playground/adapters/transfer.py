@@ -29,13 +29,14 @@ MAX_ENTRIES = 64
 BLOCK_BYTES = 1 << 20
 _EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LIMITS_BYTES = {
+LIMITS_BYTES = {
     CONFIG_FILE: MAX_JSON_BYTES,
     WEIGHTS_FILE: MAX_ADAPTER_BYTES,
     RECORD_FILE: MAX_JSON_BYTES,
     CARD_FILE: MAX_JSON_BYTES,
     REPORT_FILE: MAX_JSON_BYTES,
 }
+"""The files of an adapter, and how large each may be."""
 
 
 def export_zip(record: AdapterRecord, destination: Path) -> Path:
@@ -54,7 +55,7 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
     partial = target.with_name(f".{target.name}-{uuid4().hex}.partial")
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in _LIMITS_BYTES:
+            for name in LIMITS_BYTES:
                 if (record.path / name).is_file():
                     _add(archive, record.path / name, f"{record.name}/{name}")
             if REPORT_FILE in record.files:
@@ -120,14 +121,14 @@ def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.Zip
     chosen: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         path = PurePosixPath(entry.filename)
-        if path.parent != root or path.name not in _LIMITS_BYTES or entry.is_dir():
+        if path.parent != root or path.name not in LIMITS_BYTES or entry.is_dir():
             continue
         if path.name in chosen:
             raise AdapterError(f"'{where}' holds {path.name} twice; export the adapter again.")
-        if entry.file_size > _LIMITS_BYTES[path.name]:
+        if entry.file_size > LIMITS_BYTES[path.name]:
             raise AdapterError(
                 f"'{where}': {path.name} would have {entry.file_size:,} bytes; "
-                f"at most {_LIMITS_BYTES[path.name]:,} are allowed."
+                f"at most {LIMITS_BYTES[path.name]:,} are allowed."
             )
         chosen[path.name] = entry
     return chosen

@@ -44,6 +44,9 @@ MODEL_CLASSES = {
     "encoder-decoder": AutoModelForSeq2SeqLM,
 }
 
+EXACT: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, "dtype": torch.float32}
+"""Arguments of ``from_pretrained`` for the unquantized weights in fp32 on the CPU."""
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -110,14 +113,38 @@ def load(backbone_id: str, quantization: Quantization, progress: Progress) -> Ba
     Raises:
         BackboneError: there is none of that id, or it can't be read.
     """
+    return _load(backbone_id, quantization, weight_options(quantization), progress)
+
+
+def load_exact(backbone_id: str, progress: Progress) -> Backbone:
+    """The unquantized backbone in fp32 on the CPU, also where there is a GPU.
+
+    Raises:
+        BackboneError: there is none of that id, it can't be read, or its own files are quantized.
+    """
+    return _load(backbone_id, "none", EXACT, progress)
+
+
+def refuse_quantized(backbone_id: str, config: PreTrainedConfig) -> None:
+    """Raises BackboneError when the files of the backbone are quantized already, so that nothing exact can be had."""
+    if getattr(config, "quantization_config", None) is not None:
+        raise BackboneError(
+            f"The files of the backbone '{backbone_id}' are quantized, and adapters are only merged into unquantized "
+            "weights; name the unquantized original with PLAYGROUND_BACKBONE."
+        )
+
+
+def _load(backbone_id: str, quantization: Quantization, options: dict[str, Any], progress: Progress) -> Backbone:
     source = locate(backbone_id, progress)
     progress(0.92, "Loading the tokenizer")
     tokenizer = load_tokenizer(source)
     progress(0.95, "Loading the weights")
     config = read_config(source)
     family = family_of(config)
+    if options is EXACT:
+        refuse_quantized(backbone_id, config)
     try:
-        model = MODEL_CLASSES[family].from_pretrained(source, **weight_options(quantization))
+        model = MODEL_CLASSES[family].from_pretrained(source, **options)
     except (OSError, ValueError, SafetensorError) as err:
         raise _unreadable(source, err) from err
     model.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from playground import settings
 from playground.data.columns import input_columns, input_fields
 from playground.data.reading import read_table
 from playground.data.table import Table, columns_of
@@ -30,7 +31,7 @@ def read_inputs(path: Path, task_name: str) -> list[Row]:
         InputError: an unknown task.
     """
     fields = input_fields(task_name)
-    table = read_table(path)
+    table = read_table(path, max_rows=settings.MAX_BATCH_ROWS, is_sampled=False)
     if task_name == "instruct" and "messages" in table.columns:
         fields, columns = ("messages",), {"messages": "messages"}
     else:

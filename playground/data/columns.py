@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field
 
 from playground.data.entities import has_inline_entities
-from playground.data.headers import language_of, normal_name
+from playground.data.headers import language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
     first_values,
     holds_spans,
     holds_tags,
+    holds_transcripts,
+    holds_words,
     is_label_like,
     language_keys,
     named,
+    spoken_language,
     text_column,
 )
 from playground.data.table import Table
@@ -38,6 +41,8 @@ _POLARITY = frozenset(
     "|позитив|негатив|olumlu|olumsuz|nötr|إيجابي|سلبي|محايد|सकारात्मक|नकारात्मक|तटस्थ|正面|负面|中性|正面的|好评|差评"
     "|ポジティブ|ネガティブ|ニュートラル|긍정|부정|중립|positif|negatif|netral|tích cực|tiêu cực|บวก|ลบ|กลาง".split("|")
 )
+_TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
+_BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
 
 
@@ -151,15 +156,23 @@ def _loosely(task: str, columns: list[Column]) -> dict[str, str]:
 
 def _text_and_label(columns: list[Column]) -> dict[str, str]:
     plain = [column for column in columns if not column.is_nested()]
-    texts = [column for column in plain if column.is_text() and not is_label_like(column)]
+    texts = [column for column in plain if column.is_text() and (not is_label_like(column) or _is_called_text(column))]
     own_name = [column for column in plain if normal_name(column.name) == "text"]
     text = text_column(own_name or texts or plain)
     rest = [column for column in plain if column.name != text]
     label = named((column for column in rest if column.mean_chars() <= 60), "label")
     if label is None:
+        listed = [column for column in columns if holds_words(column) and column.mean_chars() <= 60]
+        label = named(listed, "label", 2)
+    if label is None:
         repeating = sorted(filter(is_label_like, rest), key=lambda c: (not c.is_text(), len(set(c.scalars()))))
         label = repeating[0].name if repeating else None
     return _found(text=text, label=label)
+
+
+def _is_called_text(column: Column) -> bool:
+    """Whether its name says text and its values have words, however often they come back."""
+    return role_score(column.name, "text") == 3 and any(" " in text for text in column.scalars())
 
 
 def _ner(columns: list[Column]) -> dict[str, str]:
@@ -174,8 +187,13 @@ def _ner(columns: list[Column]) -> dict[str, str]:
         return {"text": text, "entities": entities}
     if text and tags and tags != text and holds_tags(columns, tags):
         return {"text": text, "tags": tags}
-    inline = next((column.name for column in plain if any(map(has_inline_entities, column.scalars()))), None)
+    inline = next((column.name for column in plain if _holds_markup(column)), None)
     return _found(text=inline, entities=inline)
+
+
+def _holds_markup(column: Column) -> bool:
+    texts = column.scalars()
+    return sum(map(has_inline_entities, texts)) > 0.1 * len(texts)
 
 
 def _qa(columns: list[Column]) -> dict[str, str]:
@@ -201,18 +219,71 @@ def _translation(columns: list[Column]) -> dict[str, str]:
     by_language = [(column.name, language_of(column.name)) for column in columns if language_of(column.name)]
     if source and target:
         langs = {"source_lang": named(columns, "source_lang", 3), "target_lang": named(columns, "target_lang", 3)}
-        return _found(source_text=source, target_text=target, **langs)
+        spoken = {} if any(langs.values()) else _spoken(columns, source, target)
+        return _found(source_text=source, target_text=target, **langs) | spoken
     if len(by_language) >= 2:
         (source, source_lang), (target, target_lang) = by_language[:2]
         langs = {"source_lang": f"={source_lang}", "target_lang": f"={target_lang}"}
         return _found(source_text=source, target_text=target, **langs)
-    return _found(source_text=source or named(columns, "text", 2), target_text=target)
+    pair = _by_suffix(columns) or _by_spoken(columns)
+    return pair or _found(source_text=source or named(columns, "text", 2), target_text=target)
+
+
+def _spoken(columns: list[Column], source: str, target: str) -> dict[str, str]:
+    """The languages that the texts are in, where they are two."""
+    by_name = {column.name: column for column in columns}
+    source_lang, target_lang = spoken_language(by_name[source]), spoken_language(by_name[target])
+    if source_lang is None or target_lang is None or source_lang == target_lang:
+        return {}
+    return {"source_lang": f"={source_lang}", "target_lang": f"={target_lang}"}
+
+
+def _by_suffix(columns: list[Column]) -> dict[str, str] | None:
+    """Two columns whose names differ in their language, such as "text_en" and "text_de"."""
+    pairs = [(column, parts) for column in columns if (parts := language_in(column.name))]
+    for i, (column, (stem, language)) in enumerate(pairs):
+        for other, (other_stem, other_language) in pairs[i + 1 :]:
+            if stem == other_stem and language != other_language:
+                return _pair(column, other, language, other_language)
+    return None
+
+
+def _by_spoken(columns: list[Column]) -> dict[str, str] | None:
+    """The first two of at most three columns of texts, when they are in two languages and no name says otherwise."""
+    texts = [column for column in columns if column.is_text() and not is_label_like(column) and _has_words(column)]
+    if not 2 <= len(texts) <= 3 or any(_says_more(column) for column in columns):
+        return None
+    spoken = [(column, spoken_language(column)) for column in texts]
+    (source, source_lang), (target, target_lang) = spoken[:2]
+    if not 0.4 <= source.mean_chars() / target.mean_chars() <= 2.5:
+        return None
+    if source_lang is None or target_lang is None or source_lang == target_lang:
+        return None
+    return _pair(source, target, source_lang, target_lang)
+
+
+def _pair(source: Column, target: Column, source_lang: str, target_lang: str) -> dict[str, str]:
+    langs = {"source_lang": f"={source_lang}", "target_lang": f"={target_lang}"}
+    return {"source_text": source.name, "target_text": target.name, **langs}
+
+
+def _says_more(column: Column) -> bool:
+    """Whether a name speaks for another task."""
+    return any(role_score(column.name, role) >= 3 for role in ("label", "question", "summary", "answers", "completion"))
+
+
+def _has_words(column: Column) -> bool:
+    texts = column.scalars()
+    return sum(any(char.isalpha() for char in text) for text in texts) > 0.8 * len(texts) and column.mean_chars() >= 4
 
 
 def _instruction(columns: list[Column]) -> dict[str, str]:
     messages = named([column for column in columns if column.is_nested()], "messages", 2)
     if messages:
         return {"messages": messages}
+    spoken = next((column.name for column in columns if holds_transcripts(column)), None)
+    if spoken:
+        return {"messages": spoken}
     prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
     rest = [column for column in columns if column.name != prompt]
     completion = named(rest, "completion", 3)
@@ -223,7 +294,14 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
 def _summary(columns: list[Column]) -> dict[str, str]:
     summary = named(columns, "summary")
     rest = [column for column in columns if column.name != summary and column.is_text()]
+    if summary is None and (body := named(rest, "document", 3) or _body(rest)) and not named(columns, "label"):
+        summary = next((column.name for column in rest if normal_name(column.name) in _TITLES), None)
+        return _found(document=body, summary=summary)
     return _found(document=named(rest, "document") or text_column(rest), summary=summary)
+
+
+def _body(columns: list[Column]) -> str | None:
+    return next((column.name for column in columns if normal_name(column.name) in _BODIES), None)
 
 
 def _found(**columns: str | None) -> dict[str, str]:
@@ -239,7 +317,8 @@ def _polarity_or_class(task: str, found: dict[str, str], columns: list[Column]) 
     if task != "sentiment" or "label" not in found:
         return "classify" if task == "sentiment" else task
     label = next(column for column in columns if column.name == found["label"])
-    if {value.casefold() for value in label.scalars()} <= _POLARITY or normal_name(label.name) in _SENTIMENT_NAMES:
+    values = {value.casefold() for value in label.words()}
+    if (values and values <= _POLARITY) or normal_name(label.name) in _SENTIMENT_NAMES:
         return "sentiment"
     return "classify"
 
@@ -248,7 +327,7 @@ def _explained(found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     reasons = []
     for name, column in found.items():
         if column.startswith("="):
-            reasons.append(f"{name} is {column[1:]} for all rows, after the name of its column.")
+            reasons.append(f"{name} is {column[1:]} for all rows, after the name or the texts of its column.")
         else:
             reasons.append(f"{name} comes from the column '{column}'.")
     return found, reasons

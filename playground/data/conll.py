@@ -1,14 +1,43 @@
 """Token-per-line files of tagged text (CoNLL, IOB): a blank line ends a sentence."""
 
+import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from playground.data.table import Rejected, Table
+from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
+from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
 
-_TAG = re.compile(r"(?:[BIESLU][-_]\S+|O)")
+_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
+_BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19})")
 _NUM_TRIED = 300
+_TREEBANK_WIDTH = 10
+"""Columns of CoNLL-U, https://universaldependencies.org/format.html; entities stand in the last, as in NER=B-PER."""
+_IN_MISC = re.compile(r"(?:^|\|)(?:NE|NER|Entity|name)=([BIESLU]-[^|]+|O)")
+_LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?:(?=.)")
+_COUNTER = re.compile(r"\d+(?:[-.]\d+)?")
+_PARAGRAPH_ENDS = [[mark] for mark in ".!?。！？"]
+_ENDLESS = 400
+"""Tokens from which a file without blank lines is divided at full stops."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where token and tag stand in a line."""
+
+    delimiter: str | None
+    """None: white space."""
+    token: int
+    tag: int
+    is_bare: bool = False
+    """Tags are types without B- and I-."""
+    has_prefix: bool = False
+    """Tokens begin with a language, as in WikiANN."""
+    has_breaks: bool = True
+
+    def is_tag(self, cell: str) -> bool:
+        return bool((_BARE_TAG if self.is_bare else _TAG).fullmatch(cell))
 
 
 @dataclass
@@ -21,79 +50,147 @@ class _Sentence:
     raw: str = ""
 
 
-def looks_like_conll(text: str) -> bool:
-    """Whether nine in ten of the first lines end in an IOB tag, one of them other than O."""
-    lines = [line for line in text.split("\n", _NUM_TRIED)[:_NUM_TRIED] if line.strip() and not _is_comment(line)]
-    cells = [_cells(line) for line in lines]
-    column = _tag_column(cells)
-    tags = [parts[column] for parts in cells if len(parts) >= 2 and -len(parts) <= column < len(parts)]
-    num_tags = sum(bool(_TAG.fullmatch(tag)) for tag in tags)
-    return num_tags >= 0.9 * len(lines) and any(tag != "O" for tag in tags if _TAG.fullmatch(tag))
+def looks_like_conll(head: list[str]) -> bool:
+    """Whether nine in ten of the first lines hold an IOB tag in the same column, one of them other than O."""
+    return _layout(head) is not None
 
 
-def read_conll(text: str, *, name: str, max_rows: int) -> Table:
-    """One row a sentence, with the columns "tokens" and "tags"; a sentence with a bad line is rejected."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    table = Table(["tokens", "tags"], [], [], [], "conll", [], name)
-    for sentence in _sentences(lines):
-        if len(table.rows) >= max_rows:
-            table.notes.append(f"Only the first {max_rows:,} sentences of {name} are used.")
-            break
+def read_conll(head: list[str], lines: Iterable[str]) -> Reading:
+    """One row a sentence, with the columns "tokens" and "tags"; a sentence with a bad line is rejected.
+
+    Args:
+        head: the first lines, by which the columns are found.
+        lines: all of them.
+    """
+    layout = _layout(head) or _Layout(None, 0, -1)
+    notes = [] if layout.has_breaks else ["No blank lines end the sentences; full stops do."]
+    return Reading("conll", _entries(lines, layout), ["tokens", "tags"], notes)
+
+
+def _entries(lines: Iterable[str], layout: _Layout) -> Iterator[Entry]:
+    for sentence in _sentences(lines, layout):
         if sentence.problem:
-            table.rejected.append(Rejected(sentence.bad_line, sentence.problem, excerpt(sentence.raw)))
+            yield Rejected(sentence.bad_line, sentence.problem, excerpt(sentence.raw))
         else:
-            table.rows.append({"tokens": sentence.tokens, "tags": sentence.tags})
-            table.lines.append(sentence.line)
-    return table
+            yield sentence.line, {"tokens": sentence.tokens, "tags": sentence.tags}
 
 
-def _sentences(lines: list[str]) -> Iterator[_Sentence]:
-    sample = [_cells(line) for line in lines[:_NUM_TRIED] if line.strip() and not _is_comment(line)]
-    token_column, tag_column = _token_column(sample), _tag_column(sample)
+def _sentences(lines: Iterable[str], layout: _Layout) -> Iterator[_Sentence]:
     sentence = _Sentence()
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("-DOCSTART-"):
             if sentence.line:
                 yield sentence
             sentence = _Sentence()
-        elif not _is_comment(line) and not _is_header(line, number):
+        elif not _is_comment(line) and not _is_header(line, number, layout):
             sentence.line = sentence.line or number
-            _add_line(sentence, number, line, token_column, tag_column)
+            _add_line(sentence, number, line, layout)
+            if len(sentence.tokens) >= MAX_SENTENCE_TOKENS:
+                sentence.problem, sentence.bad_line, sentence.raw = ENDLESS, sentence.line, line
+            if sentence.problem == ENDLESS or (not layout.has_breaks and sentence.tokens[-1:] in _PARAGRAPH_ENDS):
+                yield sentence
+                sentence = _Sentence()
     if sentence.line:
         yield sentence
 
 
-def _add_line(sentence: _Sentence, number: int, line: str, token_column: int, tag_column: int) -> None:
-    cells = _cells(line)
-    width = max(token_column, tag_column) + 1 if tag_column >= 0 else token_column + 2
-    if len(cells) >= width and _TAG.fullmatch(cells[tag_column]):
-        sentence.tokens.append(cells[token_column])
-        sentence.tags.append(cells[tag_column])
+def _add_line(sentence: _Sentence, number: int, line: str, layout: _Layout) -> None:
+    cells = _cells(line, layout.delimiter)
+    if _is_span_of_words(cells):
+        return
+    if len(cells) == 2 and layout.token == 0 and "\t" in line and not cells[0]:
+        return  # a blank that was tagged like a word
+    if layout.delimiter == "\t" and "\t" not in line:
+        cells = line.split()  # a line written with blanks among others with tabs
+    token, tag = _picked(cells, layout)
+    if token and tag and layout.is_tag(tag):
+        sentence.tokens.append(_LANGUAGE_PREFIX.sub("", token, count=1) if layout.has_prefix else token)
+        sentence.tags.append(tag)
     elif not sentence.problem:
         sentence.problem = "has no IOB tag such as O, B-PER or I-PER after the token"
         sentence.bad_line, sentence.raw = number, line
 
 
-def _cells(line: str) -> list[str]:
+def _picked(cells: list[str], layout: _Layout) -> tuple[str, str]:
+    if layout.tag == _TREEBANK_WIDTH:
+        if len(cells) < _TREEBANK_WIDTH:
+            return "", ""
+        found = _IN_MISC.search(cells[-1])
+        return cells[1], found.group(1) if found else "O"
+    width = max(layout.token, layout.tag) + 1 if layout.tag >= 0 else layout.token + 2
+    return (cells[layout.token], cells[layout.tag]) if len(cells) >= width else ("", "")
+
+
+def _layout(head: list[str]) -> _Layout | None:
+    lines = [line for line in head[:_NUM_TRIED] if line.strip() and not _is_comment(line)]
+    lines = [line for line in lines if not line.startswith("-DOCSTART-")]
+    if not lines:
+        return None
+    if any(names_words(_cells(lines[0], delimiter)) for delimiter in ("\t", ",", ";")):
+        return None
+    has_breaks = any(not line.strip() for line in head) or len(lines) < _ENDLESS // 4
+    for delimiter in ("\t", None, ",", ";"):
+        sample = [cells for cells in (_cells(line, delimiter) for line in lines) if not _is_span_of_words(cells)]
+        found = _columns(sample)
+        if found is None:
+            continue
+        token, tag, is_bare = found
+        has_prefix = all(
+            len(cells) > token and (_LANGUAGE_PREFIX.match(cells[token]) or not cells[token]) for cells in sample
+        )
+        return _Layout(delimiter, token, tag, is_bare, has_prefix, has_breaks)
+    return None
+
+
+def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
+    """Columns of token and tag, and whether the tags are bare."""
+    counted = all(len(cells) >= 3 and _COUNTER.fullmatch(cells[0]) for cells in sample)
+    token = int(counted)
+    width = max(map(len, sample))
+    is_treebank = counted and all(len(cells) == _TREEBANK_WIDTH for cells in sample)
+    if is_treebank and any(_IN_MISC.search(cells[-1]) for cells in sample):
+        return 1, _TREEBANK_WIDTH, False
+    # GermEval has a second layer of tags behind the first.
+    has_layers = counted and all(len(cells) == 4 and _TAG.fullmatch(cells[3]) for cells in sample)
+    if has_layers and _are_tags([cells[2] for cells in sample], len(sample)):
+        return token, 2, False
+    for tag in (-1, *range(token + 1, width)):
+        if _are_tags(
+            [cells[tag] for cells in sample if -len(cells) <= tag < len(cells) and len(cells) >= 2], len(sample)
+        ):
+            return token, tag, False
+    if width == 2 and _are_tags([cells[0] for cells in sample], len(sample)):
+        return 1, 0, False
+    bare = [cells[-1] for cells in sample if len(cells) == 2]
+    is_all_bare = len(bare) == len(sample) and all(map(_BARE_TAG.fullmatch, bare)) and len(sample) > 1
+    if is_all_bare and 0.2 * len(bare) <= bare.count("O") < len(bare) and len(set(bare)) <= max(2, len(bare) // 2):
+        return 0, -1, True
+    return None
+
+
+def _are_tags(cells: list[str], num_lines: int) -> bool:
+    tags = [cell for cell in cells if _TAG.fullmatch(cell)]
+    return len(tags) >= 0.9 * num_lines and any(tag != "O" for tag in tags)
+
+
+def _cells(line: str, delimiter: str | None) -> list[str]:
     stripped = line.strip("\r\n")
-    return [cell.strip() for cell in stripped.split("\t")] if "\t" in stripped else stripped.split()
+    if delimiter is None:
+        return stripped.split()
+    if delimiter == "\t":
+        return [cell.strip() for cell in stripped.split("\t")] if "\t" in stripped else stripped.split()
+    return [cell.strip() for cell in next(csv.reader([stripped], delimiter=delimiter), [])]
 
 
-def _tag_column(sample: list[list[str]]) -> int:
-    """The last column, or an earlier one where a second layer of tags follows the first, as in GermEval."""
-    if sample and sum(len(cells) == 4 and all(map(_TAG.fullmatch, cells[2:])) for cells in sample) > 0.9 * len(sample):
-        return 2 if all(cells[0].isdigit() for cells in sample) else -1
-    return -1
-
-
-def _token_column(sample: list[list[str]]) -> int:
-    """The first column, or the second when the first counts the tokens."""
-    return int(bool(sample) and all(len(cells) >= 3 and cells[0].isdigit() for cells in sample))
+def _is_span_of_words(cells: list[str]) -> bool:
+    """CoNLL-U's line for words that are written as one, "3-4", before the words themselves."""
+    return len(cells) == _TREEBANK_WIDTH and re.fullmatch(r"\d+[-.]\d+", cells[0]) is not None
 
 
 def _is_comment(line: str) -> bool:
     return line.startswith("# ") and not _TAG.fullmatch(line.rsplit(maxsplit=1)[-1])
 
 
-def _is_header(line: str, number: int) -> bool:
-    return number == 1 and _cells(line)[-1].lower() in {"tag", "tags", "label", "ner", "ner_tag", "ner_tags", "entity"}
+def _is_header(line: str, number: int, layout: _Layout) -> bool:
+    names = {"tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity"}
+    return number == 1 and _cells(line, layout.delimiter)[-1].lower() in names

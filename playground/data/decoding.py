@@ -1,19 +1,25 @@
-"""Bytes of uploaded files: size limits, gzip, what is not text at all, and text encodings."""
+"""Text files of any size and encoding as lines, and what is not text at all."""
 
 import codecs
-import gzip
-import io
 import re
-import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 import charset_normalizer
 
-from playground import settings
+from playground.data.alphabets import likely_encoding
+from playground.data.unpacking import first_bytes
 from playground.errors import DataError
 
-MAX_UNPACKED_BYTES = 4 * settings.MAX_UPLOAD_BYTES
+HEAD_CHARS = 1 << 20
+"""Characters at the beginning by which a format is recognised."""
+MAX_LINE_CHARS = 1 << 24
+"""A longer line is no row of a table: one row has a few texts of ``settings.MAX_TEXT_CHARS`` at most."""
 
+_CHUNK_BYTES = 1 << 20
+_NUM_HEAD_LINES = 2000
 _SAMPLE_BYTES = 100_000
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -22,8 +28,6 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_ZIP = b"PK\x03\x04"
-_DOCUMENT = "a Word or OpenDocument file; save it as XLSX, CSV or TXT"
 _FOREIGN = (
     (b"%PDF", "a PDF; copy its text into a TXT or CSV file"),
     (b"\x89PNG", "a picture"),
@@ -31,159 +35,212 @@ _FOREIGN = (
     (b"GIF8", "a picture"),
     (b"{\\rtf", "a Rich Text document; save it as plain text"),
     (b"\xd0\xcf\x11\xe0", "an old Excel (.xls), Word or password-protected file; save it as XLSX or CSV"),
-    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
-    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it, or pack it as ZIP"),
+    (b"Rar!", "a RAR archive; unpack it, or pack it as ZIP"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file; unpack it, or pack it as gzip or ZIP"),
     (b"SQLite format 3", "an SQLite database; export a table as CSV"),
     (b"ARROW1", "an Arrow file; save it as Parquet"),
+    (b"\xff\xff\xff\xff", "an Arrow file; save it as Parquet"),
     (b"\x89HDF", "an HDF5 file; export it as CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array; export it as CSV or Parquet"),
     (b"\x80\x04", "a Python pickle; export it as CSV, JSONL or Parquet"),
     (b"\x80\x05", "a Python pickle; export it as CSV, JSONL or Parquet"),
-    (_ZIP, "a ZIP archive; unpack it first"),
+    (b"PK\x03\x04", "a Word or OpenDocument file; save it as XLSX, CSV or TXT"),
 )
-# What spreadsheets and editors of the supported languages write when they don't write Unicode.
+# What charset-normalizer may choose among where the letters alone do not tell.
 _LEGACY = "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp874 cp932 gb18030 big5 cp949 euc_jp koi8_r".split()
-_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1d\x1f]")
+_ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
+_BLANK_BYTES = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+_COLUMN_SEPARATOR = b"\x01"
+"""Hive's, the one control character that files of text are full of."""
 
 
-def file_bytes(path: Path) -> bytes:
-    """The content of `path`, unpacked when it is gzip.
+@dataclass(frozen=True)
+class TextFile:
+    path: Path
+    name: str
+    encoding: str
+    notes: list[str] = field(default_factory=list)
+
+    def chunks(self, num_chars: int = HEAD_CHARS) -> Iterator[str]:
+        r"""Its text in pieces of at most `num_chars`, with "\n" as line end; no byte order mark, no NUL."""
+        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
+            is_first = True
+            while chunk := stream.read(num_chars):
+                plain = (chunk.lstrip("\ufeff") if is_first else chunk).replace("\0", "")
+                is_first = False
+                if plain:
+                    yield plain
+
+    def lines(self) -> Iterator[str]:
+        r"""Its lines with "\n" at their ends, whatever the file has there; no byte order mark, no NUL.
+
+        Raises:
+            DataError: a line is longer than `MAX_LINE_CHARS`.
+        """
+        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
+            number = 0
+            while line := stream.readline(MAX_LINE_CHARS + 1):
+                number += 1
+                if len(line) > MAX_LINE_CHARS:
+                    raise DataError(
+                        f"Line {number} of {self.name} has more than {MAX_LINE_CHARS // 10**6} million characters; "
+                        "write each row on a line of its own and upload the file again."
+                    )
+                plain = line.replace("\0", "") if "\0" in line else line
+                yield plain.lstrip("\ufeff") if number == 1 else plain
+
+    def head(self) -> str:
+        """Its beginning, as far as it is looked at to recognise what it holds."""
+        return next(self.chunks(), "")
+
+    def head_lines(self) -> list[str]:
+        """The lines of its beginning, whole ones unless the first is longer than that."""
+        chunks = self.chunks()
+        lines = list(StringIO(next(chunks, "")))
+        if len(lines) > 1 and not lines[-1].endswith("\n") and next(chunks, ""):
+            lines.pop()
+        return lines[:_NUM_HEAD_LINES]
+
+    def read(self, max_chars: int) -> str:
+        """The whole text.
+
+        Raises:
+            DataError: it has more than `max_chars` characters.
+        """
+        chunks = self.chunks(max_chars)
+        text = next(chunks, "")
+        if next(chunks, ""):
+            raise DataError(f"{self.name} has more than {max_chars:,} characters; split it into parts.")
+        return text
+
+
+def open_text(path: Path, name: str) -> TextFile:
+    """`path` with the encoding that its bytes speak for, and notes where that had to be found out.
 
     Raises:
-        DataError: missing, not a file, unreadable, empty, broken gzip, or above the size limits.
+        DataError: empty, a known format that holds no table, bytes that are no text, or in no known encoding.
     """
-    if not path.is_file():
-        raise DataError(f"There is no file '{path}'; choose one that exists.")
-    size_bytes = path.stat().st_size
-    if size_bytes > settings.MAX_UPLOAD_BYTES:
-        raise DataError(
-            f"{path.name} has {_megabytes(size_bytes)}; the limit is {_megabytes(settings.MAX_UPLOAD_BYTES)}. "
-            "Upload a part of it."
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as err:
-        raise DataError(f"{path.name} can't be read: {err.strerror}.") from err
-    if data.startswith(b"\x1f\x8b"):
-        data = _gunzip(data, path.name)
-    if not data.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
-        raise DataError(f"{path.name} is empty; upload a file with at least one row.")
-    return data
+    start = first_bytes(path, _SAMPLE_BYTES)
+    _refuse_foreign(start, name)
+    seen = _scan(path)
+    if seen.is_blank:
+        raise DataError(f"{name} is empty; upload a file with at least one row.")
+    encoding, notes = _encoding(start, seen, name)
+    if seen.has_nul and not encoding.startswith(("utf-16", "utf-32")):
+        notes.append(f"{name} has NUL characters; they were removed.")
+    return TextFile(path, name, encoding, notes)
 
 
-def refuse_foreign(data: bytes, name: str) -> None:
-    """Raises:
-    DataError: `data` is a known format that holds no table, or bytes that are no text.
-    """
+def _refuse_foreign(start: bytes, name: str) -> None:
     for magic, words in _FOREIGN:
-        if data.startswith(magic):
-            is_document = magic == _ZIP and (b"word/document" in data or b"opendocument" in data[:200])
-            raise DataError(f"{name} is {_DOCUMENT if is_document else words}.")
-    if _looks_binary(data):
+        if start.startswith(magic):
+            raise DataError(f"{name} is {words}.")
+    if start[:2] in (b"\x78\x9c", b"\x78\xda", b"\x78\x01") and _looks_binary(start):
+        raise DataError(
+            f"{name} looks like a spaCy DocBin; write it as JSON Lines with spaCy: "
+            '{"text": doc.text, "entities": [[e.start_char, e.end_char, e.label_] for e in doc.ents]} for each doc of '
+            "DocBin().from_disk(path).get_docs(nlp.vocab)."
+        )
+    if _looks_binary(start):
         raise DataError(f"{name} is not a text file, nor Parquet or XLSX; upload CSV, TSV, JSONL, JSON, XLSX or TXT.")
 
 
-def decode(data: bytes, name: str) -> tuple[str, list[str]]:
-    """The text of `data` without byte order mark, and notes about an encoding that had to be found out.
-
-    Raises:
-        DataError: no encoding fits.
-    """
-    encoding = _unicode_encoding(data)
-    if encoding:
-        text = data.decode(encoding, "replace")
-        notes = [] if encoding.startswith("utf-8") else [f"{name} is encoded as {encoding.upper()}."]
-    else:
-        text, notes = _decode_bytes(data, name)
-    if "\ufffd" in text and encoding:
-        notes.append(f"{name} has bytes that are not valid {encoding.upper()}; they are shown as \ufffd.")
-    if "\0" in text:
-        notes.append(f"{name} has NUL characters; they were removed.")
-    return text.lstrip("\ufeff").replace("\0", ""), notes
-
-
-def _gunzip(data: bytes, name: str) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            unpacked = stream.read(MAX_UNPACKED_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as err:
-        raise DataError(f"{name} is a damaged or incomplete gzip file ({err}); pack it again.") from err
-    if len(unpacked) > MAX_UNPACKED_BYTES:
-        raise DataError(f"{name} unpacks to more than {_megabytes(MAX_UNPACKED_BYTES)}; upload a part of it.")
-    return unpacked
-
-
-def _looks_binary(data: bytes) -> bool:
-    if _unicode_encoding(data):
+def _looks_binary(start: bytes) -> bool:
+    if _unicode_encoding(start):
         return False
-    sample = data[:_SAMPLE_BYTES]
-    return len(_CONTROL_BYTES.findall(sample)) > 0.02 * len(sample)
+    if _ISO_2022_JP.search(start):
+        return False
+    controls = _CONTROL_BYTES.findall(start)
+    if controls and set(controls) == {_COLUMN_SEPARATOR}:
+        return False
+    return len(controls) > 0.02 * len(start)
 
 
-def _unicode_encoding(data: bytes) -> str | None:
+def _unicode_encoding(start: bytes) -> str | None:
     """The encoding said by a byte order mark, or UTF-16 without one seen by where its zero bytes are."""
     for bom, encoding in _BOMS:
-        if data.startswith(bom):
+        if start.startswith(bom):
             return encoding
-    even, odd = data[:4096:2], data[1:4096:2]
+    even, odd = start[:4096:2], start[1:4096:2]
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         if zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.05 * len(others):
             return encoding
     return None
 
 
-def _decode_bytes(data: bytes, name: str) -> tuple[str, list[str]]:
-    try:
-        return data.decode("utf-8"), []
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", "replace")
-    num_bad = text.count("\ufffd")
-    num_good = sum(len(run) for run in re.findall("[^\x00-\x7f\ufffd]+", text))
+@dataclass
+class _Seen:
+    """What one pass over the bytes of a file found."""
+
+    is_blank: bool = True
+    has_nul: bool = False
+    num_bad: int = 0
+    """Bytes that are not valid UTF-8."""
+    num_good: int = 0
+    """Characters beyond ASCII, were it UTF-8."""
+    lines: list[bytes] = field(default_factory=list)
+    """Some that are not plain ASCII."""
+
+
+def _scan(path: Path) -> _Seen:
+    seen = _Seen()
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    size = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            seen.is_blank = seen.is_blank and not chunk.strip(_BLANK_BYTES)
+            seen.has_nul = seen.has_nul or b"\0" in chunk
+            if chunk.isascii():
+                decoder.reset()
+                continue
+            if size < _SAMPLE_BYTES:
+                lines = [line for line in chunk.splitlines() if not line.isascii()]
+                seen.lines += _up_to(lines, _SAMPLE_BYTES - size)
+                size = sum(map(len, seen.lines))
+            text = decoder.decode(chunk)
+            num_bad = text.count("\ufffd")
+            seen.num_bad += num_bad
+            seen.num_good += len(text) - num_bad - len(text.encode("ascii", "ignore"))
+    seen.num_bad += decoder.decode(b"", final=True).count("\ufffd")
+    return seen
+
+
+def _up_to(lines: list[bytes], num_bytes: int) -> list[bytes]:
+    """The first of `lines` that have `num_bytes` in all, or the beginning of one that is longer by itself."""
+    taken: list[bytes] = []
+    for line in lines:
+        if num_bytes <= 0:
+            break
+        taken.append(line if len(line) <= num_bytes or taken else line[:num_bytes])
+        num_bytes -= len(line)
+    return taken
+
+
+def _encoding(start: bytes, seen: _Seen, name: str) -> tuple[str, list[str]]:
+    encoding = _unicode_encoding(start)
+    if encoding and not encoding.startswith("utf-8"):
+        return encoding, [f"{name} is encoded as {encoding.upper()}."]
+    if not encoding and _ISO_2022_JP.search(start) and start.isascii():
+        return "iso2022_jp", [f"{name} is not UTF-8; it was read as ISO-2022-JP."]
+    if not seen.num_bad:
+        return encoding or "utf-8", []
     # A stray byte in a long text that is UTF-8 otherwise; legacy encodings hardly ever give valid sequences.
-    if num_bad * 10 < num_good:
-        return text, [f"{name} has {num_bad} bytes that are not valid UTF-8; they are shown as \ufffd."]
-    encoding = _legacy_encoding(data)
-    if encoding is None:
+    if encoding or seen.num_bad * 10 < seen.num_good:
+        return encoding or "utf-8", [
+            f"{name} has {seen.num_bad} bytes that are not valid UTF-8; they are shown as \ufffd."
+        ]
+    sample = b"\n".join(seen.lines)
+    legacy = likely_encoding(sample) or _by_statistics(sample)
+    if legacy is None:
         raise DataError(f"The encoding of {name} can't be recognised; save it as UTF-8 and upload it again.")
-    text = data.decode(encoding, "replace")
-    return text, [f"{name} is not UTF-8; it was read as {encoding.replace('cp125', 'Windows-125')}."]
+    return legacy, [f"{name} is not UTF-8; it was read as {legacy.replace('cp125', 'Windows-125')}."]
 
 
-def _legacy_encoding(data: bytes) -> str | None:
-    """The likeliest legacy encoding, judged by the lines that are not plain ASCII."""
-    sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE_BYTES]
+def _by_statistics(sample: bytes) -> str | None:
     for threshold in (0.2, 0.5):
-        matches = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, threshold=threshold)
-        if matches:
-            return _likeliest({match.encoding: (match.chaos, match.coherence) for match in matches}, sample)
+        best = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, threshold=threshold).best()
+        if best:
+            return best.encoding
     return None
-
-
-def _likeliest(found: dict[str, tuple[float, float]], sample: bytes) -> str:
-    """The best of the encodings `found`, with their chaos and coherence from 0 to 1; close calls by knowledge."""
-    scores = {encoding: coherence - chaos for encoding, (chaos, coherence) in found.items()}
-    best = max(scores, key=lambda encoding: scores[encoding])
-    if found[best][0] > 0.1 and _decodes(sample, "gb18030"):
-        # Short Chinese texts look like untidy text in single-byte encodings, and like nothing else in GB 18030.
-        return "gb18030"
-    # Windows-1252 is the commonest by far, but has no use for s and z with caron, which Central Europe is full of.
-    if best in {"cp1250", "big5"} and not re.search(b"[\x9a\x9d\x9e]", sample):
-        is_close = _decodes(sample, "cp1252") and scores.get("cp1252", -1.0) >= scores[best] - 0.03
-        if is_close or sample.decode("cp1252", "replace") == sample.decode(best, "replace"):
-            best = "cp1252"
-    # Turkish letters sit where Windows-1252 has the Icelandic ones.
-    if best == "cp1252" and re.search(b"[\xd0\xdd\xde\xf0\xfd\xfe]", sample):
-        return "cp1254"
-    return best
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1024 / 1024:.0f} MB"

@@ -1,5 +1,6 @@
 """Conversations as lists of messages, in the notations that people have them in."""
 
+import re
 from typing import Any
 
 from playground.data.literals import as_literal
@@ -7,19 +8,54 @@ from playground.data.text import clean_text, excerpt
 from playground.errors import DataError
 from playground.types import Row
 
-_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+_ROLES = {
+    **dict.fromkeys(("human", "prompter", "question", "instruction", "customer"), "user"),
+    **dict.fromkeys(("gpt", "bot", "model", "chatgpt", "ai", "answer", "response", "agent"), "assistant"),
+    "developer": "system",
+}
+_UNSPOKEN = frozenset({"tool", "function", "ipython", "observation", "function_call"})
+"""What programs said to each other between the messages."""
+_TURN = re.compile(
+    r"<\|im_start\|>\s*(?P<chatml>\w+)\n|<start_of_turn>(?P<gemma>\w+)\n|<\|(?P<zephyr>user|assistant|system)\|>\n?"
+    r"|(?:^|\n)\s*(?:#{2,3}\s*)?(?P<said>Human|User|Assistant|System|Instruction|Response)\s*:"
+    r"|\s###\s*(?P<inline>Human|User|Assistant|System)\s*:",
+    re.IGNORECASE,
+)
+_TURN_ENDS = re.compile(r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</s>")
 
 
 def conversation(value: Any) -> list[dict[str, str]]:
-    """`value`, a list or its JSON text, as messages with ``role`` (system, user or assistant) and ``content``.
+    """`value`, a list, its JSON text or a transcript, as messages with ``role`` and ``content``.
+
+    The role is system, user or assistant; calls of tools and what they returned are left out.
 
     Raises:
         DataError: it is none; the message names the one that is wrong.
     """
-    messages = as_literal(value) if isinstance(value, str) else value
+    messages = value
+    if isinstance(value, str):
+        messages = as_literal(value) if value.strip()[:1] in ("[", "{") else transcript(value)
     if not isinstance(messages, list) or not messages:
         raise DataError("messages must be a list of objects with role and content")
-    return [_message(message, i) for i, message in enumerate(messages, 1)]
+    return [_message(message, i) for i, message in enumerate(messages, 1) if not _is_unspoken(message)]
+
+
+def transcript(text: str) -> list[Row] | None:
+    """The messages in a text such as ``### Human: hi ### Assistant: hello`` or ChatML; None when it is no such text."""
+    turns = list(_TURN.finditer(text))
+    if not turns or text[: turns[0].start()].strip():
+        return None
+    ends = [*(turn.start() for turn in turns[1:]), len(text)]
+    return [
+        {"role": str(turn[turn.lastgroup or 0]), "content": _TURN_ENDS.sub("", text[turn.end() : end]).strip()}
+        for turn, end in zip(turns, ends, strict=True)
+    ]
+
+
+def answered(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """`messages` up to the assistant's last, so that something is there to be learnt."""
+    last = max((i for i, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
+    return messages[: last + 1]
 
 
 def as_instruction(row: Row) -> Row:
@@ -38,12 +74,29 @@ def as_instruction(row: Row) -> Row:
     return {**row, "prompt": "\n\n".join(message["content"] for message in said), "completion": reply}
 
 
+def _is_unspoken(message: Any) -> bool:
+    if not isinstance(message, dict):
+        return False
+    is_call = bool(message.get("tool_calls") or message.get("function_call") or "tool_calls" in message)
+    return _role(message) in _UNSPOKEN or (is_call and not message.get("content"))
+
+
+def _role(message: Row) -> str:
+    return str(message.get("role") or message.get("from") or message.get("speaker") or "").strip().lower()
+
+
 def _message(message: Any, number: int) -> dict[str, str]:
     if not isinstance(message, dict):
         raise DataError(f"message {number} must be an object with role and content")
-    role = str(message.get("role") or message.get("from") or "").strip().lower()
-    role = _ROLES.get(role, role)
+    role = _ROLES.get(_role(message), _role(message))
     if role not in ("system", "user", "assistant"):
         raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
-    content = message.get("content") if message.get("content") is not None else message.get("value")
-    return {"role": role, "content": clean_text(content, f"content of message {number}")}
+    content = next((message[key] for key in ("content", "value", "text") if message.get(key) is not None), None)
+    return {"role": role, "content": clean_text(_joined_parts(content), f"content of message {number}")}
+
+
+def _joined_parts(content: Any) -> Any:
+    """The text of content that comes as a list of parts."""
+    if not isinstance(content, list) or not all(isinstance(part, dict) and "text" in part for part in content):
+        return content
+    return "\n".join(str(part["text"]) for part in content)

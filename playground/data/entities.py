@@ -4,22 +4,38 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from playground.data.literals import as_list, as_offset
+from playground.data.literals import as_list, as_literal, as_offset
 from playground.data.text import HAS_NO_SPACES, blank_controls, clean_text, excerpt, moved_offset
 from playground.errors import DataError
 from playground.types import Row
 
-_INLINE = re.compile(r"\[([^\[\]\n]+)\]\(([^\W\d_][\w-]{0,40})\)")
+_INLINE = re.compile(
+    r"\[([^\[\]\n]+)\]\(([^\W\d_][\w-]{0,40})\)"  # [Berlin](LOC)
+    r"|<([A-Z][A-Z_-]{1,30})>([^<>\n]+)</\3>"  # <LOC>Berlin</LOC>
+    r"|\[([A-Z][A-Z_-]{1,30}) ([^\[\]\n]+)\]"  # [LOC Berlin]
+)
 _PREFIXED = re.compile(r"([BIESLU])[-_](.+)", re.IGNORECASE)
-_START_KEYS = ("start", "start_offset", "begin", "start_char", "from")
-_END_KEYS = ("end", "end_offset", "stop", "end_char", "to")
-_LABEL_KEYS = ("label", "entity", "type", "tag", "entity_group", "entity_type", "name", "class")
+_START_KEYS = (
+    "start",
+    "start_offset",
+    "begin",
+    "start_char",
+    "from",
+    "start_idx",
+    "start_index",
+    "begin_offset",
+    "offset",
+)
+_END_KEYS = ("end", "end_offset", "stop", "end_char", "to", "end_idx", "end_index", "end_offset")
+_LABEL_KEYS = ("label", "entity_group", "entity_type", "type", "tag", "class", "category", "labels", "entity", "name")
+_TEXT_KEYS = ("text", "word", "value", "span", "mention", "surface", "name", "entity")
+_FOUND = "found by text"
 _NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…。、，！？：；」』）")
 _NO_SPACE_AFTER = frozenset("([{«“‘「『（")
 
 
 def has_inline_entities(text: str) -> bool:
-    """Whether `text` has markup such as ``[Berlin](LOC)``."""
+    """Whether `text` has markup such as ``[Berlin](LOC)``, ``<LOC>Berlin</LOC>`` or ``[LOC Berlin]``."""
     return _INLINE.search(text) is not None
 
 
@@ -44,8 +60,11 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
     text = clean_text(row.get("text"))
     original: str = row["text"]
     marked = blank_controls(original)
-    spans = [_checked_span(entity, i, marked) for i, entity in enumerate(as_list(row["entities"], "entities"), 1)]
+    found = _placed(_listed(row["entities"]), marked)
+    spans = [_checked_span(entity, i, marked) for i, entity in enumerate(found, 1)]
     kept, notes = _without_overlaps(spans, marked)
+    if any(isinstance(entity, dict) and entity.get(_FOUND) for entity in found):
+        notes.append("entities without offsets were found by their text")
     if len(text) != len(marked):
         kept = [(moved_offset(original, start), moved_offset(original, end), label) for start, end, label in kept]
     entities = [{"start": start, "end": end, "label": label} for start, end, label in kept]
@@ -53,14 +72,15 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
 
 
 def from_inline(text: str) -> tuple[str, list[Row]]:
-    """Plain text and entities of a text with markup such as ``[Berlin](LOC)``."""
+    """Plain text and entities of a text with markup, see `has_inline_entities`."""
     parts: list[str] = []
     entities: list[Row] = []
     num_chars = position = 0
     for match in _INLINE.finditer(text):
-        before, inner = text[position : match.start()], match.group(1)
+        before = text[position : match.start()]
+        inner = match[1] or match[4] or match[6]
         start = num_chars + len(before)
-        entities.append({"start": start, "end": start + len(inner), "label": match.group(2)})
+        entities.append({"start": start, "end": start + len(inner), "label": match[2] or match[3] or match[5]})
         parts += [before, inner]
         num_chars, position = start + len(inner), match.end()
     return "".join(parts) + text[position:], entities
@@ -123,6 +143,61 @@ def _words(value: Any, what: str) -> list[str]:
     if what == "tokens" and not all(word.strip() for word in words):
         raise DataError("one of the tokens is empty")
     return words
+
+
+def _listed(entities: Any) -> list[Any]:
+    """`entities` as a list: they may stand under their types, {"PER": ["Ada"]} or {"PER": {"Ada": [[0, 2]]}}."""
+    value = as_literal(entities.strip()) if isinstance(entities, str) and entities.lstrip()[:1] == "{" else entities
+    if not isinstance(value, dict) or _first(value, _START_KEYS) is not None or not value:
+        return as_list(entities, "entities")
+    if isinstance(value.get("entities"), list):
+        return list(value["entities"])
+    listed: list[Any] = []
+    for label, inner in value.items():
+        if isinstance(inner, dict):
+            # CLUENER counts the last character in.
+            places = ((text, place) for text, found in inner.items() for place in found)
+            listed += [{"text": text, "start": place[0], "end": place[1] + 1, "label": label} for text, place in places]
+        elif isinstance(inner, list):
+            listed += [{**one, "label": label} if isinstance(one, dict) else _under(label, one) for one in inner]
+        else:
+            raise DataError(f"entities must be a list, not {excerpt(value, 60)}")
+    return listed
+
+
+def _under(label: str, one: Any) -> Row:
+    if isinstance(one, list | tuple) and len(one) == 2:
+        return {"start": one[0], "end": one[1], "label": label}
+    return {"text": one, "label": label}
+
+
+def _placed(entities: list[Any], text: str) -> list[Any]:
+    """`entities` with offsets where they have only their text: each one's next place in `text`."""
+    placed: list[Any] = []
+    last: dict[str, int] = {}
+    for entity in entities:
+        if not isinstance(entity, dict) or _first(entity, _START_KEYS) is not None:
+            placed.append(_with_end(entity))
+            continue
+        label_key = next((key for key in _LABEL_KEYS if entity.get(key) is not None), "")
+        words = next((entity[key] for key in _TEXT_KEYS if key != label_key and isinstance(entity.get(key), str)), "")
+        start = text.find(words, last.get(words, 0)) if words else -1
+        if start < 0:
+            if words:
+                raise DataError(f"the entity '{excerpt(words, 40)}' is not in the text")
+            placed.append(entity)
+            continue
+        last[words] = start + len(words)
+        span = {"start": start, "end": start + len(words), "label": entity.get(label_key)}
+        placed.append({**span, _FOUND: True})
+    return placed
+
+
+def _with_end(entity: Any) -> Any:
+    if isinstance(entity, dict) and _first(entity, _END_KEYS) is None and isinstance(entity.get("length"), int):
+        start = _first(entity, _START_KEYS)
+        return {**entity, "end": start + entity["length"]} if isinstance(start, int) else entity
+    return entity
 
 
 def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:

@@ -37,8 +37,8 @@ ROLES: dict[str, frozenset[str]] = {
         "|লেবেল|বিভাগ|রেটিং|sentimen|penilaian|nhãn|phân loại|xếp hạng|ป้ายกำกับ|หมวดหมู่|คะแนน"
         "|标签|標籤|类别|類別|分类|情感|评分|評分|星级|ラベル|カテゴリ|分類|評価|星|라벨|레이블|분류|감정|평점|lebo|kundi",
         "entities": "entities|entity|spans|ner|annotations|entitäten|entités|entidades|entità|сущности|实体|엔티티",
-        "tokens": "tokens|words|token list",
-        "tags": "tags|ner tags|bio tags|iob tags|labels|bio|iob",
+        "tokens": "tokens|words|token list|token|word",
+        "tags": "tags|tag|ner tags|ner tag|ner labels|bio tags|iob tags|labels|bio|iob|ner",
         "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문",
         "question": "question|query|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
@@ -59,7 +59,7 @@ ROLES: dict[str, frozenset[str]] = {
         "target_lang": "target lang|tgt lang|target language|to",
         "prompt": "prompt|instruction|instructions|input",
         "prompt_input": "input|context",
-        "completion": "completion|response|output|answer|reply|target",
+        "completion": "completion|response|output|answer|reply|target|chosen",
         "messages": "messages|conversations|conversation|dialog",
     }.items()
 }
@@ -102,6 +102,16 @@ LANGUAGES = {
     for name in names.split()
 }
 _CODES = frozenset(LANGUAGES.values())
+_SHORT = {
+    long: short
+    for pair in (
+        "eng:en zho:zh chi:zh cmn:zh spa:es fra:fr fre:fr deu:de ger:de ita:it por:pt nld:nl dut:nl rus:ru ukr:uk "
+        "pol:pl ces:cs cze:cs tur:tr ara:ar arb:ar fas:fa per:fa pes:fa hin:hi ben:bn ind:id vie:vi tha:th jpn:ja "
+        "kor:ko swa:sw swh:sw ron:ro rum:ro swe:sv dan:da fin:fi ell:el gre:el heb:he"
+    ).split()
+    for long, short in [pair.split(":")]
+}
+"""ISO 639-3 and 639-2 to ISO 639-1."""
 
 
 def normal_name(name: str) -> str:
@@ -124,15 +134,31 @@ def role_score(name: str, role: str) -> int:
     return int(any(len(known) >= 5 and plain.endswith(known) for known in names))
 
 
+def has_role(name: str) -> bool:
+    """Whether `name` is what a column with one of the `ROLES` is called."""
+    return any(normal_name(name) in names for names in ROLES.values())
+
+
 def is_known(name: str) -> bool:
     """Whether `name` is what a column is called, rather than a value."""
-    plain = normal_name(name)
-    return any(plain in names for names in ROLES.values()) or plain in _ABOUT or language_of(name) is not None
+    return has_role(name) or normal_name(name) in _ABOUT or language_of(name) is not None
 
 
 def language_of(name: str) -> str | None:
-    """The ISO 639-1 code of a language given by code ("de", "pt_BR") or by name, or None."""
+    """The ISO 639-1 code of a language given by code ("de", "pt_BR", "deu", "deu_Latn") or by name, or None."""
     plain = name.strip().replace("_", "-")
+    code, _, rest = plain.partition("-")
+    known = _SHORT.get(code.lower()) if len(code) == 3 else None
+    if known and (not rest or re.fullmatch(r"[A-Z][a-z]{3}", rest)):
+        return known
     if re.fullmatch(r"[A-Za-z]{2}(-[A-Za-z0-9]{2,8})?", plain) and plain[:2].lower() in _CODES:
-        return plain[:2].lower() + plain[2:]
+        # mBART writes XX where no region is meant.
+        return plain[:2].lower() + plain[2:] if rest != "XX" else plain[:2].lower()
     return LANGUAGES.get(name.strip().casefold())
+
+
+def language_in(name: str) -> tuple[str, str] | None:
+    """What a name such as "text_en" or "sentence_deu_Latn" has before its language, and the language."""
+    match = re.fullmatch(r"(.+?)[_\-. ]((?:[A-Za-z]{2}|[A-Za-z]{3}(?:_[A-Z][a-z]{3})?)|[^\W\d_]{4,})", name.strip())
+    language = language_of(match[2]) if match else None
+    return (normal_name(match[1]), language) if match and language else None

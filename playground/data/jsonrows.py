@@ -1,152 +1,214 @@
 """JSON Lines and the shapes in which JSON files hold rows."""
 
-import json
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
 
-from playground.data.table import Rejected, Table, columns_of
-from playground.data.text import describe_type, excerpt, join_surrogates
+from playground.data.containers import find_records
+from playground.data.decoding import TextFile
+from playground.data.exports import plain_rows
+from playground.data.gathering import beginning, num_chars
+from playground.data.headers import has_role, language_of
+from playground.data.jsonvalues import Parsed, parse_json, parse_loosely, stream_values
+from playground.data.table import Entry, Reading, Rejected
+from playground.data.text import describe_type, excerpt
 from playground.errors import DataError
 from playground.types import Row
 
+MAX_WHOLE_BYTES = 64 * 1024 * 1024
+"""Up to here a JSON file is read as a whole; of a longer one the values are read one by one."""
 _NUM_TRIED = 20
-_CONTAINERS = frozenset("data rows examples items records results train test dev validation".split())
+_MAX_OPEN_CHARS = 100_000
+_COMMENTS = ("//", "/*", "#")
+_NUM_LOOKED_AT = 50
+_STAYS_NESTED = frozenset({"answers", "answer", "translation", "entities", "label", "labels", "cats", "spans"})
 
 
-class _Parsed(NamedTuple):
-    line: int
-    value: Any
-    problem: str = ""
-    raw: str = ""
+def read_jsonl(lines: Iterable[str]) -> Reading:
+    """One object (or one string, or one list that a tool writes) per line; other lines are rejected."""
+    return _reading(_parsed_lines(lines), "jsonl", [])
 
 
-def read_jsonl(text: str, *, name: str, max_rows: int) -> Table:
-    """One object (or one string) per line; lines that are neither are rejected."""
-    return _table(_parsed_lines(text), name=name, file_format="jsonl", max_rows=max_rows)
+def read_json(source: TextFile) -> Reading | None:
+    """A list of objects or strings, an object that holds one, columns, tools' exports, or objects one after the other.
 
-
-def read_json(value: Any, *, name: str, max_rows: int) -> Table:
-    """A list of objects or strings, an object that holds one, columns, or SQuAD's articles and paragraphs.
+    What is broken in it costs its own record only. None when it is no JSON at all, nor near it.
 
     Raises:
-        DataError: `value` has none of these shapes.
+        DataError: it is JSON that holds no rows.
     """
-    records = _records(value)
-    if records is None:
-        raise DataError(
-            f"{name} is JSON, but holds no rows; it needs a list of objects such as "
-            '[{"text": "...", "label": "..."}], one object per line, or {"data": [...]}.'
-        )
-    numbered = (_Parsed(i, record) for i, record in enumerate(records, 1))
-    return _table(numbered, name=name, file_format="json", max_rows=max_rows)
+    name = source.name
+    if source.path.stat().st_size <= MAX_WHOLE_BYTES:
+        text = source.read(MAX_WHOLE_BYTES)
+        notes: list[str] = []
+        try:
+            value = parse_loosely(text)
+        except ValueError as err:
+            return _salvaged(lambda: iter([text]), str(err))
+        if isinstance(value, str):
+            value = _inner(value)
+        records = find_records(value, notes) if isinstance(value, list | dict) else None
+        if records is None:
+            if isinstance(value, dict | list) and not value:
+                raise DataError(f"{name} has no row that can be used: it is an empty list or object.")
+            return None
+        return _reading((Parsed(i, record) for i, record in enumerate(records, 1)), "json", notes)
+    return _salvaged(source.chunks)
 
 
-def parse_json(text: str) -> Any:
-    """`text` as JSON, with NaN and infinities as None and no lone surrogates.
-
-    Raises:
-        ValueError: `text` is not JSON, or nested too deeply.
-    """
+def json_error(text: str) -> str:
+    """Why `text` is not JSON, for a message."""
     try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except RecursionError as err:
-        raise ValueError("it is nested too deeply") from err
-    return _mended(value) if "\\ud" in text or "\\uD" in text else value
+        parse_json(text)
+    except ValueError as err:
+        return str(err)
+    return "it is a single value"
 
 
-def looks_like_jsonl(text: str, *, is_promised: bool) -> bool:
+def is_whole(line: str) -> bool:
+    """Whether `line` is JSON by itself."""
+    try:
+        parse_json(line.strip().rstrip(","))
+    except ValueError:
+        return False
+    return True
+
+
+def looks_like_jsonl(head: list[str], *, is_promised: bool) -> bool:
     """Whether most of the first lines are JSON objects or strings, or one is where the file's name promises it."""
-    head = list(islice(_parsed_lines(text), _NUM_TRIED))
-    num_good = sum(isinstance(parsed.value, dict | str) for parsed in head)
-    return num_good >= (1 if is_promised else max(1, len(head) / 2))
+    parsed = list(islice(_parsed_lines(head), _NUM_TRIED))
+    num_good = sum(isinstance(one.value, dict | str) or _is_example(one.value) for one in parsed)
+    return num_good >= (1 if is_promised else max(1, len(parsed) / 2))
 
 
-def _parsed_lines(text: str) -> Iterator[_Parsed]:
-    for number, line in enumerate(text.replace("\r", "\n" if "\n" not in text else "").split("\n"), 1):
-        if not line.strip():
+def _salvaged(chunks: Callable[[], Iterator[str]], problem: str = "") -> Reading | None:
+    """What of a broken or large file can be read one value after the other; None if none of the first can."""
+    first = list(islice(stream_values(chunks()), _NUM_LOOKED_AT))
+    good = [one for one in first if isinstance(one.value, dict) or _is_example(one.value)]
+    if not good:
+        return None
+    broken = [one for one in first if one.problem]
+    why = problem or broken[0].problem if broken else ""
+    notes = [f"The file is not JSON as a whole ({why}); what can be read of it is used."] if why else []
+    return _reading(stream_values(chunks()), "json", notes)
+
+
+def _is_example(value: Any) -> bool:
+    """Whether it is a list that `plain_rows` understands."""
+    return isinstance(value, list) and bool(value) and plain_rows(value) != [value]
+
+
+def _inner(text: str) -> Any:
+    """JSON that was written into a JSON string."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return [text]
+    try:
+        return parse_json(text)
+    except ValueError:
+        return [text]
+
+
+def _parsed_lines(lines: Iterable[str]) -> Iterator[Parsed]:
+    """What is on each line; a string that goes on over the end of its line takes the next ones with it."""
+    open_line, open_text = 0, ""
+    for number, line in enumerate(lines, 1):
+        body = line.strip(" \t\r\n\x1e").rstrip(",")
+        if not body or body in "[]" or body.startswith(_COMMENTS):
             continue
         try:
-            yield _Parsed(number, parse_json(line))
+            parsed = Parsed(number, _inner_object(_parse_line(body)))
         except ValueError as err:
-            yield _Parsed(number, None, f"is not JSON ({str(err)[:100]})", excerpt(line))
+            parsed = Parsed(number, None, f"is not JSON ({str(err)[:100]})", excerpt(line))
+        if open_line and parsed.problem and len(open_text) < _MAX_OPEN_CHARS:
+            open_text += line
+            joined = _joined(open_text)
+            if joined is not None:
+                yield Parsed(open_line, joined)
+                open_line, open_text = 0, ""
+            continue
+        if open_line:
+            yield _never_closed(open_line, open_text)
+            open_line, open_text = 0, ""
+        if parsed.problem and "Unterminated string" in parsed.problem and body[0] == "{":
+            open_line, open_text = number, line
+            continue
+        yield parsed
+    if open_line:
+        yield _never_closed(open_line, open_text)
 
 
-def _table(parsed: Iterable[_Parsed], *, name: str, file_format: str, max_rows: int) -> Table:
-    table = Table([], [], [], [], file_format, [], name)
-    for line, value, problem, raw in parsed:
-        if len(table.rows) >= max_rows:
-            table.notes.append(f"Only the first {max_rows:,} rows of {name} are used.")
-            break
+def _parse_line(body: str) -> Any:
+    return parse_loosely(body) if body[0] in '{["(' else parse_json(body)
+
+
+def _joined(text: str) -> Row | None:
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _never_closed(number: int, text: str) -> Parsed:
+    first = text.split("\n", 1)[0]
+    return Parsed(number, None, f"is not JSON ({json_error(first)[:100]})", excerpt(first))
+
+
+def _inner_object(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        inner = _inner(value)
+        return inner if isinstance(inner, dict) else value
+    return value
+
+
+def _reading(parsed: Iterable[Parsed], file_format: str, notes: list[str]) -> Reading:
+    entries = _entries(parsed)
+    first = beginning(entries, _NUM_LOOKED_AT, num_chars)
+    rest: Iterable[Entry] = chain(first, entries)
+    rows = [entry[1] for entry in first if not isinstance(entry, Rejected)]
+    if rows and not any(map(_has_plain_text, rows)) and any(_flat(row) != row for row in rows):
+        notes.append("Fields within fields are shown with their path, such as 'review.body'.")
+        rest = (one if isinstance(one, Rejected) else (one[0], _flat(one[1])) for one in rest)
+    return Reading(file_format, rest, None, notes)
+
+
+def _entries(parsed: Iterable[Parsed]) -> Iterator[Entry]:
+    for place, value, problem, raw in parsed:
         if problem:
-            table.rejected.append(Rejected(line, problem, raw))
-        elif isinstance(value, str | dict) and value:
-            table.rows.append({"text": value} if isinstance(value, str) else _stripped(value))
-            table.lines.append(line)
-        else:
-            what = "an empty object" if value in ({}, "") else describe_type(value)
-            table.rejected.append(Rejected(line, f"is {what}, not an object with fields", excerpt(value)))
-    table.columns.extend(columns_of(table.rows))
-    return table
-
-
-def _records(value: Any) -> list[Any] | None:
-    if isinstance(value, list):
-        return _squad_rows(value) if _is_squad(value) else value
-    if not isinstance(value, dict) or not value:
-        return None
-    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
-        return [_zipped(value["columns"], cells) for cells in value["data"]]
-    lists = {key: inner for key, inner in value.items() if isinstance(inner, list)}
-    for key, inner in lists.items():
-        if (key in _CONTAINERS or len(value) == 1) and inner and isinstance(inner[0], dict):
-            return _records(inner)
-    if len(lists) == len(value):
-        return _from_columns(lists)
-    if all(isinstance(inner, dict) for inner in value.values()):
-        return _from_columns({key: list(inner.values()) for key, inner in value.items()})
-    return [value]
-
-
-def _zipped(columns: list[Any], cells: Any) -> Any:
-    if not isinstance(cells, list) or len(cells) != len(columns):
-        return cells
-    return dict(zip(map(str, columns), cells, strict=True))
-
-
-def _from_columns(columns: dict[str, list[Any]]) -> list[Any] | None:
-    if len({len(cells) for cells in columns.values()}) != 1:
-        return None
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _is_squad(records: list[Any]) -> bool:
-    return bool(records) and all(isinstance(r, dict) and isinstance(r.get("paragraphs"), list) for r in records)
-
-
-def _squad_rows(articles: list[Row]) -> list[Any]:
-    """SQuAD's nesting (https://arxiv.org/abs/1606.05250) as one row a question."""
-    rows: list[Any] = []
-    for article in articles:
-        for paragraph in article["paragraphs"]:
-            questions = paragraph.get("qas") if isinstance(paragraph, dict) else None
-            if not isinstance(questions, list):
-                rows.append(paragraph)
-                continue
-            context = {"context": paragraph.get("context")}
-            rows += [context | question if isinstance(question, dict) else question for question in questions]
-    return rows
+            yield Rejected(place, problem, raw)
+            continue
+        if isinstance(value, dict) and set(value) == {"header"}:
+            continue  # MRQA's first line
+        for row in plain_rows(value):
+            if isinstance(row, str | dict) and row:
+                yield place, {"text": row} if isinstance(row, str) else _stripped(row)
+            else:
+                what = "an empty object" if row in ({}, "") else describe_type(row)
+                yield Rejected(place, f"is {what}, not an object with fields", excerpt(row))
 
 
 def _stripped(row: Row) -> Row:
     return {key.strip(): value for key, value in row.items()}
 
 
-def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return join_surrogates(value)
-    if isinstance(value, list):
-        return [_mended(inner) for inner in value]
-    if isinstance(value, dict):
-        return {join_surrogates(key): _mended(inner) for key, inner in value.items()}
-    return value
+def _has_plain_text(row: Row) -> bool:
+    """Whether a field holds a text, or a list, by itself."""
+    return any(
+        isinstance(value, list) or (isinstance(value, str) and (" " in value.strip() or has_role(key)))
+        for key, value in row.items()
+    )
+
+
+def _flat(row: Row, depth: int = 0) -> Row:
+    flat: Row = {}
+    for key, value in row.items():
+        if isinstance(value, dict) and value and depth < 4 and key.casefold() not in _STAYS_NESTED and _is_group(value):
+            flat |= {f"{key}.{inner}": one for inner, one in _flat(value, depth + 1).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _is_group(value: Row) -> bool:
+    """Whether it is a group of fields, rather than texts by language."""
+    return not all(language_of(key) for key in value)

@@ -2,11 +2,15 @@
 
 import ast
 import json
+import re
 from typing import Any
 
 from playground.errors import DataError
 
 _MAX_CHARS = 1_000_000
+_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*)?""")
+_NUMPY = re.compile(rf"\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]")
+ARRAY = re.compile(r"\b(?:np\.|numpy\.)?array\((\[[^()]*?\])(?:,\s*dtype=[\w.<>']+)?\)")
 
 
 def as_list(value: Any, what: str) -> list[Any]:
@@ -39,7 +43,9 @@ def as_literal(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return _python_literal(text)
+        pass
+    array = _numpy_list(text)
+    return _python_literal(ARRAY.sub(r"\1", text)) if array is None else array
 
 
 def as_offset(value: Any, what: str, name: str) -> int:
@@ -55,6 +61,13 @@ def as_offset(value: Any, what: str, name: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise DataError(f"{what} has no whole number as {name}, but {value!r}")
+
+
+def _numpy_list(text: str) -> list[Any] | None:
+    """The items of what NumPy prints: no commas between them."""
+    if not _NUMPY.fullmatch(text.strip()):
+        return None
+    return [as_literal(item) for item in _ITEM.findall(text)]
 
 
 def _python_literal(text: str) -> Any:

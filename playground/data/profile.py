@@ -4,13 +4,21 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from playground.data.headers import language_of, normal_name, role_score
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from playground.data.dialogue import transcript
+from playground.data.headers import LANGUAGES, language_of, normal_name, role_score
 from playground.data.table import Table
 from playground.data.text import HAS_NO_SPACES
 
 _NUM_LOOKED_AT = 300
+_NUM_READ = 60
+_MAX_READ_CHARS = 4000
+_MIN_LETTERS = 20
+_MIN_CERTAINTY = 0.35
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,11 @@ class Column:
 
     def scalars(self) -> list[str]:
         return [str(value).strip() for value in self.values if isinstance(value, str | int | float)]
+
+    def words(self) -> list[str]:
+        """Its single values and those in its lists."""
+        listed = [inner for value in self.values if isinstance(value, list) for inner in value]
+        return self.scalars() + [inner.strip() for inner in listed if isinstance(inner, str)]
 
     def mean_chars(self) -> float:
         texts = self.scalars()
@@ -67,8 +80,38 @@ def is_label_like(column: Column) -> bool:
 def holds_spans(column: Column) -> bool:
     first = column.values[0] if column.values else None
     if isinstance(first, str):
-        return re.match(r"\[\s*[\[{]", first) is not None
+        return re.match(r"\[\s*[\[{(]", first) is not None
+    if isinstance(first, dict):
+        return bool(first) and all(isinstance(inner, dict | list) for inner in first.values())
     return isinstance(first, list) and bool(first) and isinstance(first[0], list | dict)
+
+
+def holds_words(column: Column) -> bool:
+    """Whether its values are lists of single words, as several labels are kept."""
+    lists = [value for value in column.values if isinstance(value, list)]
+    return bool(lists) and len(lists) == len(column.values) and all(isinstance(v, str) for one in lists for v in one)
+
+
+def holds_transcripts(column: Column) -> bool:
+    texts = [value for value in column.values if isinstance(value, str)]
+    spoken = [said for said in map(transcript, texts) if said and len(said) > 1]
+    return bool(texts) and len(spoken) > 0.9 * len(texts)
+
+
+def spoken_language(column: Column) -> str | None:
+    """The language that the texts of a column are in; None when that is not sure."""
+    sample = " ".join(column.scalars()[:_NUM_READ])[:_MAX_READ_CHARS]
+    if sum(char.isalpha() for char in sample) < _MIN_LETTERS:
+        return None
+    language, certainty = _identifier().classify(sample)
+    return str(language) if certainty >= _MIN_CERTAINTY else None
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(sorted(set(LANGUAGES.values())))
+    return identifier
 
 
 def holds_tags(columns: list[Column], name: str) -> bool:
@@ -77,11 +120,11 @@ def holds_tags(columns: list[Column], name: str) -> bool:
 
 
 def language_keys(column: Column) -> tuple[str, str] | None:
-    """The two languages of a column of objects such as {"en": ..., "de": ...}."""
+    """The first two languages of a column of objects such as {"en": ..., "de": ...}."""
     first = column.values[0] if column.values else None
-    if not isinstance(first, dict) or len(first) != 2 or not all(map(language_of, first)):
+    if not isinstance(first, dict) or len(first) < 2 or not all(map(language_of, first)):
         return None
-    source, target = first
+    source, target = list(first)[:2]
     return source, target
 
 

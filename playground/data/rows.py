@@ -9,7 +9,7 @@ from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
-from playground.data.dialogue import conversation
+from playground.data.dialogue import answered, conversation
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
 from playground.data.reading import read_table
@@ -20,6 +20,9 @@ from playground.types import Row
 
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
+_NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>"})
+"""What programs write into empty cells."""
+_WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 _Checked = tuple[Row, list[str]]
@@ -184,11 +187,13 @@ def _check_class(row: Row) -> _Checked:
         raise DataError(f"has {len(label)} labels; each row needs exactly one")
     if isinstance(label, float) and label.is_integer():
         label = int(label)
-    if label is None or not str(label).strip():
+    if label is None or not str(label).strip() or str(label).strip().casefold() in _NO_LABELS:
         raise DataError("label is missing")
     if isinstance(label, dict):
         raise DataError(f"label must be a word, not {excerpt(label, 60)}")
     name = " ".join(clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label").split())
+    whole = _WHOLE.fullmatch(name)
+    name = whole[1] if whole else name
     if len(name) > _MAX_LABEL_CHARS:
         raise DataError(f"label has {len(name)} characters, more than {_MAX_LABEL_CHARS}; is it the right column?")
     return {**row, "text": text, "label": name}, []
@@ -216,13 +221,20 @@ def _language(value: Any, field: str) -> str:
 
 
 def _check_instruction(row: Row) -> _Checked:
+    prompt, completion = row.get("prompt"), row.get("completion")
+    if row.get("messages") is None and isinstance(prompt, list) and isinstance(completion, list):
+        row = {key: value for key, value in row.items() if key not in ("prompt", "completion")}
+        row["messages"] = completion if completion[: len(prompt)] == prompt else prompt + completion
     if row.get("messages") is None:
         return {**row, "prompt": _text(row, "prompt"), "completion": _text(row, "completion")}, []
-    messages = conversation(row["messages"])
+    whole = conversation(row["messages"])
+    messages = answered(whole)
     roles = [message["role"] for message in messages]
-    if "user" not in roles or roles[-1] != "assistant":
-        raise DataError(f"messages must hold a user's message and end with the assistant's, but are {', '.join(roles)}")
-    return {**row, "messages": messages}, []
+    if "user" not in roles:
+        said = ", ".join(message["role"] for message in whole) or "none"
+        raise DataError(f"messages must hold a user's message and end with the assistant's, but are {said}")
+    notes = ["what comes after the assistant's last message was left out"] if len(messages) < len(whole) else []
+    return {**row, "messages": messages}, notes
 
 
 _CHECKS: dict[str, Callable[[Row], _Checked]] = {

@@ -1,5 +1,6 @@
 """What every file format is read into."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from playground.types import Row
@@ -16,6 +17,23 @@ class Rejected:
     """Its beginning, on one line."""
 
 
+Entry = tuple[int, Row] | Rejected
+"""A row with its place, counted as in `Rejected.line`, or what stands there instead."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file of one format on its way to a `Table`: its rows come one by one while it is read."""
+
+    format: str
+    entries: Iterable[Entry]
+    columns: list[str] | None = None
+    """None: the keys of the rows."""
+    notes: list[str] = field(default_factory=list)
+    num_rows: int | None = None
+    """Rows of the file when `entries` are a sample of them already."""
+
+
 @dataclass(frozen=True)
 class Table:
     columns: list[str]
@@ -24,7 +42,7 @@ class Table:
     notes: list[str]
     """Sentences about what was guessed or repaired."""
     format: str
-    """csv, tsv, jsonl, json, parquet, xlsx, txt or conll: what the content is, whatever the name says."""
+    """csv, tsv, jsonl, json, parquet, xlsx, txt, conll or tmx: what the content is, whatever the name says."""
     lines: list[int] = field(default_factory=list)
     """Place of each row, counted as in `Rejected.line`."""
     name: str = "the file"

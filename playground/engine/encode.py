@@ -54,14 +54,15 @@ def run_blocks(model: PreTrainedModel, ids: Tensor, kept: Tensor, attention: Att
 
 
 def both_ways(kept: Tensor, sliding_window: int) -> dict[str, Tensor]:
-    """Masks (B, 1, T, T) as ``use_bidirectional_attention=True`` gives them in transformers' Gemma 3.
+    """Masks (B, 1, T, T) as ``from_pretrained(..., use_bidirectional_attention=True)`` gives them in Gemma 3.
 
-    There the configuration halves the sliding window, which then reaches to both sides:
+    The window of the configuration, which reaches back over `sliding_window` tokens, then reaches as far to both sides:
+    it would be halved if the configuration were made so, but it is read first and switched afterwards.
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma3/configuration_gemma3.py
     """
     full = kept.bool()[:, None, None, :].expand(-1, 1, kept.shape[1], -1)
     place = torch.arange(kept.shape[1], device=kept.device)
-    near = (place[:, None] - place[None, :]).abs() < sliding_window // 2 + 1
+    near = (place[:, None] - place[None, :]).abs() < sliding_window
     # A padded query must see something, else its softmax is undefined; its output is never read.
     itself = torch.eye(kept.shape[1], dtype=torch.bool, device=kept.device)
     return {"full_attention": full | itself, "sliding_attention": (full & near) | itself}

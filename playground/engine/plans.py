@@ -149,9 +149,10 @@ def _tag_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
 def _span_plan(engine: Engine, row: Row, adapter: AdapterRecord) -> Plan:
     tokens, parts = shape_span.windows(engine.backbone.tokenizer, row, _window_tokens(engine, adapter))
     logits = yield _encode_rows(engine, adapter, parts, pooled=False)
-    threshold = float(adapter.decision.get("no_answer_threshold", 0.0))
-    temperature = float(adapter.decision.get("temperature", 1.0))
-    found = shape_span.decode(row, tokens, parts, logits, threshold, temperature)
+    usual = {"no_answer_threshold": 0.0, "temperature": 1.0, "score_bias": 0.0}
+    found = shape_span.decode(
+        row, tokens, parts, logits, *(float(adapter.decision.get(name, value)) for name, value in usual.items())
+    )
     return Outcome({"answer": found["answer"]}, note="" if found["answer"] else "The text does not answer it.")
 
 

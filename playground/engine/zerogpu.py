@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playground.types import Item, Stream
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from playground.engine.engine import Engine
 
 VARIABLE = "SPACES_ZERO_GPU"
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 GPU_SECONDS = 60
 """Longest call; a visitor's daily quota is 2 to 5 minutes."""
 
@@ -25,6 +27,13 @@ _engine_of_parent: Engine | None = None
 
 def is_zerogpu() -> bool:
     return bool(os.environ.get(VARIABLE))
+
+
+def environment_of_child() -> dict[str, str]:
+    """Of a process that this one starts. The GPU is lent to the app's process alone; no other must count on it."""
+    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def on_gpu(stream: Callable[..., Stream[Item]]) -> Callable[..., Stream[Item]]:

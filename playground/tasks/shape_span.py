@@ -46,17 +46,18 @@ def decode(
     logits: Sequence[NDArray[np.float32]],
     no_answer_threshold: float = 0.0,
     temperature: float = 1.0,
+    score_bias: float = 0.0,
 ) -> Row:
     """Best span over the (T, 2) logits of all windows, or ``None`` when "no answer" beats it.
 
     The margin is the span's start + end logit less that of "no answer" in the window with the best span;
-    ``score`` is the logistic of how far it exceeds the threshold, divided by the temperature.
+    ``score`` is the logistic of how far it exceeds the threshold, divided by the temperature, plus the bias.
     """
     margin, start, end = max((_best_span(part, states) for part, states in zip(parts, logits, strict=True)))
     if margin < no_answer_threshold or not tokens.ids:
         return {"answer": None, "margin": float(margin)}
     first, last = tokens.offsets[start][0], tokens.offsets[end][1]
-    score = float(logistic((margin - no_answer_threshold) / temperature))
+    score = float(logistic((margin - no_answer_threshold) / temperature + score_bias))
     answer = {"text": row["context"][first:last], "start": first, "end": last, "score": score}
     return {"answer": answer, "margin": float(margin)}
 

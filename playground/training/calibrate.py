@@ -9,7 +9,12 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.engine import Engine
 from playground.engine.requests import EncodeRow
 from playground.errors import Cancelled, InputError
-from playground.evaluation.calibration import fit_no_answer_threshold, fit_score_temperature, fit_temperature
+from playground.evaluation.calibration import (
+    fit_logistic,
+    fit_no_answer_threshold,
+    fit_score_temperature,
+    fit_temperature,
+)
 from playground.evaluation.entities import entities_of
 from playground.evaluation.squad import exact_match, token_f1
 from playground.tasks import shape_classify, shape_span, shape_tag
@@ -70,7 +75,7 @@ def _of_entities(
 def _of_answers(
     engine: Engine, record: AdapterRecord, rows: Sequence[Row], is_unwanted: Callable[[], bool]
 ) -> dict[str, float]:
-    """The margin from which something is answered, and the temperature of the scores of what is answered then."""
+    """The margin from which something is answered, and what makes scores of how far an answer is above it."""
     margins, answered, silent, exact = [], [], [], []
     for row in rows:
         try:
@@ -91,8 +96,8 @@ def _of_answers(
     decision = {"no_answer_threshold": threshold}
     if is_given.sum() >= MIN_ROWS:
         is_right = np.asarray(exact)[is_given].tolist()
-        temperature = fit_score_temperature(lambda t: (shape_span.logistic(above[is_given] / t).tolist(), is_right))
-        decision["temperature"] = round(temperature, 4)
+        temperature, bias = fit_logistic(above[is_given].tolist(), is_right)
+        decision |= {"temperature": round(temperature, 4), "score_bias": round(bias, 4)}
     return decision
 
 

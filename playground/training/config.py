@@ -88,6 +88,10 @@ class RunConfig:
     """Key of `playground.data.splits.SPLITS`: which rows are held out where there is no `validation`."""
     split_column: str = ""
     """Column of the file with the group or the time of each row."""
+    start_share: float = 0.0
+    """Share of the weights from before the training in those after it (WiSE-FT, https://arxiv.org/abs/2109.01903)."""
+    logit_adjustment: bool = False
+    """Take out of the learning how frequent each label is in each language and source (classify)."""
     source_shares: dict[str, float] = field(default_factory=dict)
     """Share of the rows of a ``source`` that may be drawn, 0 to 1; sources not named: all."""
     validation_shares: dict[str, float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from playground.training.config import RunConfig
 from playground.training.features import Feature
-from playground.training.guard import copy_weights, put_weights
+from playground.training.weights import copy_weights, put_weights
 
 CHECKS = 10
 """In a whole run, evenly spread."""

@@ -1,8 +1,10 @@
 """Rows as token ids with what is to be learnt from them."""
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from playground.errors import DataError, InputError
@@ -11,6 +13,8 @@ from playground.tasks.windows import tokenize
 from playground.types import Row
 
 IGNORED = shape_tag.IGNORED
+Group = tuple[Any, Any]
+"""Language and source of a row, None where it does not say."""
 EMPTY_SHARE = 0.2
 """Share of the answered questions that also give a window without the answer."""
 
@@ -25,6 +29,8 @@ class Feature:
 
     input_ids: list[int]
     labels: list[int]
+    offsets: list[float] = field(default_factory=list)
+    """Added to the logits of each class while training (classify); empty: nothing is."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,22 @@ class _Recipe:
     labels: Sequence[str]
     max_length: int
     chance: random.Random
+    offsets: Mapping["Group", list[float]]
 
 
 def build_features(
-    task: Task, rows: Sequence[Row], tokenizer: Any, labels: Sequence[str], max_length: int, seed: int
+    task: Task,
+    rows: Sequence[Row],
+    tokenizer: Any,
+    labels: Sequence[str],
+    max_length: int,
+    seed: int,
+    *,
+    logit_adjustment: bool = False,
 ) -> Features:
     """Training examples of `rows`; long rows of tag and span tasks give several."""
-    recipe = _Recipe(task, tokenizer, labels, max_length, random.Random(seed))
+    offsets = log_shares(rows, labels) if logit_adjustment and task.shape == "classify" else {}
+    recipe = _Recipe(task, tokenizer, labels, max_length, random.Random(seed), offsets)
     features: list[Feature] = []
     truncated = 0
     for row in rows:
@@ -85,9 +100,30 @@ def build_features(
     return Features(features, truncated)
 
 
+def group(row: Row) -> Group:
+    return row.get("lang"), row.get("source")
+
+
+def log_shares(rows: Sequence[Row], labels: Sequence[str]) -> dict[Group, list[float]]:
+    """Logarithm of the share of each label among the rows of one language and source, one row a label added.
+
+    Added to the logits while training, they explain what is frequent where, so that the head has to learn from the
+    text alone: a language whose rows are never neutral does not forbid neutral texts in it. Logit adjustment, Menon et
+    al. 2021, https://arxiv.org/abs/2007.07314.
+    """
+    counts: dict[Group, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(group(row), Counter())[row["label"]] += 1
+    return {
+        key: [math.log((found[label] + 1) / (found.total() + len(labels))) for label in labels]
+        for key, found in counts.items()
+    }
+
+
 def _classify(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
     windows = shape_classify.windows(recipe.tokenizer, row, recipe.max_length)
-    return [Feature(windows[0].input_ids, [shape_classify.target(row, recipe.labels)])], len(windows) == 1
+    goal = [shape_classify.target(row, recipe.labels)]
+    return [Feature(windows[0].input_ids, goal, recipe.offsets.get(group(row), []))], len(windows) == 1
 
 
 def _tag(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:

@@ -7,11 +7,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from playground import settings
 from playground.adapters import store
 from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
-from playground.errors import Cancelled, Paused
+from playground.errors import AdapterError, Cancelled, Paused
+from playground.exporting.probes import as_probe, probe_ids
+from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
@@ -28,6 +31,7 @@ from playground.training.repair import (
 )
 from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
+from playground.training.weights import copy_weights, mix_weights
 from playground.types import Row
 
 MUST_STAY = (
@@ -39,6 +43,7 @@ MUST_STAY = (
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
     *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
+    "logit_adjustment",
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
 NOT_REPLAYED = (
@@ -97,15 +102,14 @@ def finetune(
         note(NOT_REPLAYED.format(parent=parent.name))
     source = locate(config.backbone, progress)
     tokenizer = load_tokenizer(source)
-    trainee = build_trainee(config, task.shape, source, len(labels))
-    if parent:
-        check_backbone(parent, config.backbone, checksum(config.backbone, source, read_config(source)))
-        put_weights(parent, trainee)
+    trainee = _begin(config, task, source, len(labels), parent)
     emit({"event": "phase", "phase": "training", "message": "Training"})
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
-            built = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed)
+            built = build_features(
+                task, rows, tokenizer, labels, stage.max_length, stage.seed, logit_adjustment=stage.logit_adjustment
+            )
             emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
@@ -118,12 +122,23 @@ def finetune(
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
     record = new_record(config, task, labels, source, material, positions, notes)
+    ids = probe_ids(record, tokenizer)
+    record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
     del trainee
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return _measure(config, material, watched, record, emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
+
+
+def _begin(config: RunConfig, task: Task, source: str, num_labels: int, parent: AdapterRecord | None) -> Trainee:
+    """What is trained: a fresh adapter, or one with the weights of `parent`."""
+    trainee = build_trainee(config, task.shape, source, num_labels)
+    if parent:
+        check_backbone(parent, config.backbone, checksum(config.backbone, source, read_config(source)))
+        put_weights(parent, trainee)
+    return trainee
 
 
 def measure_saved(
@@ -137,7 +152,7 @@ def measure_saved(
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material, watched = hold_back(read_material(config, task), config, task)
-    return _measure(config, material, watched, record, emit, stop_wish)
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
 def _measure(
@@ -179,6 +194,7 @@ def _train_parts(
     positions: list[Position] = []
     for part in parts:
         trainee.prepare([*part.features, *part.held_back])
+        before = copy_weights(trainee) if part.config.start_share else {}
         must_fit(trainee, part.features, part.config, pad_id)
         position = train(
             trainee,
@@ -192,6 +208,7 @@ def _train_parts(
             on_note=note,
         )
         positions.append(position)
+        mix_weights(trainee, before, part.config.start_share)
         if stop_wish():
             break
     return positions
@@ -217,6 +234,34 @@ def save(trainee: Trainee, record: AdapterRecord) -> AdapterRecord:
         trainee.save(folder)
         describe(replace(record, files=hash_files(folder)), folder)
     return store.find(record.task, record.name)
+
+
+def trained_probe(trainee: Trainee, ids: Sequence[Sequence[int]], quantization: str) -> dict[str, Any]:
+    """What the trained model says on probe rows, before it is written."""
+    outputs = [trainee.outputs(one).numpy() for one in ids]
+    # Norms and embeddings keep their number format when the other weights are quantized.
+    dtype = trainee.model.get_base_model().get_input_embeddings().weight.dtype
+    return as_probe(ids, outputs, quantization, str(dtype).removeprefix("torch."))
+
+
+def reload(record: AdapterRecord, emit: Emit) -> AdapterRecord:
+    """Loads the saved adapter in a fresh process and writes into its record whether it is the one that was trained.
+
+    It is done once, and not at all where the settings leave it out.
+
+    Raises:
+        AdapterError: it says something else.
+    """
+    if not settings.reloads_saved() or record.training.get("reloaded", "").startswith("same"):
+        return record
+    emit({"event": "phase", "phase": "reloading", "message": "Loading the adapter again in a fresh process"})
+    verdict = verify_outputs(record, lambda _: None)
+    record = replace(record, training={**record.training, "reloaded": str(verdict)})
+    describe(record, record.path)
+    emit({"event": "reloaded", "same": verdict.is_same, "message": f"Loaded again: {verdict}"})
+    if not verdict.is_same:
+        raise AdapterError(f"{record.title} was saved, but it does not say what the trained one said: {verdict}.")
+    return record
 
 
 def _material_event(config: RunConfig, material: Material, labels: Sequence[str]) -> dict[str, Any]:

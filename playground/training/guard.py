@@ -7,6 +7,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from playground.training.weights import copy_weights, put_weights
+
 WINDOW = 10
 """Losses whose median counts, so that a hard batch or two are no reason to stop."""
 STEPS_BETWEEN_COPIES = 10
@@ -64,16 +66,3 @@ class LossGuard:
         self._lowest = float(state["lowest"])
         self.good_steps = int(state["good_steps"])
         self._good = {name.removeprefix("good/"): weight for name, weight in state.items() if name.startswith("good/")}
-
-
-def copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The trained weights, out of the reach of the training."""
-    trained = ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
-    return {name: weight.detach().to("cpu", copy=True) for name, weight in trained}
-
-
-def put_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """The reverse of `copy_weights`."""
-    for name, weight in model.named_parameters():
-        if name in weights:
-            weight.data.copy_(weights[name])

@@ -15,7 +15,6 @@ from playground.training.run_files import LOG_FILE, RunState, load_state, save_s
 
 SILENT_AFTER_S = 60.0
 """Without a sign of life for this long, a worker counts as lost; it gives one every few seconds."""
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 _children: dict[str, "subprocess.Popen[bytes]"] = {}
 """Workers that this process started, for their exit codes; others are judged by pid and heartbeat."""
@@ -30,7 +29,7 @@ def spawn(folder: Path) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=environment(),
+                env=zerogpu.environment_of_child(),
             )
     except OSError as err:
         message = f"The training process could not be started ({err.strerror}); try again later."
@@ -39,13 +38,6 @@ def spawn(folder: Path) -> None:
     _children[folder.name] = child
     # Waiting for a child is what removes it from the table of processes once it has ended.
     threading.Thread(target=child.wait, name=f"reaper of {child.pid}", daemon=True).start()
-
-
-def environment() -> dict[str, str]:
-    """Of the worker. A ZeroGPU Space lends its GPU to the app's process alone, so the worker must not count on it."""
-    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name != zerogpu.VARIABLE}
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def is_alive(folder: Path, state: RunState) -> bool:

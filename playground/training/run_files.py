@@ -70,6 +70,8 @@ class RunState:
     truncated_rows: int = 0
     adapter: str | None = None
     """Name of the adapter, as soon as it is saved."""
+    reloaded: str = ""
+    """What came of loading the saved adapter again in a fresh process."""
     report: dict[str, Any] | None = None
     """Base against adapter, see `playground.evaluation.report`; None until it was measured."""
 
@@ -217,6 +219,9 @@ def after(state: RunState, event: dict[str, Any]) -> RunState:
         return replace(state, notes=[*state.notes, event["message"]])
     if kind == "saved":
         return replace(state, adapter=event["adapter"])
+    if kind == "reloaded":
+        # One that came back as something else is nothing to try.
+        return replace(state, reloaded=event["message"], adapter=state.adapter if event["same"] else None)
     if kind == "evaluated":
         whose = "the adapter" if event["of"] == "adapter" else "the base without an adapter"
         message = f"Measuring {whose}: {event['rows']} of {event['all']} rows"

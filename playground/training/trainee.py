@@ -13,18 +13,12 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    BitsAndBytesConfig,
-    PreTrainedConfig,
-)
+from transformers import AutoConfig, BitsAndBytesConfig
 
 from playground.backbones.loading import family_of, fast_bfloat16, weight_options
 from playground.engine.lora import linear_layers
 from playground.errors import BackboneError, InputError
+from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
 from playground.training.pissa import init_name, save_as_lora, start_of
@@ -37,7 +31,6 @@ FREQUENT_TOKENS = 32_768
 WIDTH_STEP = 16
 MAX_LABEL_WEIGHT = 10.0
 """A few rows of the rarest label shall not drown out all others."""
-HEADS = {"decoder": "score", "encoder": "classifier"}
 
 
 class Trainee(nn.Module):
@@ -73,8 +66,8 @@ class Trainee(nn.Module):
         self.model.half()
         self.model.save_pretrained(folder, save_embedding_layers=False)
 
-    def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor) -> Tensor:
-        """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape."""
+    def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
         inner = self.model.get_base_model()
         states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
         if self.shape == "generate":
@@ -84,16 +77,29 @@ class Trainee(nn.Module):
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])
+            logits = logits.float() if offsets is None else logits.float() + offsets
             if self.label_weights is None:
-                return cross_entropy(logits.float(), labels[:, 0])
+                return cross_entropy(logits, labels[:, 0])
             # The mean over the rows, not over their weights, so that parts of a batch add up to the whole.
-            losses = cross_entropy(logits.float(), labels[:, 0], reduction="none")
+            losses = cross_entropy(logits, labels[:, 0], reduction="none")
             return (losses * self.label_weights.to(losses.device)[labels[:, 0]]).mean()
         logits = head(states).float()
         if self.shape == "tag":
             return cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
         logits = logits.masked_fill(kept[:, :, None] == 0, -1e4)
         return (cross_entropy(logits[:, :, 0], labels[:, 0]) + cross_entropy(logits[:, :, 1], labels[:, 1])) / 2
+
+    def outputs(self, ids: Sequence[int]) -> Tensor:
+        """What one row of token ids comes to, without dropout, in fp32 on the CPU.
+
+        Returns:
+            Logits (L,) of classify, (T, L) of tag and span, (V,) of the next token of generate.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        found = head_outputs(self.model.get_base_model(), self.shape, self.family, ids)
+        self.model.train(was_training)
+        return found
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -188,12 +194,7 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         raise BackboneError(f"The backbone '{config.backbone}' ({family}) can't be trained for {shape} tasks.")
     if shape == "generate" and config.attention == "bidirectional":
         raise InputError("Text is written from left to right: train generate tasks with causal attention.")
-    options = _weight_options(config, settings)
-    if shape == "generate":
-        model = AutoModelForCausalLM.from_pretrained(source, **options)
-    else:
-        chosen = AutoModelForSequenceClassification if family == "decoder" else AutoModelForTokenClassification
-        model = chosen.from_pretrained(source, num_labels=num_labels, **options)
+    model = bare_model(source, settings, shape, num_labels, config.attention, _weight_options(config))
     model.config.use_cache = False
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
@@ -209,15 +210,13 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     return trainee
 
 
-def _weight_options(config: RunConfig, settings: PreTrainedConfig) -> dict[str, Any]:
+def _weight_options(config: RunConfig) -> dict[str, Any]:
     """Arguments of ``from_pretrained`` for weights that a run is trained on."""
     options = weight_options(config.quantization)
     if config.quantization == "8-bit":  # the engine's own 8 bits, on the CPU, can't be trained
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
     if config.quantization != "none":
         options["quantization_config"].llm_int8_skip_modules = ["lm_head", *HEADS.values()]
-    if config.attention == "bidirectional" and hasattr(settings, "use_bidirectional_attention"):
-        options["use_bidirectional_attention"] = True
     if fast_bfloat16():
         options["dtype"] = torch.bfloat16
     return options
@@ -253,13 +252,14 @@ def padded_width(longest: int) -> int:
 
 
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
-    """Right-padded batch of ids and mask (B, T) and labels (B, 1), (B, 2) or (B, T)."""
+    """Right-padded batch: ids and mask (B, T), labels (B, 1), (B, 2) or (B, T), offsets (B, L) if there are any."""
     longest = max(len(f.input_ids) for f in features)
     width = padded_width(longest)
     a_position = len(features[0].labels) == len(features[0].input_ids)
     label_width = width if a_position else len(features[0].labels)
-    return {
+    tensors = {
         "input_ids": torch.tensor([f.input_ids + [pad_id] * (width - len(f.input_ids)) for f in features]),
         "kept": torch.tensor([[1] * len(f.input_ids) + [0] * (width - len(f.input_ids)) for f in features]),
         "labels": torch.tensor([f.labels + [IGNORED] * (label_width - len(f.labels)) for f in features]),
     }
+    return tensors | ({"offsets": torch.tensor([f.offsets for f in features])} if features[0].offsets else {})

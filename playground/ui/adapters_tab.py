@@ -1,6 +1,5 @@
 """The Adapters tab: what there is, what it is worth, and moving adapters in and out."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.training import quota
 from playground.types import Stream
-from playground.ui import adapters_compare, picker, render, report_panel
+from playground.ui import adapter_actions, adapters_compare, adapters_hub, picker, render, report_panel
+from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
@@ -43,8 +43,11 @@ def build(loader: EngineLoader) -> gr.Tab:
         )
         revision = gr.State("")
         notice, refusal = gr.HTML(), gr.HTML(elem_id="adapters-refusal")
+        adapters_hub.build_login()
+        undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
+            adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
             archive = gr.File(
                 label="Import a .zip file",
                 elem_id="adapters-import",
@@ -58,7 +61,7 @@ def build(loader: EngineLoader) -> gr.Tab:
         adapters_compare.build(loader)
         _wire_import(loader, archive, notice, revision)
         tab.select(lambda: _allowed(archive, refusal), outputs=[archive, refusal], **QUIET)
-        _cards(tab, shown_task, shelf)
+        _cards(tab, shown_task, shelf, undo)
     return tab
 
 
@@ -107,7 +110,7 @@ def _revision() -> str:
     return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
 
 
-def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf) -> None:
+def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> None:
     # Cards are only drawn anew when others are there: a click on one that is being replaced would fail. What sets the
     # revision is queued, since only then does the page hear that it has changed.
     tab.select(_revision, outputs=shelf.revision, show_progress="hidden", api_visibility="private")
@@ -124,44 +127,26 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf) -> None:
             gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
         with gr.Row(equal_height=False):
             for record in records:
-                _one(record, shelf)
+                _one(record, shelf, undo)
         for folder, reason in store.list_broken():
             gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
 
 
-def _one(record: AdapterRecord, shelf: Shelf) -> None:
+def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
     with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
         gr.HTML(card(record))
         outcome = gr.HTML()
         download = gr.File(label="Download", visible=False, interactive=False, height=70)
         with gr.Row(elem_classes="pg-actions"):
-            gr.Button("Verify", size="sm").click(
-                guarded(lambda: _verify(record, outcome), outcome), outputs=[outcome], **QUIET
-            )
-            gr.Button("Export .zip", size="sm").click(
-                guarded(lambda: _export(record, outcome, download), outcome), outputs=[outcome, download], **QUIET
-            )
+            adapter_actions.build_export(record, outcome, download)
+            adapter_actions.build_check(record, outcome)
             if REPORT_FILE in record.files:
                 _report_button(record, shelf, outcome)
             if record.origin == "own" and not access.problem():
-                _deletion(record, shelf.notice, shelf.revision)
-
-
-def _seen(record: AdapterRecord) -> AdapterRecord:
-    """`record`, if the one who asks sees it: the buttons of a page answer to whoever names its session."""
-    return store.find(record.task, record.name)
-
-
-def _verify(record: AdapterRecord, outcome: gr.HTML) -> Stream[Updates]:
-    store.verify(_seen(record))
-    yield {outcome: render.info(f"All {len(record.files)} files of {record.name} are as they were saved.")}
-
-
-def _export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> Stream[Updates]:
-    with tempfile.TemporaryDirectory() as folder:
-        archive = transfer.export_zip(_seen(record), Path(folder))
-        # Gradio copies the file to its cache while it handles this value, before the folder goes.
-        yield {outcome: "", download: gr.File(value=str(archive), visible=True)}
+                adapter_actions.build_deletion(record, shelf.notice, shelf.revision, undo, _revision)
+        adapters_hub.build_push(record, outcome)
+        if not access.problem():
+            adapter_actions.build_names(record, outcome, shelf.notice, shelf.revision, _revision)
 
 
 def _report_button(record: AdapterRecord, shelf: Shelf, outcome: gr.HTML) -> None:
@@ -204,21 +189,3 @@ def is_at_this_machine(request: gr.Request) -> bool:
     host = request.client.host if request.client else ""
     is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
     return host in ("127.0.0.1", "::1") and not is_forwarded and not settings.on_space()
-
-
-def _deletion(record: AdapterRecord, notice: gr.HTML, revision: gr.State) -> None:
-    ask = gr.Button("Delete", size="sm")
-    sure = gr.Button(f"Delete {record.name} for good", size="sm", variant="stop", visible=False)
-    keep = gr.Button("Keep", size="sm", visible=False)
-
-    def delete() -> Stream[Updates]:
-        access.must_change()
-        store.remove(record)
-        yield {notice: render.info(f"{record.name} was deleted."), revision: _revision()}
-
-    def asked(*, is_asked: bool) -> tuple[gr.Button, gr.Button, gr.Button]:
-        return gr.Button(visible=not is_asked), gr.Button(visible=is_asked), gr.Button(visible=is_asked)
-
-    ask.click(lambda: asked(is_asked=True), outputs=[ask, sure, keep], **QUIET)
-    keep.click(lambda: asked(is_asked=False), outputs=[ask, sure, keep], **QUIET)
-    sure.click(guarded(delete, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private")

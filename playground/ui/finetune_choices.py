@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from playground import access
+from playground.adapters import store
 from playground.errors import DataError
 from playground.training.config import RunConfig, make_config
 from playground.types import Quantization
@@ -21,6 +22,7 @@ def configured(
     *columns: str | None,
     checks: Sequence[Any] = (),
     expert: Sequence[Any] = (),
+    parent: str = "",
 ) -> RunConfig:
     """The run of the form's values, those of the data check as `checks` and of the expert settings as `expert`.
 
@@ -37,8 +39,13 @@ def configured(
     settings, checked = finetune_expert.chosen(expert), finetune_doctor.chosen(found, *checks)
     weighs = bool(settings.get("class_weights")) or checked["class_weights"]  # either switch is enough
     settings |= checked | {"class_weights": weighs, "columns": chosen, "quantization": precision(quantization)}
-    settings["data_name"] = Path(path).name
+    settings |= {"data_name": Path(path).name, "parent": _known(task, parent)}
     return make_config(task, Path(path), (name or "").strip(), preset, backbone, **settings)
+
+
+def _known(task: str, parent: str) -> str:
+    """The name of an adapter to go on from; raises AdapterError when it is gone."""
+    return store.find(task, parent).name if parent else ""
 
 
 def precision(choice: str) -> Quantization:

@@ -12,7 +12,7 @@ from typing import Any
 
 from playground.data.batch import write_rows
 from playground.data.columns import ColumnMap, known_fields, propose, required_fields
-from playground.data.reading import SUFFIXES, read_table
+from playground.data.reading import COMPRESSED, SUFFIXES, read_table
 from playground.data.rows import map_table
 from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
@@ -52,7 +52,7 @@ FIELD_TITLES = {
     "messages": "Conversation",
     "prompt_input": "More of the prompt",
 }
-FILE_TYPES = [*SUFFIXES, ".gz"]
+FILE_TYPES = [*SUFFIXES, *COMPRESSED]
 NUM_COLUMNS = 4
 """Columns that any task may want at most."""
 NOT_THERE = ""
@@ -107,10 +107,10 @@ def check_suffix(path: Path) -> Path:
     Raises:
         DataError: they can't.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in COMPRESSED]
     if not suffixes or suffixes[-1] not in SUFFIXES:
         raise DataError(
-            f"{path.name} is no table that can be read; use CSV, TSV, JSONL, JSON, Parquet, XLSX, TXT or CoNLL."
+            f"{path.name} is no table that can be read; use CSV, TSV, JSONL, JSON, Parquet, XLSX, TXT, CoNLL or ZIP."
         )
     return path
 

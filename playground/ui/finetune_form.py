@@ -16,7 +16,15 @@ from playground.errors import DataError, PlaygroundError
 from playground.training import runs
 from playground.training.config import PRESETS, RunConfig, make_config
 from playground.types import Stream
-from playground.ui import finetune_choices, finetune_data, finetune_doctor, finetune_estimate, finetune_expert, render
+from playground.ui import (
+    finetune_choices,
+    finetune_corrections,
+    finetune_data,
+    finetune_doctor,
+    finetune_estimate,
+    finetune_expert,
+    render,
+)
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -47,6 +55,7 @@ class Form:
     file: gr.File
     pasted: gr.Textbox
     use_pasted: gr.Button
+    corrections: finetune_corrections.CorrectionSource
     mapping: gr.Column
     task: gr.Dropdown
     columns: list[gr.Dropdown]
@@ -55,6 +64,8 @@ class Form:
     rejected: gr.DownloadButton
     doctor: finetune_doctor.Doctor
     name: gr.Textbox
+    parent: gr.Dropdown
+    """Adapter to go on from; empty: a fresh one."""
     preset: gr.Radio
     quantization: gr.Radio
     expert: finetune_expert.Expert
@@ -68,13 +79,22 @@ class Form:
         """What changes when a file was looked at."""
         notices = [self.notice, self.outcome, self.reasons, self.preview]
         actions = [self.start, self.estimate.ask, *self.estimate.shown]
-        return [*notices, self.mapping, self.task, *self.columns, self.rejected, *actions, *self.doctor.seen]
+        return [
+            *notices,
+            self.mapping,
+            self.task,
+            *self.columns,
+            self.rejected,
+            self.parent,
+            *actions,
+            *self.doctor.seen,
+        ]
 
     @property
     def choices(self) -> list[Component]:
         """All that makes up a run; `configured` takes their values."""
         own = [self.file, self.name, self.preset, self.quantization, self.task, *self.columns]
-        return [*own, *self.doctor.choices, *self.expert.choices]
+        return [*own, *self.doctor.choices, *self.expert.choices, self.parent]
 
     def configured(self, backbone: str, values: Sequence[Any]) -> RunConfig:
         """The run of the values of `choices`.
@@ -82,9 +102,12 @@ class Form:
         Raises:
             PlaygroundError: the rows or the settings do not allow it.
         """
+        *values, parent = values
         num_expert, num_checks = len(self.expert.choices), len(self.doctor.choices)
         own, checks = values[: -num_expert - num_checks], values[-num_expert - num_checks : -num_expert]
-        return finetune_choices.configured(backbone, *own, checks=checks, expert=values[-num_expert:])
+        return finetune_choices.configured(
+            backbone, *own, checks=checks, expert=values[-num_expert:], parent=parent or ""
+        )
 
 
 def build() -> Form:
@@ -93,13 +116,14 @@ def build() -> Form:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
                 file, pasted, use_pasted = _source()
+                corrections = finetune_corrections.build()
             with gr.Column(min_width=300):
                 mapping, task, columns, reasons = _mapping()
         notice.render()
         preview = gr.HTML(render.empty(NOTHING_YET), elem_id="finetune-preview")
         rejected = gr.DownloadButton("Download the rows set aside", visible=False, size="sm", elem_classes="pg-open")
         doctor = finetune_doctor.build()
-        name, preset, quantization = _options()
+        name, parent, preset, quantization = _options()
         expert = finetune_expert.build(USUAL_TASK, USUAL_PRESET)
         with gr.Row(elem_classes="pg-actions"):
             start = gr.Button("Start training", variant="primary", interactive=False, elem_id="finetune-start")
@@ -108,8 +132,8 @@ def build() -> Form:
         outcome, estimated = gr.HTML(), gr.HTML(elem_id="finetune-estimated")
     estimate = finetune_estimate.EstimateBox(ask, estimated, take, gr.State({}))
     return Form(
-        area, notice, file, pasted, use_pasted, mapping, task, columns, reasons, preview, rejected, doctor, name,
-        preset, quantization, expert, estimate, start, outcome,
+        area, notice, file, pasted, use_pasted, corrections, mapping, task, columns, reasons, preview, rejected,
+        doctor, name, parent, preset, quantization, expert, estimate, start, outcome,
     )  # fmt: skip
 
 
@@ -147,7 +171,7 @@ def _mapping() -> tuple[gr.Column, gr.Dropdown, list[gr.Dropdown], gr.HTML]:
     return mapping, task, columns, reasons
 
 
-def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
+def _options() -> tuple[gr.Textbox, gr.Dropdown, gr.Radio, gr.Radio]:
     with gr.Row(equal_height=False):
         name = gr.Textbox(
             label="Name of the adapter",
@@ -157,10 +181,19 @@ def _options() -> tuple[gr.Textbox, gr.Radio, gr.Radio]:
             min_width=240,
             elem_id="finetune-name",
         )
+        parent = gr.Dropdown(
+            [finetune_corrections.FRESH],
+            value="",
+            label="Start from",
+            info=finetune_corrections.START_INFO,
+            filterable=False,
+            min_width=240,
+            elem_id="finetune-parent",
+        )
         quantization = gr.Radio(PRECISIONS, value="auto", label="Quantization", info=PRECISION_INFO, min_width=300)
     titles = [(f"{preset.capitalize()}: {meaning}", preset) for preset, meaning in PRESETS.items()]
     preset = gr.Radio(titles, value=USUAL_PRESET, label="How thoroughly", elem_id="finetune-preset")
-    return name, preset, quantization
+    return name, parent, preset, quantization
 
 
 def wire(form: Form, loader: EngineLoader) -> None:
@@ -199,6 +232,13 @@ def wire(form: Form, loader: EngineLoader) -> None:
             # Gradio copies the file to its cache while it handles this value, before the folder goes.
             yield {form.file: str(finetune_data.write_pasted(text, Path(folder)))}
 
+    def take_corrections(name: str | None) -> Stream[Updates]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield {form.file: str(finetune_corrections.as_file(name, Path(folder))), form.corrections.outcome: ""}
+
+    def begin_with_usual(name: str) -> Updates:
+        return finetune_corrections.with_starts(form.parent, name, finetune_corrections.usual_start(name))
+
     seen = [*form.seen, form.name]
     form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
@@ -211,6 +251,12 @@ def wire(form: Form, loader: EngineLoader) -> None:
     doctor.validation.clear(lambda: "", outputs=doctor.leaks, **QUIET)
     pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **VISIBLE)
     pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    source = form.corrections
+    taking = source.use.click(
+        guarded(take_corrections, source.outcome), source.task, [form.file, source.outcome], **VISIBLE
+    )
+    reading = taking.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    reading.success(begin_with_usual, form.task, form.parent, **QUIET)
 
 
 def closed(form: Form) -> Updates:
@@ -284,6 +330,7 @@ def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Stream
         form.mapping: gr.Column(visible=True),
         form.task: found.mapping.task,
         form.preview: finetune_data.preview(found),
+        **finetune_corrections.with_starts(form.parent, found.mapping.task),
         **_startable(form, is_startable=not found.problem),
         form.rejected: gr.DownloadButton(visible=False),
     }

@@ -95,6 +95,7 @@ def result(state: RunState) -> str:
     if state.is_active or state.adapter is None:
         return ""
     parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
+    parts += [f'<p class="pg-lead">{escape(state.reloaded)}.</p>'] if state.reloaded else []
     try:
         link = try_link(store.find(state.config.task, state.adapter))
     except AdapterError as err:

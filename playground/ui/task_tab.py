@@ -1,5 +1,6 @@
 """The tab of one task, built from the task's own description."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.adapters.record import AdapterRecord
-from playground.engine.predict import predict_stream
+from playground.engine.predict import Prediction, predict_stream
 from playground.engine.startup import EngineLoader
 from playground.tasks import Field, Task
 from playground.types import Row, Stream
-from playground.ui import batch, languages, picker, render, rows, stopping, text_file
+from playground.ui import batch, correction, languages, picker, render, rows, stopping, text_file
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates
 
@@ -51,9 +52,10 @@ def build(task: Task, loader: EngineLoader) -> TaskTab:
             with gr.Column(min_width=300):
                 parts.notice.render()
                 parts.result.render()
+                box = correction.build(task)
         _examples(task, parts)
         batch.build(task, loader, parts.picker, _language_fields(task, parts))
-    _wire(task, loader, parts)
+    _wire(task, loader, parts, box)
     tab.select(lambda key: picker.refreshed(task, key), parts.picker, parts.picker, **QUIET)
     return TaskTab(task, tab, parts.picker)
 
@@ -137,7 +139,7 @@ def _nothing_yet(task: Task) -> str:
     return render.empty(task.words.get("empty", default))
 
 
-def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
+def _wire(task: Task, loader: EngineLoader, parts: Parts, box: correction.CorrectionBox) -> None:
     def idle() -> Updates:
         return {parts.run: gr.Button(interactive=True), parts.stop: gr.Button(visible=False)}
 
@@ -147,22 +149,26 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
             parts.run: gr.Button(interactive=False),
             parts.stop: gr.Button(visible=True),
             parts.notice: render.working("Working…"),
+            **correction.hidden(box),
         }
         row = rows.row_of(task, texts)
         adapter = picker.chosen(task, key)
         yield {parts.result: ""}
-        for view in views(task, loader, row, adapter, compares=compares):
+        answers: list[Prediction] = []
+        for view in views(task, loader, row, adapter, compares=compares, on_answer=answers.append):
             yield {parts.result: view}
-        yield {parts.notice: ""}
+        offered = correction.offered(box, task, answers[-1], adapter) if answers else {}
+        yield {parts.notice: "", **offered}
 
     def cleared(request: gr.Request) -> Updates:
         stop(request)
         emptied: Updates = {part: field.default for part, field in zip(parts.fields, task.inputs, strict=True)}
-        return {**emptied, parts.result: _nothing_yet(task), parts.notice: "", **idle()}
+        cleared = {parts.result: _nothing_yet(task), parts.notice: "", **correction.hidden(box)}
+        return {**emptied, **cleared, **idle()}
 
     stop = stopping.stopper(task.name)
     boxes = [part for part in parts.fields if isinstance(part, gr.Textbox)]
-    outputs = [parts.result, parts.notice, parts.run, parts.stop]
+    outputs = [parts.result, parts.notice, parts.run, parts.stop, *box.shown]
     gr.on(
         [parts.run.click, *(box.submit for box in boxes)],
         stopping.until_stopped(task.name, answer, parts.notice, idle),
@@ -177,11 +183,17 @@ def _wire(task: Task, loader: EngineLoader, parts: Parts) -> None:
 
 
 def views(
-    task: Task, loader: EngineLoader, row: Row, adapter: AdapterRecord | None, *, compares: bool = False
+    task: Task,
+    loader: EngineLoader,
+    row: Row,
+    adapter: AdapterRecord | None,
+    *,
+    compares: bool = False,
+    on_answer: Callable[[Prediction], None] = lambda _: None,
 ) -> Stream[str]:
     """The growing result; with `compares`, the base answers beside it after the adapter.
 
-    Closing this closes the stream below it, which stops the work.
+    `on_answer` gets the answer when it is whole. Closing this closes the stream below it, which stops the work.
     """
     engine = loader.engine()
     final = None
@@ -189,6 +201,8 @@ def views(
         for final in stream:
             side_by_side = compares and adapter is not None
             yield render.comparison(task, final, None) if side_by_side else render.answer(task, final)
+    if final is not None and final.done:
+        on_answer(final)
     if final is None or not compares or adapter is None:
         return
     with closing(predict_stream(engine, task, row, None)) as stream:

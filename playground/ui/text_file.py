@@ -4,14 +4,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from playground.data.decoding import decode, file_bytes, refuse_foreign
+from playground import settings
+from playground.data.decoding import open_text
 from playground.data.text import clean_text
+from playground.data.unpacking import check_size
 from playground.errors import DataError
 from playground.types import Stream
 from playground.ui import render
 from playground.ui.notices import Updates, guarded
 
-TABLES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".conll", ".iob", ".bio", ".gz")
+TABLES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".conll", ".iob", ".bio", ".gz", ".zip")
 
 
 def read_text(path: Path) -> str:
@@ -23,10 +25,8 @@ def read_text(path: Path) -> str:
     """
     if path.suffix.lower() in TABLES:
         raise DataError(f"{path.name} is a table, not one text; open it under 'Many texts at once' instead.")
-    data = file_bytes(path)
-    refuse_foreign(data, path.name)
-    text, _ = decode(data, path.name)
-    return clean_text(text, f"text in {path.name}")
+    check_size(path)
+    return clean_text(open_text(path, path.name).read(settings.MAX_TEXT_CHARS), f"text in {path.name}")
 
 
 def build(box: gr.Textbox, notice: gr.HTML) -> None:

@@ -94,9 +94,10 @@ def has_login() -> bool:
 
     Anywhere but there, Gradio would pretend a login as whoever owns the machine.
     """
-    names = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+    is_offered = settings.has_space_login() and get_space() is not None
+    secrets = ("OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
     is_installed = all(find_spec(library) for library in ("authlib", "itsdangerous"))
-    return get_space() is not None and is_installed and all(os.environ.get(name) for name in names)
+    return is_offered and is_installed and all(os.environ.get(name) for name in secrets)
 
 
 def is_author(scope: Scope) -> bool:

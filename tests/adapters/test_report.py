@@ -7,6 +7,8 @@ import zipfile
 import pytest
 
 from playground.adapters import report as report_files
+from playground.adapters.edit import duplicate
+from playground.adapters.hub import import_from_hub, push
 from playground.adapters.record import REPORT_FILE
 from playground.adapters.report import PAGE_FILE, ROWS_FILE, parse_report, read_report, read_rows
 from playground.adapters.store import find, remove, verify
@@ -15,6 +17,7 @@ from playground.errors import AdapterError
 from playground.evaluation.report import compare, row_details
 from playground.tasks import get_task
 from playground.training.measure import add_report
+from tests.fake_hub import fake_hub
 
 ROWS = [
     {"text": text, "label": label, "lang": "en"} for text, label in zip(("good", "bad", "so so"), "abb", strict=True)
@@ -190,3 +193,26 @@ def test_a_cut_write_leaves_the_old_file(reported, monkeypatch):
         report_files.save_page(reported, reported.path)
     assert (reported.path / PAGE_FILE).read_bytes() == before
     assert not list(reported.path.glob(".*"))
+
+
+def test_a_duplicate_has_the_report_and_the_rows_under_its_own_name(reported):
+    copy = duplicate(reported, "second")
+    verify(copy)
+    assert read_report(copy) == read_report(reported)
+    assert read_rows(copy) == read_rows(reported)
+    assert stat.S_IMODE((copy.path / ROWS_FILE).stat().st_mode) == 0o600
+    assert "second" in (copy.path / PAGE_FILE).read_text(encoding="utf-8")
+
+
+def test_the_report_goes_to_the_hub_and_comes_back_without_the_rows(reported):
+    with fake_hub() as served:
+        push(reported, "somebody/lamps", served.api())
+        files = served.repositories["somebody/lamps"].files
+        assert REPORT_FILE in files
+        assert not any(SECRET.encode() in data for data in files.values())
+        remove(reported)
+        found = import_from_hub("somebody/lamps", served.api(), "tiny")
+    verify(found)
+    assert read_report(found) == json.loads(files[REPORT_FILE])
+    assert (found.path / PAGE_FILE).is_file()
+    assert read_rows(found) == []

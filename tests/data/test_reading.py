@@ -198,12 +198,11 @@ def test_what_holds_no_table_is_refused_by_what_it_is(tmp_path: Path, content: b
         table_of(tmp_path, "data.csv", content)
 
 
-def test_a_zip_that_is_no_workbook_is_refused(tmp_path: Path) -> None:
+def test_a_zip_is_read_whatever_it_is_called(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("a.csv", "text,label\n")
-    with pytest.raises(DataError, match="ZIP archive; unpack it"):
-        table_of(tmp_path, "data.xlsx", buffer.getvalue())
+        archive.writestr("a.csv", "text,label\na b,c\n")
+    assert table_of(tmp_path, "data.xlsx", buffer.getvalue()).rows == [{"text": "a b", "label": "c"}]
 
 
 @pytest.mark.parametrize("content", [gzip.compress(b"text,label\na,b\n")[:-9], b"\x1f\x8b\x08garbage"])
@@ -213,7 +212,7 @@ def test_a_damaged_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_gzip_that_explodes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playground.data.decoding.MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("playground.data.unpacking.MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(DataError, match="unpacks to more than"):
         table_of(tmp_path, "a.csv.gz", gzip.compress(b"a,b\n" * 1000))
 
@@ -295,15 +294,20 @@ def test_json_of_one_object_is_one_row(tmp_path: Path) -> None:
     assert table_of(tmp_path, "b.jsonl", json.dumps({"tokens": ["a"], "tags": ["O"]})).rows[0]["tags"] == ["O"]
 
 
-@pytest.mark.parametrize("content", ['[{"text": "a"}, {"text": ', '{"text": "a",\n "label": "b"', "{'text': 'a'}"])
-def test_broken_json_is_refused_with_the_place(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ['{"text": "a",\n "label": "b"', '{"text" "a"}', "[1, 2,"])
+def test_json_without_any_whole_record_is_refused_with_the_place(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError, match=r"is not JSON: .*line \d"):
         table_of(tmp_path, "a.json", content)
 
 
-def test_broken_json_is_not_taken_for_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not JSON"):
-        table_of(tmp_path, "a.csv", '[{"text": "a", "label": "x"},\n{"text": "b", "label"\n')
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_a_broken_record_in_json_costs_itself_only(tmp_path: Path, name: str) -> None:
+    content = '[{"text": "a", "label": "x"},\n{"text": "b" "label": "y"},\n{"text": "c", "label": "z"},\n{"text": "d", '
+    table = table_of(tmp_path, name, content)
+    assert [row["text"] for row in table.rows] == ["a", "c"]
+    assert [one.line for one in table.rejected] == [2, 4]
+    assert "line 2" in table.rejected[0].reason
+    assert "not JSON as a whole" in " ".join(table.notes)
 
 
 @pytest.mark.parametrize("content", ["5", "[]", "{}", '"word"'])

@@ -61,7 +61,7 @@ def card(visitor, name):
 
 def delete(visitor, name):
     card(visitor, name).get_by_role("button", name="Delete", exact=True).click()
-    card(visitor, name).get_by_role("button", name=f"Delete {name} for good").click()
+    card(visitor, name).get_by_role("button", name=f"Delete {name}", exact=True).click()
     expect(card(visitor, name)).to_have_count(0)
 
 
@@ -93,8 +93,9 @@ def test_a_shipped_adapter_can_be_verified_and_exported(visit):
     record = store.default_adapter("sentiment")
     one = card(visitor, record.name).filter(has_text=record.description)
     one.get_by_role("button", name="Verify").click()
-    expect(one.get_by_role("status")).to_contain_text("as they were saved")
-    one.get_by_role("button", name="Export .zip").click()
+    expect(one.get_by_role("status")).to_contain_text("as they were saved. Loaded again: same outputs")
+    one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     name, content = visitor.take(one.get_by_test_id("download-link"))
     assert name == f"sentiment-{record.name}.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -114,7 +115,8 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     expect(visitor.run("sentiment", "Analyse").locator(".pg-stats")).to_contain_text("adapter guest")
 
     visitor.tab("Adapters")
-    card(visitor, "guest").get_by_role("button", name="Export .zip").click()
+    card(visitor, "guest").get_by_role("button", name="Export", exact=True).click()
+    expect(card(visitor, "guest").get_by_role("status")).to_contain_text("gives the adapter's own outputs")
     _, content = visitor.take(card(visitor, "guest").get_by_test_id("download-link"))
     bring(visitor, content)
     expect(alert(visitor)).to_contain_text("already an adapter 'sentiment/guest'")
@@ -130,6 +132,55 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     visitor.picker("Adapter").click()
     expect(visitor.page.get_by_role("option", name="No adapter")).to_be_visible()
     expect(visitor.page.get_by_role("option", name="guest (yours)")).to_have_count(0)
+
+
+def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
+    visitor = opened(visit)
+    bring(visitor, zipped("first"))
+    one = card(visitor, "first")
+    one.get_by_role("button", name="Rename or duplicate").click()
+    one.get_by_label("New name").fill("Bad Name")
+    one.get_by_role("button", name="Rename", exact=True).click()
+    expect(one.get_by_role("alert")).to_contain_text("'Bad Name' can't be the name")
+    one.get_by_label("New name").fill("second")
+    one.get_by_role("button", name="Rename", exact=True).click()
+    expect(card(visitor, "second")).to_be_visible()
+    expect(card(visitor, "first")).to_have_count(0)
+
+    two = card(visitor, "second")
+    two.get_by_role("button", name="Rename or duplicate").click()
+    two.get_by_label("New name").fill("third")
+    two.get_by_role("button", name="Duplicate", exact=True).click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
+    visitor.page.get_by_role("button", name="Undo: put third back").click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
+    delete(visitor, "second")
+
+
+@pytest.mark.slow
+def test_the_other_formats_are_downloaded_as_one_file(visit):
+    visitor = opened(visit)
+    record = store.default_adapter("translate")
+    one = card(visitor, record.name).filter(has_text=record.description)
+    one.get_by_label("Export as").click()
+    visitor.page.get_by_role("option", name="GGUF").click()
+    one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("status")).to_contain_text("gives the adapter's own outputs", timeout=300_000)
+    name, content = visitor.take(one.get_by_test_id("download-link"))
+    assert name == f"translate-{record.name}.gguf"
+    assert content.startswith(b"GGUF")
+
+
+def test_gguf_of_a_classifier_is_refused_with_what_to_choose_instead(visit):
+    visitor = opened(visit)
+    record = store.default_adapter("sentiment")
+    one = card(visitor, record.name).filter(has_text=record.description)
+    one.get_by_label("Export as").click()
+    visitor.page.get_by_role("option", name="GGUF").click()
+    one.get_by_role("button", name="Export", exact=True).click()
+    expect(one.get_by_role("alert")).to_contain_text("export it as ONNX or as merged safetensors")
 
 
 def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):

@@ -22,7 +22,7 @@ def peft_logits(adapted, ids):
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
 @pytest.mark.parametrize("length", [5, 40, 150])
 def test_logits_equal_plain_peft(attention, length, save_tiny_adapter, tiny_peft, encoded, sample_ids):
-    """Lengths below and above the window, which bidirectional attention halves to 17 tokens a side."""
+    """Lengths below and above the window of 32 tokens, which bidirectional attention opens to both sides."""
     record = save_tiny_adapter("ner", attention=attention)
     ids = sample_ids(length)
     expected = peft_logits(tiny_peft("tag", 3, attention=attention), ids)

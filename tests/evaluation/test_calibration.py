@@ -3,6 +3,7 @@ import pytest
 
 from playground.evaluation.calibration import (
     expected_calibration_error,
+    fit_logistic,
     fit_no_answer_threshold,
     fit_score_temperature,
     fit_temperature,
@@ -59,3 +60,19 @@ def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy():
     assert expected_calibration_error([0.8] * 10, [True] * 8 + [False] * 2) == pytest.approx(0, abs=1e-9)
     assert expected_calibration_error([0.9] * 10, [True] * 5 + [False] * 5) == pytest.approx(40)
     assert expected_calibration_error([1.0, 0.5], [True, False]) == pytest.approx(25)
+
+
+@pytest.mark.parametrize(("temperature", "bias"), [(2.0, -1.0), (0.5, 0.0), (4.0, 1.5)])
+def test_temperature_and_bias_are_found_again(temperature, bias):
+    chance = np.random.default_rng(0)
+    values = chance.uniform(0, 12, 20_000)
+    is_right = chance.random(20_000) < 1 / (1 + np.exp(-(values / temperature + bias)))
+    found = fit_logistic(values.tolist(), is_right.tolist())
+    assert found == (pytest.approx(temperature, rel=0.15), pytest.approx(bias, abs=0.15))
+
+
+def test_answers_that_are_half_wrong_however_sure_get_scores_around_one_half():
+    values, is_right = [0.5, 1.0, 6.0, 9.0] * 25, [True, False] * 50
+    temperature, bias = fit_logistic(values, is_right)
+    scores = 1 / (1 + np.exp(-(np.asarray(values) / temperature + bias)))
+    assert scores.mean() == pytest.approx(0.5, abs=0.02)

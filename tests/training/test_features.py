@@ -1,9 +1,11 @@
+import math
+
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from playground.errors import DataError
 from playground.tasks import get_task
-from playground.training.features import IGNORED, build_features, head_labels
+from playground.training.features import IGNORED, build_features, head_labels, log_shares
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,19 @@ def test_long_documents_are_shortened_and_the_prompt_around_them_stays(built, to
     assert text.endswith("\n\nSummary: Digits.<eos>")
     assert len(found.features[0].input_ids) <= 100 + get_task("summarize").max_new_tokens
     assert found.num_truncated == 1
+
+
+def test_how_frequent_a_label_is_counts_by_language_and_source():
+    rows = [{"text": "a", "label": label, "lang": "es", "source": "x"} for label in ["bad"] * 7 + ["good"]]
+    rows += [{"text": "b", "label": "bad", "lang": "de"}]
+    found = log_shares(rows, ("bad", "good"))
+    assert found["es", "x"] == pytest.approx([math.log(8 / 10), math.log(2 / 10)])
+    assert found["de", None] == pytest.approx([math.log(2 / 3), math.log(1 / 3)])
+
+
+def test_only_adjusted_features_have_offsets(tokenizer):
+    rows = [{"text": "a", "label": "bad", "lang": "es"}, {"text": "b", "label": "good", "lang": "es"}]
+    task = get_task("classify")
+    for is_adjusted in (False, True):
+        built = build_features(task, rows, tokenizer, ("bad", "good"), 64, 0, logit_adjustment=is_adjusted)
+        assert [len(feature.offsets) for feature in built.features] == [2 * is_adjusted] * 2

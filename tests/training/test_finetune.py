@@ -104,6 +104,28 @@ def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     assert json.loads(json.dumps(events)) == events
 
 
+def test_the_saved_adapter_is_loaded_in_a_fresh_process_and_says_what_the_trained_one_said(
+    make_run_config, monkeypatch
+):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    events = []
+    record = finetune(make_run_config(learning_rate=1e-2, epochs=4.0), events.append, never)
+    (told,) = (event for event in events if event["event"] == "reloaded")
+    assert told["same"]
+    assert record.training["reloaded"].startswith("same outputs on 3 probe rows by the engine")
+    assert record.training["reloaded"] in (record.path / "README.md").read_text(encoding="utf-8")
+    assert len(record.probe["outputs"][0]) == 2  # logits of two labels
+
+
+def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word(make_run_config, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    outputs = finetune_module.Trainee.outputs
+    monkeypatch.setattr(finetune_module.Trainee, "outputs", lambda self, ids: outputs(self, ids) + 0.5)
+    with pytest.raises(AdapterError, match="does not say what the trained one said: OTHER outputs"):
+        finetune(make_run_config(), lambda _: None, never)
+    assert store.find("classify", "lamps").training["reloaded"].startswith("OTHER outputs")
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -429,3 +451,11 @@ def test_a_run_in_parts_goes_on_in_the_part_where_it_was_paused(staged, tmp_path
 
 def _steps(events):
     return sum(event["event"] == "step" for event in events)
+
+
+def test_the_weights_from_before_a_training_can_be_mixed_in(make_run_config):
+    records = [finetune(make_run_config(f"x{share}", start_share=share), lambda _: None, never) for share in (0, 1.0)]
+    trained, untouched = (load_file(record.path / "adapter_model.safetensors") for record in records)
+    second = [name for name in trained if "lora_B" in name]
+    assert any(trained[name].any() for name in second)
+    assert not any(untouched[name].any() for name in second)

@@ -9,6 +9,7 @@ import pytest
 
 from playground import settings
 from playground.adapters.record import write_record
+from playground.engine import zerogpu
 from playground.errors import AdapterError, BusyError, DataError, InputError, PlaygroundError
 from playground.training import processes, run_files, run_store, runs
 from playground.training.run_files import NUM_LOSSES, after, data_file, folder_of, load_state, read_wish, thinned
@@ -297,12 +298,16 @@ def test_events_become_the_state(started):
     state = after(state, {"event": "evaluated", "of": "base", "rows": 2, "all": 4})
     assert (state.state, state.fraction, state.adapter) == ("evaluating", 0.5, "lamps")
     assert "2 of 4" in state.message
+    same = after(state, {"event": "reloaded", "same": True, "message": "Loaded again: same outputs"})
+    assert (same.adapter, same.reloaded) == ("lamps", "Loaded again: same outputs")
+    other = after(state, {"event": "reloaded", "same": False, "message": "Loaded again: OTHER outputs"})
+    assert other.adapter is None
 
 
 def test_the_worker_does_not_count_on_the_gpu_that_a_space_lends_to_the_app(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = processes.environment()
+    environment = zerogpu.environment_of_child()
     assert "SPACES_ZERO_GPU" not in environment
     assert environment["PYTHONPATH"].endswith("/elsewhere")
     assert environment["PATH"] == os.environ["PATH"]

@@ -260,3 +260,13 @@ def test_loraplus_learns_b_faster(tiny_backbone_folder, learnt):
     fast, _ = learnt("classify", epochs=0.5, learning_rate=1e-4, loraplus_lr_ratio=16.0)
     size = lambda trainee: max(float(w.detach().abs().max()) for n, w in trainee.named_parameters() if "lora_B" in n)  # noqa: E731
     assert size(fast) == pytest.approx(16 * size(plain), rel=0.05)
+
+
+def test_offsets_explain_what_is_frequent_where(tiny_backbone_folder, full_precision):
+    trainee = build_trainee(config(tiny_backbone_folder, "classify"), "classify", str(tiny_backbone_folder), 2).eval()
+    plain, certain = (
+        [Feature([2, 5, 6], [0], offsets), Feature([2, 7], [0], offsets)] for offsets in ([], [0.0, -50.0])
+    )
+    with torch.no_grad():
+        assert trainee(**collate(plain, 0)).item() > 0.1
+        assert trainee(**collate(certain, 0)).item() == pytest.approx(0, abs=1e-6)

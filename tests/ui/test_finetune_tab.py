@@ -110,7 +110,7 @@ def test_rows_that_teach_nothing_are_a_problem(upload, text, says):
     assert says in finetune_data.inspect(upload(text), "classify").problem
 
 
-@pytest.mark.parametrize("name", ["program.exe", "notes.docx", "archive.zip", "nothing", "data.gz"])
+@pytest.mark.parametrize("name", ["program.exe", "notes.docx", "archive.rar", "nothing", "data.gz"])
 def test_other_kinds_of_files_are_refused_on_the_server(upload, name):
     with pytest.raises(DataError, match="CSV"):
         finetune_data.inspect(upload("text,label\na,b\n", name))

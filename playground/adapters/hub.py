@@ -1,0 +1,206 @@
+"""Adapters on the Hugging Face Hub: which files go there, and which come from there.
+
+The token is the environment's (``HF_TOKEN``), that of ``hf auth login``, or a visitor's own; it is never kept here.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo, get_token
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of whichever HTTP library it uses
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+
+from playground.adapters import store
+from playground.adapters.card import card
+from playground.adapters.record import (
+    CARD_FILE,
+    CONFIG_FILE,
+    RECORD_FILE,
+    REPORT_FILE,
+    WEIGHTS_FILE,
+    AdapterRecord,
+    check_name,
+    read_record,
+    write_record,
+)
+from playground.adapters.report import save_page
+from playground.adapters.transfer import LIMITS_BYTES
+from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
+from playground.errors import AdapterError, InputError
+
+TIMEOUT_S = 30
+_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+
+
+def connect(token: str | None = None) -> HfApi:
+    """The Hub, as whom `token` says; None takes the token of the environment or of the login on this machine."""
+    return HfApi(token=token or get_token() or False, library_name="polyglot-playground")
+
+
+def connect_as_nobody() -> HfApi:
+    """The Hub as everybody sees it, whatever token this machine has."""
+    return HfApi(token=False, library_name="polyglot-playground")
+
+
+def is_hub_id(text: str) -> bool:
+    return bool(_ID.fullmatch(text)) and ".." not in text and "--" not in text
+
+
+def check_id(repo_id: str) -> str:
+    """`repo_id` without blanks around it. Raises InputError when it is no id of the Hub."""
+    found = repo_id.strip()
+    if not is_hub_id(found):
+        raise InputError(f"'{found}' is no id of the Hub; it looks like your-name/my-adapter.")
+    return found
+
+
+def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = False) -> str:
+    """Puts the adapter's files and its card into the repository `repo_id`, which is made when there is none.
+
+    Returns:
+        The commit that holds them.
+
+    Raises:
+        InputError: it is no id.
+        AdapterError: nobody is logged in, the Hub refuses, or the repository is public and that was not asked for.
+    """
+    repo_id = check_id(repo_id)
+    store.verify(record)
+    if not api.token:
+        raise AdapterError("Nobody is logged in to the Hub; set HF_TOKEN to a token that may write, or: hf auth login")
+    card_text = _card_of(record)
+    # The rows behind a report stay on this machine.
+    paths = [record.path / name for name in (*record.files, RECORD_FILE) if name != CARD_FILE]
+    operations = [CommitOperationAdd(path.name, path) for path in paths]
+    operations.append(CommitOperationAdd(CARD_FILE, card_text))
+    with _explained(repo_id):
+        api.create_repo(repo_id, private=not public, exist_ok=True)
+        if not public and not api.model_info(repo_id, timeout=TIMEOUT_S).private:
+            raise AdapterError(
+                f"'{repo_id}' is a public repository; say that the adapter may be public, or name another."
+            )
+        message = f"Adapter {record.task}/{record.name}"
+        return api.create_commit(repo_id, operations, commit_message=message).oid
+
+
+def _card_of(record: AdapterRecord) -> bytes:
+    path = record.path / CARD_FILE
+    return path.read_bytes() if path.is_file() else card(record).encode()
+
+
+@contextmanager
+def downloaded(repo_id: str, api: HfApi, revision: str | None = None) -> Iterator[AdapterRecord]:
+    """The verified adapter in the repository `repo_id`, in a folder that goes when the block ends.
+
+    Raises:
+        InputError: it is no id.
+        AdapterError: there is no such repository, or it holds no adapter of this program, a pickle, or too much.
+    """
+    repo_id = check_id(repo_id)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "adapter"
+        folder.mkdir()
+        with _explained(repo_id):
+            info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
+            for name in chosen_files(info, repo_id):
+                cached = api.hf_hub_download(repo_id, name, revision=info.sha, cache_dir=Path(place) / "cache")
+                shutil.copyfile(cached, folder / name)
+        record = read_record(folder, "own")
+        if REPORT_FILE not in record.files:
+            (folder / REPORT_FILE).unlink(missing_ok=True)  # nobody vouches for it
+        store.verify(record)
+        yield record
+
+
+def chosen_files(info: ModelInfo, repo_id: str) -> list[str]:
+    """Names of the files to download, every one known and small enough.
+
+    Raises:
+        AdapterError: a file is missing, too large, or a pickle.
+    """
+    sizes = {file.rfilename: file.size for file in info.siblings or []}
+    for name in sizes:
+        if Path(name).suffix.lower() in store.PICKLE_SUFFIXES:
+            raise AdapterError(
+                f"'{repo_id}' holds '{name}', which may be in pickle format and can run programs when opened; "
+                "only adapters in safetensors format can be imported."
+            )
+    missing = [name for name in (RECORD_FILE, CONFIG_FILE, WEIGHTS_FILE) if name not in sizes]
+    if missing:
+        raise AdapterError(f"'{repo_id}' has no {', '.join(missing)}, so it is no adapter of this program.")
+    chosen = [name for name in LIMITS_BYTES if name in sizes]
+    for name in chosen:
+        size_bytes = sizes[name]
+        if size_bytes is None or size_bytes > LIMITS_BYTES[name]:
+            raise AdapterError(
+                f"'{repo_id}': {name} has {size_bytes or 'an unknown number of'} bytes; "
+                f"at most {LIMITS_BYTES[name]:,} are allowed."
+            )
+    return chosen
+
+
+def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | None = None) -> AdapterRecord:
+    """Adds the adapter in the repository `repo_id` to the person's own ones, under `name` if one is given.
+
+    Args:
+        backbone_id: of the backbone that the app runs; adapters of others are refused.
+
+    Raises:
+        InputError: it is no id.
+        AdapterError: see `downloaded`; also when the adapter is for another backbone or its name is taken.
+    """
+    with downloaded(repo_id, api) as found:
+        refuse_other_backbone(found, backbone_id)
+        filed_as = check_name(name) if name is not None else found.name
+        with store.new_folder(found.task, filed_as) as folder:
+            for path in found.path.iterdir():
+                shutil.copyfile(path, folder / path.name)
+            filed = replace(found, name=filed_as)
+            write_record(filed, folder)
+            if REPORT_FILE in found.files:
+                save_page(filed, folder)
+        return store.find(found.task, filed_as)
+
+
+def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
+    """Raises AdapterError when the adapter was made for another backbone than `backbone_id`."""
+    made_for = record.backbone
+    is_other_file = made_for["id"] == EMBEDDED_ID and made_for["checksum"] != EMBEDDED_SHA256
+    if made_for["id"] != backbone_id or is_other_file:
+        other = f"another file of '{backbone_id}'" if made_for["id"] == backbone_id else f"'{made_for['id']}'"
+        raise AdapterError(
+            f"{record.title} was made for the backbone {other}, not for '{backbone_id}', which runs here."
+        )
+
+
+@contextmanager
+def _explained(repo_id: str) -> Iterator[None]:
+    """Turns what the Hub says into one sentence, without addresses and tokens."""
+    try:
+        yield
+    except GatedRepoError as err:
+        raise AdapterError(f"'{repo_id}' is gated; accept its conditions on the Hub and log in.") from err
+    except RepositoryNotFoundError as err:
+        raise AdapterError(f"There is no repository '{repo_id}' on the Hub, or it is private to others.") from err
+    except LocalTokenNotFoundError as err:
+        raise AdapterError("Nobody is logged in to the Hub; set HF_TOKEN, or: hf auth login") from err
+    except HfHubHTTPError as err:
+        status = err.response.status_code if err.response is not None else "no status"
+        detail = {401: "the token is not valid", 403: "the token may not do this"}.get(status, "try again later")
+        raise AdapterError(f"The Hub answered {status} for '{repo_id}': {detail}.") from err
+    except (OfflineModeIsEnabled, HTTPError, HFValidationError, OSError) as err:
+        raise AdapterError(
+            f"The Hub can't be reached for '{repo_id}' ({type(err).__name__}); try again later."
+        ) from err

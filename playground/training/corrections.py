@@ -1,0 +1,85 @@
+"""Answers that a person corrected, as rows to learn from: a JSON Lines file for each person and task."""
+
+import json
+from pathlib import Path
+
+from filelock import FileLock
+
+from playground import settings
+from playground.data.rows import validate_rows
+from playground.errors import InputError, PlaygroundError
+from playground.tasks import Task, get_task
+from playground.types import Row
+
+MOST_ROWS = 5_000
+"""Of one person and task."""
+OWN_FOLDER = "owner"
+LOCK_PATIENCE_S = 10.0
+
+
+def folder_of(owner: str) -> Path:
+    """Where the corrections of a person lie.
+
+    Args:
+        owner: the visitor's key; empty for the owner of the app.
+    """
+    return settings.corrections() / (owner or OWN_FOLDER)
+
+
+def file_of(owner: str, task: str) -> Path:
+    return folder_of(owner) / f"corrections-{get_task(task).name}.jsonl"
+
+
+def rows_of(owner: str, task: str) -> list[Row]:
+    """In the order in which they were made; a line that is damaged is left out."""
+    path = file_of(owner, task)
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows += [row] if isinstance(row, dict) else []
+    return rows
+
+
+def keep(owner: str, task: str, row: Row) -> int:
+    """Adds the row, in place of an earlier one with the same input, and returns how many there are.
+
+    Raises:
+        InputError: it can't be learnt from; the message says why.
+        PlaygroundError: there are too many, or the disk is full.
+    """
+    found = get_task(task)
+    checked, rejected = validate_rows(found.name, [(1, row)])
+    if rejected:
+        raise InputError(f"This can't be learnt from: {rejected[0].reason}")
+    path = file_of(owner, found.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(path.with_suffix(".lock"), timeout=LOCK_PATIENCE_S):
+            rows = [other for other in rows_of(owner, found.name) if not _same_input(found, other, checked[0])]
+            if len(rows) >= MOST_ROWS:
+                raise PlaygroundError(
+                    f"There are {MOST_ROWS:,} corrections for {found.title} already; train on them, then delete them."
+                )
+            _write(path, [*rows, checked[0]])
+    except OSError as err:
+        raise PlaygroundError(f"The correction could not be written ({err.strerror}); free some space.") from err
+    return len(rows) + 1
+
+
+def forget(owner: str, task: str) -> None:
+    """Deletes the corrections of a person for `task`."""
+    file_of(owner, task).unlink(missing_ok=True)
+
+
+def _same_input(task: Task, one: Row, other: Row) -> bool:
+    return all(one.get(field.name) == other.get(field.name) for field in task.inputs)
+
+
+def _write(path: Path, rows: list[Row]) -> None:
+    partial = path.with_suffix(".partial")
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
+    partial.replace(path)

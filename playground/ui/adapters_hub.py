@@ -1,0 +1,87 @@
+"""The Hub in the Adapters tab: pushing an adapter, and taking one by its id where that is allowed.
+
+A visitor of a Space pushes as themselves, after a login; elsewhere the token of this machine is used. A Space's own
+token is nobody's to use.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from huggingface_hub import get_token
+
+from playground import access, settings
+from playground.adapters.hub import check_id, connect, connect_as_nobody, import_from_hub
+from playground.adapters.record import AdapterRecord
+from playground.engine.startup import EngineLoader
+from playground.errors import InputError
+from playground.training import quota
+from playground.types import Stream
+from playground.ui import picker, render
+from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
+from playground.ui.notices import Updates, guarded
+
+
+def can_push() -> bool:
+    """Whether there may be somebody to push as; the token of this machine is its owner's."""
+    is_at_home = access.current().is_owner and not settings.on_space()
+    return settings.has_space_login() or (is_at_home and get_token() is not None)
+
+
+def build_login() -> None:
+    if settings.has_space_login():
+        gr.LoginButton(size="sm")
+
+
+def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
+    if not can_push():
+        return
+    with gr.Accordion("Push to the Hub", open=False):
+        repository = gr.Textbox(label="Repository", max_lines=1, placeholder="your-name/my-adapter")
+        public = gr.Checkbox(label="Public: everybody may see it", value=False)
+        button = gr.Button("Push", size="sm")
+
+    def push(wanted: str, is_public: bool, token: str | None) -> Stream[Updates]:
+        must_be_seen(record)
+        repo_id = check_id(wanted)
+        if token is None and (settings.on_space() or not access.current().is_owner):
+            raise InputError("Log in first: the button is at the top of this tab.")
+        words = ["adapters", "push", picker.key_of(record), repo_id, *(["--public"] if is_public else [])]
+        printed = yield from watched(words, outcome, {"HF_TOKEN": token} if token else {})
+        yield {outcome: render.info(printed)}
+
+    handle = guarded(push, outcome)
+
+    def push_as(wanted: str, is_public: bool, token: gr.OAuthToken | None) -> Stream[Updates]:
+        yield from handle(wanted, is_public, token.token if token else None)
+
+    button.click(push_as, [repository, public], [outcome], **HEAVY)
+
+
+def build_import(
+    loader: EngineLoader,
+    notice: gr.HTML,
+    revision: gr.State,
+    welcome: Callable[[AdapterRecord], str],
+    now: Callable[[], str],
+) -> None:
+    """A field for the id of an adapter on the Hub, where the settings allow going online."""
+    if not settings.offers_hub_import():
+        return
+    wanted = gr.Textbox(label="Import from the Hub", placeholder="your-name/my-adapter", max_lines=1, min_width=200)
+    button = gr.Button("Import", size="sm", min_width=80)
+
+    def bring_in(text: str) -> Stream[Updates]:
+        access.must_change()
+        quota.check_disk(0)
+        repo_id = check_id(text)
+        yield {notice: render.working(f"Fetching {repo_id}…")}
+        # Visitors must not reach what only the owner may see.
+        is_at_home = access.current().is_owner and not settings.on_space()
+        api = connect() if is_at_home else connect_as_nobody()
+        record = import_from_hub(repo_id, api, loader.backbone_id)
+        yield {notice: welcome(record), revision: now()}
+
+    options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    button.click(guarded(bring_in, notice), wanted, [notice, revision], **options)
+    wanted.submit(guarded(bring_in, notice), wanted, [notice, revision], **options)

@@ -1,0 +1,152 @@
+import json
+
+import pytest
+
+from playground.data.columns import propose
+from playground.data.rows import map_table
+
+TEXT = "Ada lives in London."
+ENTITIES = [{"start": 0, "end": 3, "label": "PER"}, {"start": 13, "end": 19, "label": "LOC"}]
+
+
+def label_studio(text, result, **task):
+    return {
+        "id": 1,
+        "data": {"text": text},
+        "annotations": [{"id": 2, "was_cancelled": False, "result": result}],
+        **task,
+    }
+
+
+def span(start, end, label):
+    value = {"start": start, "end": end, "text": TEXT[start:end], "labels": [label]}
+    return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
+
+
+def choice(*labels):
+    return {"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": list(labels)}}
+
+
+NER = {
+    "label studio": label_studio(TEXT, [span(0, 3, "PER"), span(13, 19, "LOC")]),
+    "spacy jsonl": {"text": TEXT, "entities": [[0, 3, "PER"], [13, 19, "LOC"]]},
+    "spacy spans": {"text": TEXT, "spans": ENTITIES},
+    "spacy 2 tuple": [TEXT, {"entities": [[0, 3, "PER"], [13, 19, "LOC"]]}],
+    "prodigy": {"text": TEXT, "spans": ENTITIES, "answer": "accept", "_input_hash": 1},
+    "doccano": {"id": 1, "text": TEXT, "label": [[0, 3, "PER"], [13, 19, "LOC"]]},
+    "dataturks": {
+        "content": TEXT,
+        "annotation": [
+            {"label": ["PER"], "points": [{"start": 0, "end": 2, "text": "Ada"}]},
+            {"label": ["LOC"], "points": [{"start": 13, "end": 18, "text": "London"}]},
+        ],
+    },
+    "gliner": {"tokenized_text": ["Ada", "lives", "in", "London", "."], "ner": [[0, 0, "PER"], [3, 3, "LOC"]]},
+    "hub": {"tokens": ["Ada", "lives", "in", "London", "."], "ner_tags": ["B-PER", "O", "O", "B-LOC", "O"]},
+}
+
+
+@pytest.mark.parametrize("tool", NER)
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_entities_of_every_tool_are_the_same(read_as, tool, name):
+    content = json.dumps([NER[tool]] * 2) if name == "a.json" else f"{json.dumps(NER[tool])}\n" * 2
+    table = read_as(name, content)
+    loaded = map_table(table, propose(table, "ner"))
+    assert loaded.rejected == []
+    assert [(row["text"], row["entities"]) for row in loaded.rows] == [(TEXT, ENTITIES)] * 2
+    assert propose(table).task == "ner"
+
+
+def test_a_file_of_spacy_2_tuples_as_python_writes_them_is_read(read_as):
+    table = read_as(
+        "train.json", f"TRAIN_DATA = [\n    ('{TEXT}', {{'entities': [(0, 3, 'PER'), (13, 19, 'LOC')]}}),\n]\n"
+    )
+    assert map_table(table, propose(table, "ner")).rows[0]["entities"] == ENTITIES
+
+
+def test_documents_of_spacy_2_are_read_by_sentence(read_as):
+    tokens = [{"orth": "Ada", "ner": "U-PER"}, {"orth": "sang", "ner": "O"}]
+    document = {"id": 0, "paragraphs": [{"raw": "Ada sang", "sentences": [{"tokens": tokens}]}]}
+    assert read_as("a.json", json.dumps([document])).rows == [{"tokens": ["Ada", "sang"], "tags": ["U-PER", "O"]}]
+
+
+def test_choices_of_label_studio_are_labels(read_as):
+    tasks = [label_studio("I love it", [choice("good")]), label_studio("I hate it", [choice("bad")])]
+    table = read_as("export.json", json.dumps(tasks))
+    loaded = map_table(table, propose(table, "classify"))
+    assert [(row["text"], row["label"]) for row in loaded.rows] == [("I love it", "good"), ("I hate it", "bad")]
+
+
+def test_what_was_cancelled_in_label_studio_is_left_out(read_as):
+    cancelled = label_studio("Skip me", [choice("bad")])
+    cancelled["annotations"][0]["was_cancelled"] = True
+    rows = read_as("export.json", json.dumps([cancelled, label_studio("I love it", [choice("good")])])).rows
+    assert [row["text"] for row in rows] == ["I love it"]
+
+
+def test_what_was_rejected_in_prodigy_is_left_out(read_as):
+    rows = [{"text": "a b", "label": "x", "answer": answer} for answer in ("accept", "reject", "ignore")]
+    assert read_as("a.jsonl", "\n".join(map(json.dumps, rows))).rows == [{"text": "a b", "label": "x"}]
+
+
+def test_categories_of_spacy_are_labels(read_as):
+    rows = [["I love it", {"cats": {"POS": 1.0, "NEG": 0.0}}], ["I hate it", {"cats": {"POS": 0.0, "NEG": 1.0}}]]
+    assert read_as("a.json", json.dumps(rows)).rows[1] == {"text": "I hate it", "label": "NEG"}
+
+
+SQUAD = [
+    {
+        "title": "Ada",
+        "paragraphs": [
+            {
+                "context": TEXT,
+                "qas": [
+                    {"id": "1", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]},
+                    {"id": "2", "question": "Why?", "answers": [], "is_impossible": True},
+                ],
+            }
+        ],
+    }
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("squad.json", json.dumps({"version": "v2.0", "data": SQUAD})),
+        ("squad.json", json.dumps(SQUAD, indent=2)),
+        ("squad.jsonl", json.dumps(SQUAD[0]) + "\n"),
+        ("mrqa.jsonl", json.dumps({"header": {"dataset": "x"}}) + "\n" + json.dumps(SQUAD[0]["paragraphs"][0]) + "\n"),
+    ],
+)
+def test_the_nesting_of_squad_becomes_a_row_a_question(read_as, name, content):
+    table = read_as(name, content)
+    rows = map_table(table, propose(table, "qa")).rows
+    assert [(row["context"], row["question"], row["answers"]) for row in rows] == [
+        (TEXT, "Who?", [{"text": "Ada", "start": 0}]),
+        (TEXT, "Why?", []),
+    ]
+
+
+SAID = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"messages": SAID},
+        {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]},
+        {"conversation": SAID},
+        SAID,
+        {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Hello"}]}]},
+        {"text": "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>"},
+        {"text": "### Human: Hi ### Assistant: Hello"},
+    ],
+)
+@pytest.mark.parametrize("name", ["chat.json", "chat.jsonl"])
+def test_conversations_of_every_notation_are_the_same(read_as, record, name):
+    content = json.dumps([record] * 3) if name == "chat.json" else f"{json.dumps(record)}\n" * 3
+    table = read_as(name, content)
+    loaded = map_table(table, propose(table, "instruct"))
+    assert [row["messages"] for row in loaded.rows] == [SAID] * 3
+    assert propose(table).task == "instruct"

@@ -1,0 +1,125 @@
+"""A small Hub on this machine: the few calls that pushing and fetching an adapter make, over real HTTP."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from huggingface_hub import HfApi
+
+TOKEN = "hf_made_up_for_tests"
+COMMIT = "c" * 40
+
+
+@dataclass
+class Repository:
+    private: bool
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class FakeHub:
+    endpoint: str = ""
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    """Paths of all requests."""
+
+    def api(self, token: str | None = TOKEN) -> HfApi:
+        return HfApi(endpoint=self.endpoint, token=token or False)
+
+
+@contextmanager
+def fake_hub() -> Iterator[FakeHub]:
+    hub = FakeHub()
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    hub.endpoint = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: FakeHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self, payload: Any, status: int = 200, **headers: str) -> None:
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _parts(self) -> list[str]:
+        path = unquote(urlsplit(self.path).path)
+        self.hub.asked.append(path)
+        return path.strip("/").split("/")
+
+    def _repository(self, repo_id: str) -> Repository | None:
+        found = self.hub.repositories.get(repo_id)
+        is_known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        if found is None or (found.private and not is_known):
+            self._answer({"error": "Repository not found"}, 404, X_Error_Code="RepoNotFound")
+            return None
+        return found
+
+    def do_GET(self) -> None:
+        parts = self._parts()
+        if parts[:2] == ["api", "models"]:
+            repo_id = "/".join(parts[2:4])
+            if found := self._repository(repo_id):
+                siblings = [{"rfilename": name, "size": len(data)} for name, data in found.files.items()]
+                self._answer({"id": repo_id, "sha": COMMIT, "private": found.private, "siblings": siblings})
+            return
+        if found := self._repository("/".join(parts[:2])):
+            data = found.files["/".join(parts[4:])]
+            self._answer(data, X_Repo_Commit=COMMIT, ETag=f'"{hashlib.sha256(data).hexdigest()}"')
+
+    do_HEAD = do_GET  # noqa: N815 - the base class calls it so
+
+    def do_POST(self) -> None:
+        parts = self._parts()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self._answer({"error": "Invalid token"}, 401)
+        elif parts == ["api", "repos", "create"]:
+            wish = json.loads(body)
+            repo_id = f"{wish['organization']}/{wish['name']}"
+            made = Repository(private=wish.get("visibility") == "private" or bool(wish.get("private")))
+            status = 409 if repo_id in self.hub.repositories else 200
+            self.hub.repositories.setdefault(repo_id, made)
+            self._answer({"url": f"{self.hub.endpoint}/{repo_id}"}, status)
+        elif parts == ["api", "validate-yaml"]:
+            self._answer({"errors": [], "warnings": []})
+        elif parts[4] == "preupload":
+            files = [
+                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for one in json.loads(body)["files"]
+            ]
+            self._answer({"files": files})
+        elif parts[4] == "commit":
+            repository = self.hub.repositories["/".join(parts[2:4])]
+            for line in map(json.loads, body.splitlines()):
+                if line["key"] == "file":
+                    repository.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            self._answer(
+                {
+                    "commitUrl": f"{self.hub.endpoint}/{'/'.join(parts[2:4])}/commit/{COMMIT}",
+                    "commitOid": COMMIT,
+                    "success": True,
+                }
+            )
