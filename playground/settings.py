@@ -11,16 +11,16 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SPACE_DISK = Path("/data")
 
 MAX_TEXT_CHARS = 1_000_000
+MEGABYTE = 1024 * 1024
+LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = (LOOPBACK, "localhost")
+
 MAX_ROWS = 2_000_000
 """Rows of one upload that are read."""
 MAX_SAMPLE_ROWS = 200_000
 """Rows of it that are held in memory: a larger file gives a random sample of that many."""
 MAX_BATCH_ROWS = 100_000
 """Rows of a file that one batch prediction answers."""
-MEGABYTE = 1024 * 1024
-LOOPBACK = "127.0.0.1"
-LOOPBACK_NAMES = (LOOPBACK, "localhost")
-
 MAX_WAITING_REQUESTS = 64
 MAX_LOADED_ADAPTERS = 16
 
@@ -141,12 +141,12 @@ def max_disk_bytes() -> int:
 
 def max_disk_bytes_each() -> int:
     """``PLAYGROUND_MAX_DISK_MB_EACH``: runs and adapters of one visitor; 0: as much as there is."""
-    return number("PLAYGROUND_MAX_DISK_MB_EACH", 500) * MEGABYTE
+    return number("PLAYGROUND_MAX_DISK_MB_EACH", 1_000) * MEGABYTE
 
 
 def max_uploads_bytes() -> int:
     """``PLAYGROUND_MAX_UPLOADS_MB``: files uploaded and offered for download at one time; 0: as much as there is."""
-    return number("PLAYGROUND_MAX_UPLOADS_MB", 2_000 if is_shared() else 0) * MEGABYTE
+    return number("PLAYGROUND_MAX_UPLOADS_MB", 5_000 if is_shared() else 0) * MEGABYTE
 
 
 def check_limits() -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from playground import settings
+from playground import access, settings
 from playground.adapters import store
 from playground.adapters.card import card
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
 from playground.adapters.report import ROWS_FILE, save_page
-from playground.errors import AdapterError
+from playground.errors import AccessError, AdapterError
 
 REMOVED_FOLDER = ".removed"
 KEPT_FOR_S = 24 * 3600
@@ -54,7 +54,8 @@ def rename(record: AdapterRecord, name: str) -> AdapterRecord:
         AdapterError: see `duplicate`; also when it is a shipped one.
     """
     store.must_be_own(record)
-    renamed = duplicate(record, name)
+    with access.acting_as(access.person_of(record.owner)):
+        renamed = duplicate(record, name)
     store.remove(record)
     return renamed
 
@@ -83,7 +84,10 @@ def put_back(removed: Removed) -> AdapterRecord:
 
     Raises:
         AdapterError: its name was given to another one, or the day is over.
+        AccessError: it is another person's.
     """
+    if removed.path.exists() and not access.current().sees(store.owner_of(removed.path)):
+        raise AccessError(f"Adapter '{removed.task}/{removed.name}' is not yours to put back.")
     store.must_be_free(removed.task, removed.name)
     try:
         removed.path.rename(settings.own_adapters() / removed.task / removed.name)

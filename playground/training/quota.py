@@ -5,7 +5,7 @@ from pathlib import Path
 from playground import access, settings
 from playground.adapters import store
 from playground.errors import BusyError, QuotaError
-from playground.training import run_store
+from playground.training import corrections, run_store
 from playground.training.run_files import RunState
 
 
@@ -30,7 +30,7 @@ def check_disk(more_bytes: int) -> None:
     """Raises QuotaError when `more_bytes` would not fit into what people may store."""
     person = access.current()
     most, each = settings.max_disk_bytes(), settings.max_disk_bytes_each()
-    if most and size_of(settings.runs()) + size_of(settings.own_adapters()) + more_bytes > most:
+    if most and used_by_all_bytes() + more_bytes > most:
         raise QuotaError(
             f"Runs and adapters of all people may take {_megabytes(most)} (PLAYGROUND_MAX_DISK_MB), and that would be "
             "exceeded; delete adapters that are not needed any more, or try again later."
@@ -50,7 +50,11 @@ def used_bytes(owner: str) -> int:
     """Disk that the runs and adapters of a visitor take."""
     runs = [settings.runs() / run_id for run_id in run_store.run_ids_of(owner)]
     adapters = [record.path for record in store.list_adapters() if record.origin == "own" and record.owner == owner]
-    return sum(map(size_of, [*runs, *adapters]))
+    return sum(map(size_of, [*runs, *adapters, corrections.folder_of(owner)]))
+
+
+def used_by_all_bytes() -> int:
+    return sum(map(size_of, (settings.runs(), settings.own_adapters(), settings.corrections())))
 
 
 def size_of(folder: Path) -> int:

@@ -30,11 +30,11 @@ def build(tab: gr.Tab, visitors: Visitors) -> None:
     who = gr.HTML(elem_id="access-who")
     with gr.Row(visible=False, elem_classes="pg-door") as cleaning:
         doomed = gr.Dropdown([], label="Delete a run and its rows", min_width=260, elem_id="access-runs")
-        delete = gr.Button("Delete the run for good", variant="stop", size="sm", elem_classes="pg-open")
+        delete = gr.Button("Delete the run for good", variant="stop", size="sm")
     notice = gr.HTML(elem_id="access-notice")
     with gr.Row(visible=False, elem_classes="pg-door") as door:
         password = gr.Textbox(label="Owner's password", type="password", max_lines=1, max_length=200, min_width=260)
-        enter = gr.Button("Sign in as the owner", size="sm", elem_classes="pg-open")
+        enter = gr.Button("Sign in as the owner", size="sm")
     if has_login():
         gr.LoginButton("Sign in as the author of this Space", size="sm", elem_classes="pg-open")
     leave = gr.Button("Sign out", size="sm", visible=False, elem_classes="pg-open")

@@ -14,8 +14,10 @@ from playground.adapters.edit import Removed
 from playground.adapters.record import AdapterRecord
 from playground.errors import AdapterError
 from playground.exporting.formats import FORMATS, check, get_format
+from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
+from playground.ui.adapter_card import size_bytes
 from playground.ui.commands import run_command
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
@@ -29,19 +31,16 @@ HEAVY: dict[str, Any] = {
 """Of events that load the backbone a second time: one at a time, over all visitors."""
 
 
-def seen(record: AdapterRecord) -> AdapterRecord:
-    """`record`, if the one who asks sees it: the buttons of a page answer to whoever names its session.
-
-    Raises:
-        AdapterError: it is gone, or another person's.
-    """
-    return store.find(record.task, record.name)
+def must_be_seen(record: AdapterRecord) -> None:
+    """Raises AdapterError unless the one who asks sees `record`: buttons answer to whoever names a page's session."""
+    store.find(record.task, record.name)
 
 
 def build_check(record: AdapterRecord, outcome: gr.HTML) -> None:
     def verify() -> Stream[Updates]:
+        must_be_seen(record)
         yield {outcome: render.working("Checking the files…")}
-        store.verify(seen(record))
+        store.verify(record)
         printed = yield from watched(["adapters", "verify", picker.key_of(record)], outcome)
         yield {outcome: render.info(printed.replace("\n", " "))}
 
@@ -60,8 +59,9 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
     )
 
     def export(format_name: str) -> Stream[Updates]:
+        must_be_seen(record)
         wanted = get_format(format_name)
-        check(seen(record), wanted)
+        check(record, wanted)
         with tempfile.TemporaryDirectory() as folder:
             yield {outcome: render.working("Waiting for its turn…"), download: gr.File(visible=False)}
             words = ["adapters", "export", picker.key_of(record), "--format", wanted.name, "--output", folder]
@@ -114,7 +114,9 @@ def build_names(
             def changed(change: Callable[[AdapterRecord, str], AdapterRecord], word: str) -> Callable[..., Any]:
                 def handle(wanted: str) -> Stream[Updates]:
                     access.must_change()
-                    made = change(seen(record), wanted.strip())
+                    must_be_seen(record)
+                    quota.check_disk(size_bytes(record))
+                    made = change(record, wanted.strip())
                     yield {notice: render.info(f"{record.name} was {word} {made.name}."), revision: now()}
 
                 return guarded(handle, outcome)
@@ -162,9 +164,9 @@ class Undo:
         self.button = gr.Button("Undo", size="sm", visible=False)
 
         def put_back(removed: Removed | None) -> Stream[Updates]:
-            access.must_change()
             if removed is None:
                 raise AdapterError("There is nothing to undo.")
+            access.must_change()
             record = edit.put_back(removed)
             yield {
                 notice: render.info(f"{record.name} is back."),

@@ -15,15 +15,17 @@ from playground.adapters.hub import check_id, connect, connect_as_nobody, import
 from playground.adapters.record import AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
+from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
-from playground.ui.adapter_actions import HEAVY, seen, watched
+from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
 from playground.ui.notices import Updates, guarded
 
 
 def can_push() -> bool:
-    """Whether there may be somebody to push as."""
-    return settings.has_space_login() or (not settings.on_space() and get_token() is not None)
+    """Whether there may be somebody to push as; the token of this machine is its owner's."""
+    is_at_home = access.current().is_owner and not settings.on_space()
+    return settings.has_space_login() or (is_at_home and get_token() is not None)
 
 
 def build_login() -> None:
@@ -40,10 +42,9 @@ def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
         button = gr.Button("Push", size="sm")
 
     def push(wanted: str, is_public: bool, token: str | None) -> Stream[Updates]:
-        access.must_change()
-        seen(record)
+        must_be_seen(record)
         repo_id = check_id(wanted)
-        if settings.on_space() and token is None:
+        if token is None and (settings.on_space() or not access.current().is_owner):
             raise InputError("Log in first: the button is at the top of this tab.")
         words = ["adapters", "push", picker.key_of(record), repo_id, *(["--public"] if is_public else [])]
         printed = yield from watched(words, outcome, {"HF_TOKEN": token} if token else {})
@@ -72,10 +73,12 @@ def build_import(
 
     def bring_in(text: str) -> Stream[Updates]:
         access.must_change()
+        quota.check_disk(0)
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
-        # Visitors of a Space must not reach what only its owner may see.
-        api = connect() if not settings.on_space() else connect_as_nobody()
+        # Visitors must not reach what only the owner may see.
+        is_at_home = access.current().is_owner and not settings.on_space()
+        api = connect() if is_at_home else connect_as_nobody()
         record = import_from_hub(repo_id, api, loader.backbone_id)
         yield {notice: welcome(record), revision: now()}
 

@@ -144,8 +144,8 @@ def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
                 _report_button(record, shelf, outcome)
             if record.origin == "own" and not access.problem():
                 adapter_actions.build_deletion(record, shelf.notice, shelf.revision, undo, _revision)
+        adapters_hub.build_push(record, outcome)
         if not access.problem():
-            adapters_hub.build_push(record, outcome)
             adapter_actions.build_names(record, outcome, shelf.notice, shelf.revision, _revision)
 
 

@@ -13,7 +13,7 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.predict import Prediction
 from playground.errors import InputError
 from playground.tasks import Task, get_task
-from playground.training import corrections
+from playground.training import corrections, quota
 from playground.types import Row, Stream
 from playground.ui import render
 from playground.ui.notices import Updates, guarded
@@ -53,8 +53,9 @@ def build(task: Task) -> CorrectionBox:
     def keep(answered: dict[str, Any] | None, given: Any) -> Stream[Updates]:
         if answered is None:
             raise InputError("There is no answer to correct; ask something first.")
-        access.must_change()
         found = get_task(answered["task"])
+        access.must_change()
+        quota.check_disk(0)
         count = corrections.keep(access.current().key, found.name, corrected(found, answered["row"], given))
         rows = "1 correction" if count == 1 else f"{count:,} corrections"
         yield {outcome: render.info(f"Kept: you have {rows} for {found.title}. Train on them in the tab Fine-tune.")}

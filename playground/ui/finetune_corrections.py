@@ -44,8 +44,8 @@ def build() -> CorrectionSource:
     source = CorrectionSource(task, use, forget, outcome)
 
     def delete(name: str | None) -> Updates:
-        access.must_change()
         if name:
+            access.must_change()
             corrections.forget(access.current().key, get_task(name).name)
         return {**refreshed(source), outcome: render.info("The corrections are deleted.") if name else ""}
 
@@ -57,7 +57,8 @@ def build() -> CorrectionSource:
 
 def refreshed(source: CorrectionSource) -> Updates:
     """The tasks with corrections of the person at the page, and how many there are."""
-    counts = [(task, len(corrections.rows_of(access.current().key, task.name))) for task in list_tasks()]
+    tasks = [] if access.problem() else list_tasks()
+    counts = [(task, len(corrections.rows_of(access.current().key, task.name))) for task in tasks]
     choices = [(f"{task.title} ({count:,})", task.name) for task, count in counts if count]
     first = choices[0][1] if choices else None
     return {source.task: gr.Dropdown(choices=choices, value=first, info=None if choices else NONE_YET)}
@@ -69,6 +70,7 @@ def as_file(name: str | None, folder: Path) -> Path:
     Raises:
         DataError: there are none.
     """
+    access.must_change()
     path = corrections.file_of(access.current().key, name) if name else None
     if path is None or not path.is_file():
         raise DataError("There are no corrections yet; correct an answer under its result first.")

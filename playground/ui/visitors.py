@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from secrets import token_urlsafe
 
 from gradio.context import LocalContext
+from gradio.utils import get_space
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -89,10 +90,14 @@ def _scope() -> Scope:
 
 
 def has_login() -> bool:
-    """Whether people can log in with the account of the platform that hosts this Space."""
-    names = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+    """Whether people can log in with the account of the platform that hosts this Space.
+
+    Anywhere but there, Gradio would pretend a login as whoever owns the machine.
+    """
+    is_offered = settings.has_space_login() and get_space() is not None
+    secrets = ("OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
     is_installed = all(find_spec(library) for library in ("authlib", "itsdangerous"))
-    return settings.on_space() and is_installed and all(os.environ.get(name) for name in names)
+    return is_offered and is_installed and all(os.environ.get(name) for name in secrets)
 
 
 def is_author(scope: Scope) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from playground import access
 from playground.access import NOBODY, OWNER, Person
+from playground.adapters import edit
 from playground.adapters.store import (
     OWNER_FILE,
     choose,
@@ -119,3 +120,28 @@ def test_a_damaged_mark_gives_the_adapter_to_the_owner_alone(save, mark):
     assert owner_of(record.path) == ""
     assert seen_by(ANN) == set()
     assert seen_by(OWNER) == {"anns"}
+
+
+def test_a_renamed_adapter_stays_its_persons_and_one_taken_away_comes_back_to_them_alone(save):
+    record = save(ANN, "anns")
+    with access.acting_as(OWNER):
+        renamed = edit.rename(record, "better")
+    assert renamed.owner == ANN.key
+    with access.acting_as(BOB):
+        for change in (lambda: edit.rename(renamed, "mine"), lambda: edit.take_away(renamed)):
+            with pytest.raises(AccessError):
+                change()
+    with access.acting_as(ANN):
+        removed = edit.take_away(renamed)
+    with access.acting_as(BOB), pytest.raises(AccessError):
+        edit.put_back(removed)
+    with access.acting_as(ANN):
+        assert edit.put_back(removed).owner == ANN.key
+
+
+def test_a_copy_is_the_one_who_made_it(save):
+    record = save(ANN, "anns")
+    with access.acting_as(ANN):
+        assert edit.duplicate(record, "copy").owner == ANN.key
+    with access.acting_as(OWNER):
+        assert edit.duplicate(record, "owners-copy").owner == ""

@@ -180,6 +180,14 @@ def test_a_run_is_its_own_persons_and_each_has_a_limit(visit, shared, picture):
     owner.button("Discard").click()
     owner.button("Discard for good").click()
     expect(ann.page.locator("#finetune-run .pg-badge").first).to_have_text("stopped")
+    ann.tab("About")
+    ann.choose("Delete a run and its rows", "classify/anns-lamps")
+    picture(ann, "access-own-runs")
+    ann.page.set_viewport_size({"width": 390, "height": 844})
+    assert ann.sticking_out() == []
+    picture(ann, "access-own-runs-narrow")
+    ann.button("Delete the run for good").click()
+    expect(ann.page.locator("#access-who")).to_contain_text("Your runs: 0")
 
 
 def test_a_wrong_password_opens_nothing(visit, shared):

@@ -174,6 +174,7 @@ def test_wrong_passwords_are_limited_whoever_sends_them(asked, monkeypatch):
 
 @pytest.fixture
 def with_login(monkeypatch):
+    monkeypatch.setenv("SYSTEM", "spaces")
     monkeypatch.setenv("SPACE_ID", "ann/playground")
     monkeypatch.setenv("SPACE_AUTHOR_NAME", "ann")
     for name in LOGIN:
@@ -194,7 +195,7 @@ def test_the_author_of_a_space_is_its_owner_once_logged_in(with_login):
     assert not visitors.is_author({})
 
 
-@pytest.mark.parametrize("missing", ["SPACE_ID", "SPACE_AUTHOR_NAME", *LOGIN])
+@pytest.mark.parametrize("missing", ["SYSTEM", "SPACE_ID", "SPACE_AUTHOR_NAME", *LOGIN])
 def test_a_login_counts_only_where_the_platform_vouches_for_it(with_login, missing, monkeypatch):
     monkeypatch.delenv(missing)
     assert not visitors.is_author(session("ann"))
