@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
 def save(save_tiny_adapter):
     def save_for(person, name, task="sentiment"):
         with access.acting_as(person):
-            return save_tiny_adapter(task, name)
+            save_tiny_adapter(task, name)
+            return find(task, name)
 
     return save_for
 
