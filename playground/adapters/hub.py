@@ -163,7 +163,7 @@ def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | N
     """
     with downloaded(repo_id, api) as found:
         refuse_other_backbone(found, backbone_id)
-        filed_as = check_name(name) if name is not None else found.name
+        filed_as = check_name(name) if name is not None else store.name_for(found.task, found.name)
         with store.new_folder(found.task, filed_as) as folder:
             for path in found.path.iterdir():
                 shutil.copyfile(path, folder / path.name)

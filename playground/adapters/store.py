@@ -237,6 +237,20 @@ def _refuse_dangerous_files(record: AdapterRecord) -> None:
             )
 
 
+def name_for(task: str, name: str) -> str:
+    """`name`, with a number behind it where an adapter that the present person does not see has it already."""
+    names = (name, *(f"{name[:58]}-{number}" for number in range(2, 1000)))
+    return next((one for one in names if not (_root("own") / task / one).exists() or _is_seen(task, one)), name)
+
+
+def _is_seen(task: str, name: str) -> bool:
+    try:
+        find(task, name)
+    except AdapterError:
+        return False
+    return True
+
+
 def must_be_free(task: str, name: str) -> None:
     """Raises AdapterError when there is already an adapter of that name."""
     if any((_root(origin) / task / name).exists() for origin in ("shipped", "own")):

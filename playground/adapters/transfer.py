@@ -21,7 +21,7 @@ from playground.adapters.record import (
     write_record,
 )
 from playground.adapters.report import PAGE_FILE, page_of, save_page
-from playground.adapters.store import PICKLE_SUFFIXES, find, new_folder, verify
+from playground.adapters.store import PICKLE_SUFFIXES, find, name_for, new_folder, verify
 from playground.adapters.untrusted import MAX_JSON_BYTES
 from playground.errors import AdapterError
 
@@ -94,7 +94,7 @@ def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterR
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
     if REPORT_FILE not in record.files:
         entries.pop(REPORT_FILE, None)  # nobody vouches for it
-    filed_as = check_name(name) if name is not None else record.name
+    filed_as = check_name(name) if name is not None else name_for(record.task, record.name)
     with new_folder(record.task, filed_as) as folder:
         for file_name, entry in entries.items():
             with archive.open(entry) as source, (folder / file_name).open("wb") as target:

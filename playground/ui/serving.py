@@ -30,6 +30,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks f
 UPLOAD_PATH = "/upload"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
+FOREIGN_SITES = ("cross-site", "same-site")
+"""What browsers call pages of other hosts, where the address is https."""
 NUM_SESSIONS_KEPT = 200
 """Each one holds a copy of the page's state, about 1 MB."""
 CONTENT_POLICY = (
@@ -127,16 +129,19 @@ class OwnPages:
         self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
-        if origin is None or scope["method"] in SAFE_METHODS or self._is_ours(origin):
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or self._is_ours(Headers(scope=scope)):
             await self.app(scope, receive, send)
         else:
             refusal = PlainTextResponse("Requests from pages of other hosts are refused.", status_code=403)
             await refusal(scope, receive, send)
 
-    def _is_ours(self, origin: str) -> bool:
+    def _is_ours(self, headers: Headers) -> bool:
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if "*" in self.hosts or origin is None:
+            # Whatever the page's own name is, browsers say whose page asks; programs say nothing.
+            return site not in FOREIGN_SITES
         host = urlsplit(origin).hostname or ""
-        return any(name in ("*", host) or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
+        return any(name == host or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
 
 
 class UploadRoom:

@@ -146,3 +146,13 @@ def test_a_copy_is_the_one_who_made_it(save):
         assert edit.duplicate(record, "copy").owner == ANN.key
     with access.acting_as(OWNER):
         assert edit.duplicate(record, "owners-copy").owner == ""
+
+
+def test_two_people_can_bring_the_same_adapter(save, tmp_path):
+    archive = export_zip(save(ANN, "lamps"), tmp_path)
+    with access.acting_as(BOB):
+        assert import_zip(archive).name == "lamps-2"
+        with pytest.raises(AdapterError, match="already an adapter 'sentiment/lamps-2'"):
+            import_zip(archive, name="lamps-2")
+    with access.acting_as(ANN), pytest.raises(AdapterError, match="already an adapter 'sentiment/lamps'"):
+        import_zip(archive)

@@ -62,6 +62,16 @@ def test_forms_of_foreign_pages_are_refused_on_this_machine(origin):
     assert client.post("/").status_code == 200
 
 
+def test_pages_of_other_sites_can_not_act_for_a_visitor_of_a_page_with_any_name():
+    client = page("0.0.0.0")
+    own = {"Host": "someone-playground.hf.space", "Origin": "https://someone-playground.hf.space"}
+    assert client.post("/", headers=own | {"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert client.post("/", headers=own).status_code == 200
+    for site in ("cross-site", "same-site"):
+        foreign = own | {"Origin": "https://evil.hf.space", "Sec-Fetch-Site": site}
+        assert client.post("/", headers=foreign).status_code == 403
+
+
 def test_pages_of_chosen_host_names_may_send_forms(monkeypatch):
     monkeypatch.setenv("PLAYGROUND_ALLOWED_HOSTS", "*.play.example, localhost")
     client = page("0.0.0.0")
