@@ -25,6 +25,7 @@ from playground.training.features import Feature, Features, build_features, head
 from playground.training.loop import Step, train
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
+from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import has_refits, refit
 from playground.training.repair import (
     split_words,
@@ -43,9 +44,10 @@ MUST_STAY = (
 MUST_STAY_IF_SET = (
     *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
     *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
-    "logit_adjustment",
+    *("logit_adjustment", "pretrain_epochs"),
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
+PRETRAINING_FOLDER = "part-0"
 NOT_REPLAYED = (
     "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
     "you use the new one."
@@ -115,9 +117,13 @@ def finetune(
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
             yield Part(stage, built.features, held_back, state)
 
+    if config.pretrain_epochs:
+        emit({"event": "phase", "phase": "training", "message": "Reading the bare texts"})
+        _read_texts(trainee, config, task, material, tokenizer, checkpoints, emit, stop_wish, note)
     positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, emit, stop_wish, note)
     if stop_wish() == "pause":
-        raise Paused(f"Paused after {positions[-1].steps} steps; start it again with the same settings to go on.")
+        steps = positions[-1].steps if positions else 0
+        raise Paused(f"Paused after {steps} steps; start it again with the same settings to go on.")
     if stop_wish() == "discard" or not any(position.steps for position in positions):
         raise Cancelled("The run was stopped and nothing was kept.")
     emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
@@ -180,6 +186,28 @@ def _measure(
             smaller=smaller,
             parent=parent_of(config),
         )
+
+
+def _read_texts(
+    trainee: Trainee,
+    config: RunConfig,
+    task: Task,
+    material: Material,
+    tokenizer: Any,
+    checkpoints: Path | None,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+    note: Callable[[str], None],
+) -> None:
+    """Continued pretraining on the rows to learn from."""
+    stage = pretraining_of(config)
+    features = text_features(task, material.training, tokenizer, stage)
+    if not features:
+        note("The texts are too short to be read before the training.")
+        return
+    state = _checkpoint(checkpoints / PRETRAINING_FOLDER if checkpoints else None, stage, stage, 0, len(features))
+    with trainee.reading(config.attention):
+        _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, emit, stop_wish, note)
 
 
 def _train_parts(

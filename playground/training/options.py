@@ -65,6 +65,11 @@ OPTIONS = (
         "Gradients of so many rows at a time are accumulated to a batch; 0: as many as fit 2,048 tokens.",
         *(0, 1024),
     ),
+    Option(
+        *("pretrain_epochs", float, "Continued pretraining"),
+        "Rounds over the bare texts of your rows first, without their labels; for words the backbone hardly knows.",
+        *(0, 100),
+    ),
     Option("epochs", float, "Epochs", "Rounds over the rows.", 0.01, 10_000),
     Option(
         "time_limit_s", float, "Time budget", "Seconds: 600 trains for 10 minutes; 0: as long as needed.", 0, 604_800

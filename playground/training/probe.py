@@ -28,6 +28,7 @@ from playground.training.features import Feature, build_features, head_labels
 from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
+from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
 from playground.training.trainee import Trainee, build_trainee, padded_width
@@ -69,6 +70,8 @@ def try_out(config: RunConfig) -> Estimate:
         return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free))
     with memory.peak_memory() as peak:
         training = sum(_training_s(trainee, *part, tokenizer.pad_token_id) for part in parts)
+        if config.pretrain_epochs:
+            training += _reading_s(trainee, config, task, material, tokenizer)
         record = finetune.new_record(config, task, labels, source, material, [], [])
         with tempfile.TemporaryDirectory() as folder:
             trainee.save(Path(folder))
@@ -77,6 +80,15 @@ def try_out(config: RunConfig) -> Estimate:
             again = SHARES if has_refits(config, len(material.training)) else ()
             measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
+
+
+def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Material, tokenizer: Any) -> float:
+    """Seconds for the continued pretraining."""
+    stage = pretraining_of(config)
+    features = text_features(task, material.training, tokenizer, stage)
+    with trainee.reading(config.attention):
+        trainee.prepare(features)
+        return _training_s(trainee, stage, features, [], tokenizer.pad_token_id) if features else 0.0
 
 
 def _training_s(

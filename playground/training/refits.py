@@ -24,7 +24,7 @@ FEWEST_ROWS = 32
 
 def has_refits(config: RunConfig, num_rows: int) -> bool:
     """Whether a run on `num_rows` rows gets a learning curve: it is wanted, and only the rows would differ."""
-    only_rows_differ = not (config.stages or config.time_limit_s or config.parent)
+    only_rows_differ = not (config.stages or config.time_limit_s or config.parent or config.pretrain_epochs)
     return config.learning_curve and only_rows_differ and num_rows >= FEWEST_ROWS
 
 

@@ -4,10 +4,11 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
@@ -22,7 +23,9 @@ from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
 from playground.training.pissa import init_name, save_as_lora, start_of
-from playground.types import Family, Shape
+from playground.types import Attention, Family, Shape
+
+Objective = Literal["task", "next token", "masked token"]
 
 LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
@@ -45,18 +48,48 @@ class Trainee(nn.Module):
         self.family = family
         self.start = start or {}
         """The LoRA matrices that were taken out of the frozen weights before the training."""
+        self.objective: Objective = "task"
         self.vocabulary: Vocabulary | None = None
         self.weighs_labels = False
         """Whether each label counts as much as any other, however rare it is (classify)."""
         self.label_weights: Tensor | None = None
 
     def prepare(self, features: Sequence[Feature]) -> None:
-        """Fits the loss to what occurs in `features`: their tokens (generate) or labels (classify)."""
-        if self.shape == "classify" and self.weighs_labels:
+        """Fits the loss to what occurs in `features`: their tokens (generate, bare texts) or labels (classify)."""
+        if self._says_tokens:
+            self.vocabulary = vocabulary(self._projection(), features)
+        elif self.shape == "classify" and self.weighs_labels:
             self.label_weights = label_weights(features, self.model.config.num_labels)
-        if self.shape == "generate":
-            projection = self.model.get_base_model().get_output_embeddings().weight
-            self.vocabulary = vocabulary(projection, features)
+
+    @contextmanager
+    def reading(self, attention: Attention) -> Iterator[None]:
+        """Inside, the LoRA matrices alone learn from bare texts, as `playground.training.pretraining` makes them.
+
+        Raises:
+            InputError: the backbone has no output projection that goes with its embeddings.
+        """
+        if self.family != "decoder":
+            raise InputError("Only decoder backbones read bare texts first; set 'pretrain_epochs' to 0.")
+        resting = [weight for name, weight in self.named_parameters() if weight.requires_grad and "lora_" not in name]
+        for weight in resting:
+            weight.requires_grad = False
+        self.objective = "masked token" if attention == "bidirectional" else "next token"
+        try:
+            yield
+        finally:
+            self.objective, self.vocabulary = "task", None
+            for weight in resting:
+                weight.requires_grad = True
+
+    @property
+    def _says_tokens(self) -> bool:
+        return self.shape == "generate" or self.objective != "task"
+
+    def _projection(self) -> Tensor:
+        """(V, H); where the model has a head instead, the embeddings, which decoders of this kind project with."""
+        inner = self.model.get_base_model()
+        projection: Tensor = (inner.get_output_embeddings() or inner.get_input_embeddings()).weight
+        return projection
 
     def save(self, folder: Path) -> None:
         """Writes the adapter as PEFT does, in half precision where that loses nothing."""
@@ -70,8 +103,10 @@ class Trainee(nn.Module):
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
         inner = self.model.get_base_model()
         states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
-        if self.shape == "generate":
-            words = self.vocabulary or Vocabulary(inner.get_output_embeddings().weight.detach())
+        if self._says_tokens:
+            words = self.vocabulary or Vocabulary(self._projection().detach())
+            if self.objective == "masked token":
+                return token_loss(states, labels, words)
             return next_token_loss(states, labels, words)
         head = getattr(inner, HEADS[self.family])
         if self.shape == "classify":
@@ -135,8 +170,13 @@ def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") ->
     Args:
         states: (B, T, H). labels: (B, T), IGNORED where there is nothing to learn.
     """
-    wanted = labels[:, 1:] != IGNORED
-    picked, targets = states[:, :-1][wanted], vocabulary.places(labels[:, 1:][wanted])
+    return token_loss(states[:, :-1], labels[:, 1:], vocabulary)
+
+
+def token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tensor:
+    """The same of the token that belongs to each position itself."""
+    wanted = labels != IGNORED
+    picked, targets = states[wanted], vocabulary.places(labels[wanted])
     total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
     return total / max(len(targets), 1)
 

@@ -22,6 +22,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Adapter": ("rank", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init", "attention"),
     "Learning": (
         *("learning_rate", "schedule", "loraplus_lr_ratio", "weight_decay", "batch_size", "rows_a_pass", "epochs"),
+        "pretrain_epochs",
         *("time_limit_s", "early_stopping", "class_weights", "seed", "compile"),
     ),
     "Rows": ("max_rows", "max_length", "evaluation_rows", "learning_curve"),
