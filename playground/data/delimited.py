@@ -199,7 +199,7 @@ def _with_long_column(lines: list[str], dialect: Dialect, fit: float) -> Dialect
     body = _body(records)
     width = len(body[0].cells)
     longer = [record.cells for record in body[1:] if not record.problem and len(record.cells) > width]
-    if width < 2 or len(longer) < 0.3 * len(body[1:]) or any('"' in lines[r.line - 1] for r in body[1:]):
+    if width < 2 or not longer or len(longer) < 0.3 * len(body[1:]) or any('"' in lines[r.line - 1] for r in body[1:]):
         return dialect
     spaced = [[i for i, cell in enumerate(cells) if i and cell.startswith(" ")] for cells in longer]
     if not all(len(places) >= len(cells) - width for places, cells in zip(spaced, longer, strict=True)):

@@ -10,12 +10,13 @@ from playground.data.decoding import TextFile, open_text
 from playground.data.delimited import looks_delimited, read_delimited
 from playground.data.gathering import gather
 from playground.data.jsonrows import MAX_WHOLE_BYTES, is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
-from playground.data.packed import is_parquet, read_parquet, read_xlsx
 from playground.data.parallel import is_memory, read_memory
+from playground.data.parquet import is_parquet, read_parquet
 from playground.data.plaintext import read_lines
 from playground.data.table import Reading, Rejected, Table
 from playground.data.unpacking import check_size, decompressed, is_archive, is_workbook, megabytes, unpacked
 from playground.data.wordrows import with_sentences
+from playground.data.workbooks import read_xlsx
 from playground.errors import DataError
 
 __all__ = ["COMPRESSED", "SUFFIXES", "Rejected", "Table", "read_table"]
@@ -151,7 +152,7 @@ def _read_json_text(source: TextFile, head: list[str], promised: str | None) -> 
     # One object on one line of a JSON Lines file is one row, whatever lists it holds.
     is_lines = looks_like_jsonl(filled, is_promised=promised == "jsonl") and (len(filled) > 1 or promised == "jsonl")
     # A list or object over several lines may have strings and objects on lines of their own.
-    goes_on = start.startswith("[") or filled[0].rstrip().endswith(("{", "[", ",", ":"))
+    goes_on = start.startswith("[") or (bool(filled) and filled[0].rstrip().endswith(("{", "[", ",", ":")))
     if is_lines and (not goes_on or is_whole(filled[0])):
         return read_jsonl(source.lines())
     reading = read_json(source) or (read_jsonl(source.lines()) if is_lines else None)

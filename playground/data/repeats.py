@@ -19,6 +19,7 @@ MAX_COMPARED = 4
 _NUM_BINS = 64
 _BINS_A_BAND = 6
 _NUM_BANDS = 16
+_TEXTS_AT_ONCE = 10_000  # whose hashes are held a second time
 _ESTIMATE_SLACK = 0.1  # twice the standard error of a similarity that is estimated from so many bins
 
 _Signatures = npt.NDArray[np.uint64]
@@ -107,9 +108,13 @@ def find_repeats(keys: Sequence[str], threshold: float = NEAR) -> dict[int, int]
 def _signatures(sketches: Sketches) -> _Signatures:
     """(texts, bins) smallest hash of each bin, 0 where there is none."""
     signatures = np.zeros((len(sketches.sizes), _NUM_BINS), np.uint64)
-    # They rise within a text, and of several values for one place the last one stays.
-    hashes, owners = sketches.hashes[::-1], sketches.owners()[::-1]
-    signatures[owners, (hashes & np.uint64(_NUM_BINS - 1)).astype(np.intp)] = hashes
+    ends = np.cumsum(sketches.sizes)
+    for first in range(0, len(ends), _TEXTS_AT_ONCE):
+        sizes = sketches.sizes[first : first + _TEXTS_AT_ONCE]
+        some = Sketches(sketches.hashes[ends[first] - sizes[0] : ends[first] - sizes[0] + sizes.sum()], sizes)
+        # They rise within a text, and of several values for one place the last one stays.
+        hashes, owners = some.hashes[::-1], some.owners()[::-1]
+        signatures[first + owners, (hashes & np.uint64(_NUM_BINS - 1)).astype(np.intp)] = hashes
     return signatures
 
 

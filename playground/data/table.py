@@ -42,7 +42,7 @@ class Table:
     notes: list[str]
     """Sentences about what was guessed or repaired."""
     format: str
-    """csv, tsv, jsonl, json, parquet, xlsx, txt, conll or tmx: what the content is, whatever the name says."""
+    """csv, tsv, jsonl, json, parquet, xlsx, txt, conll, tmx or xliff: what the content is, whatever the name says."""
     lines: list[int] = field(default_factory=list)
     """Place of each row, counted as in `Rejected.line`."""
     name: str = "the file"

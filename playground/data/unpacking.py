@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import io
 import lzma
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -18,6 +20,7 @@ from playground.errors import DataError
 MAX_UNPACKED_BYTES = 4 * settings.MAX_UPLOAD_BYTES
 MAX_MEMBERS = 20_000
 """Files of one archive; a data set of one text a file has as many."""
+MAX_LIST_BYTES = 1 << 24
 
 _COMPRESSIONS = (
     (b"\x1f\x8b", "gzip", gzip.open),
@@ -25,7 +28,19 @@ _COMPRESSIONS = (
     (b"\xfd7zXZ\x00", "xz", lzma.open),
 )
 _ZIP = b"PK\x03\x04"
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+# What zipfile and the others let through from damaged files, found by damaging some.
+_BROKEN = (
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    UnicodeError,
+)
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 
@@ -82,7 +97,7 @@ def is_archive(path: Path) -> bool:
     if not first_bytes(path, 4).startswith((_ZIP, b"PK\x05\x06")):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             names = set(archive.namelist())
     except _BROKEN:
         return not is_workbook(path)
@@ -96,10 +111,27 @@ def is_workbook(path: Path) -> bool:
     if not start.startswith(_ZIP):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(path) as archive:
             return any(name.startswith("xl/") for name in archive.namelist())
     except _BROKEN:
         return b"[Content_Types].xml" in start or b"xl/" in start
+
+
+class _Archive(io.FileIO):
+    """A ZIP archive whose list of files, which is read at once, cannot fill the memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > MAX_LIST_BYTES:
+            raise DataError(
+                f"{Path(str(self.name)).name} has too many files in it; an archive may have {MAX_MEMBERS:,}."
+            )
+        return super().read(size) or b""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _Archive(path) as stream, zipfile.ZipFile(stream) as archive:
+        yield archive
 
 
 @contextmanager
@@ -113,7 +145,7 @@ def unpacked(path: Path) -> Iterator[list[Member]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with zipfile.ZipFile(path) as archive:
+            with _opened(path) as archive:
                 members = _unpack(archive, Path(folder), path.name)
         except _BROKEN as err:
             raise DataError(f"{path.name} is a damaged or incomplete ZIP archive ({err}); pack it again.") from err

@@ -78,7 +78,7 @@ def hidden(box: CorrectionBox) -> Updates:
 
 def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: AdapterRecord | None) -> Updates:
     """The box for an answer that is done; its row goes to the task of the adapter that gave it."""
-    if prediction.error:
+    if prediction.error or access.problem():
         return hidden(box)
     value: Any = said(task, prediction.row)
     if task.shape == "classify":

@@ -104,8 +104,19 @@ def test_an_archive_with_a_password_is_refused(read_as, zipped):
     content = bytearray(zipped({"a.csv": CSV}))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(signature) + offset] |= 1
-    with pytest.raises(DataError, match=r"data\.zip is a ZIP archive with a password; pack it again without one"):
+    with pytest.raises(DataError, match=r"^data\.zip is a ZIP archive with a password; pack it again without one"):
         read_as("data.zip", bytes(content))
+
+
+def test_an_archive_with_a_nameless_or_ill_named_file_is_refused(read_as, zipped):
+    content = zipped({"a.csv": CSV, "b.csv": CSV})
+    place = content.rindex(b"PK\x01\x02")
+    for start, bad in ((place + 28, b"\0\0"), (content.rindex(b"PK\x03\x04") + 6, b"\0\x08\0\0")):
+        damaged = bytearray(content)
+        damaged[start : start + len(bad)] = bad
+        damaged[content.rindex(b"b.csv", 0, place)] = 0xAD
+        with pytest.raises(DataError, match="damaged or incomplete ZIP"):
+            read_as("data.zip", bytes(damaged))
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.7, 0.95])
@@ -139,6 +150,13 @@ def test_an_archive_of_too_many_files_is_refused(read_as, zipped, monkeypatch):
     monkeypatch.setattr(unpacking, "MAX_MEMBERS", 3)
     with pytest.raises(DataError, match="has 4 files; an archive may have 3"):
         read_as("data.zip", zipped({f"{i}.csv": CSV for i in range(4)}))
+
+
+def test_a_list_of_files_that_fills_the_memory_is_refused(read_as, zipped, monkeypatch):
+    monkeypatch.setattr(unpacking, "MAX_LIST_BYTES", 70_000)  # the search for the list reads less
+    files = dict.fromkeys((f"{i}.csv" for i in range(2000)), CSV)
+    with pytest.raises(DataError, match=r"^data\.zip has too many files in it; an archive may have"):
+        read_as("data.zip", zipped(files))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from playground.errors import DataError
 
 TEXTS = {
     "cp1252": "Größe und Süßigkeiten: die Bäckerei öffnet früh, das Café schließt spät – für 20 €.",
-    "cp1257": "Labai geras telefonas, baterija laikosi ilgai, ekranas ryškus. Būtinai pirksiu dar, ačiū už greitį!",
+    "cp1257": "Labai geras telefonas, kokybė puiki, baterija laikosi ilgai. Būtinai pirksiu dar, ačiū už greitį!",
     "cp1258": "Sản phẩm rất tốt, pin dùng được hai ngày, màn hình sáng. Tôi sẽ mua lại lần nữa.",
     "koi8_r": "Отличный телефон, очень доволен покупкой. Батарея держится два дня, экран яркий.",
     "cp866": "Отличный телефон, очень доволен покупкой. Батарея держится два дня, экран яркий.",

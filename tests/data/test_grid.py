@@ -48,6 +48,18 @@ def test_merged_cells_hold_for_all_their_rows(read_as):
     assert [row["Label"] for row in table.rows] == ["good", "good", "bad"]
 
 
+@pytest.mark.parametrize("merged", [[], ["C5:XFD1048576"]])
+def test_a_stray_cell_at_the_end_of_the_sheet_costs_nothing(read_as, merged):
+    made = book([["Review", "Stars"], *cells(ROWS)])
+    if merged:
+        made.active.merged_cells.add(merged[0])
+    else:
+        made.active.cell(1 << 20, 1 << 14).value = "stray"
+    table = read_as("a.xlsx", saved(made))
+    assert table.rows == ROWS
+    assert [one.line for one in table.rejected] == ([] if merged else [1 << 20])
+
+
 def test_a_line_of_totals_is_left_out_with_a_note(read_as):
     table = read_as("a.xlsx", saved(book([["Review", "Stars"], *cells(ROWS), ["Total", 9]])))
     assert table.rows == ROWS

@@ -348,6 +348,26 @@ def test_a_truncated_parquet_is_refused(tmp_path: Path, num_bytes: int) -> None:
         table_of(tmp_path, "a.parquet", buffer.getvalue()[:num_bytes])
 
 
+@pytest.mark.parametrize("value", [0x00, 0x7F, 0xFF])
+def test_damage_in_the_middle_of_a_parquet_is_said_and_ends_nothing_else(tmp_path: Path, value: int) -> None:
+    buffer = io.BytesIO()
+    pl.DataFrame({"text": [f"text {i}" for i in range(3000)], "n": range(3000)}).write_parquet(buffer)
+    content = bytearray(buffer.getvalue())
+    content[4:400] = bytes([value]) * 396
+    with pytest.raises(DataError, match="damaged or incomplete Parquet"):
+        table_of(tmp_path, "a.parquet", bytes(content))
+
+
+def test_a_large_parquet_gives_a_sample_with_its_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"n": range(250_000), "text": ["some words"] * 250_000}).write_parquet(path)
+    table = read_table(path)
+    assert len(table.rows) == settings.MAX_SAMPLE_ROWS
+    assert [row["n"] + 1 for row in table.rows] == table.lines
+    assert "250,000 rows; a random sample" in " ".join(table.notes)
+    assert read_table(path, max_rows=10, is_sampled=False).lines == list(range(1, 11))
+
+
 def test_a_parquet_without_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"text": [], "label": []}).write_parquet(path)
