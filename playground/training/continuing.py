@@ -3,21 +3,17 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from playground import access
 from playground.adapters import store
 from playground.adapters.peft_format import read_layout, read_settings
 from playground.adapters.record import WEIGHTS_FILE, AdapterRecord
 from playground.data.duplicates import find_leaks
-from playground.errors import AdapterError, InputError, PlaygroundError
+from playground.errors import AdapterError, InputError
 from playground.training.config import RunConfig
-from playground.training.run_files import RunState, load_state, run_folders
-from playground.training.runs import fingerprint
 from playground.training.trainee import Trainee
 from playground.types import Row
 
@@ -88,21 +84,6 @@ def _put(kept: Tensor, weight: Tensor) -> None:
 def _saved_name(name: str) -> str:
     """As PEFT calls a parameter of the trainee in its file."""
     return name.removeprefix("model.").replace(".default", "").replace("modules_to_save.", "")
-
-
-def run_of(parent: AdapterRecord) -> RunState | None:
-    """The run that made `parent`, if it is still there with its rows."""
-    mark = parent.training.get("run")
-    for folder in run_folders() if mark else ():
-        if fingerprint(folder.name) == mark:
-            try:
-                state = load_state(folder)
-            except PlaygroundError:
-                return None
-            # An imported adapter may name any run, but its rows are only for the one who brought them.
-            is_theirs = access.current().sees(state.owner)
-            return state if is_theirs and Path(state.config.data).is_file() else None
-    return None
 
 
 def replayed(task: str, old: Sequence[Row], new: Sequence[Row], seed: int) -> list[Row]:

@@ -15,10 +15,11 @@ from playground.data.splits import split
 from playground.errors import DataError
 from playground.tasks import Task
 from playground.training.config import RunConfig
-from playground.training.continuing import parent_of, replayed, run_of
+from playground.training.continuing import parent_of, replayed
 from playground.training.corpus import balanced, sample, thin
 from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.repair import evened, held_out_split, read_repaired, read_validation, without_leaks
+from playground.training.runs import run_of
 from playground.types import Row
 
 CALIBRATION_ROWS = 200

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from playground import access, settings
 from playground.adapters import store
-from playground.adapters.record import check_name
+from playground.adapters.record import AdapterRecord, check_name
 from playground.errors import AdapterError, DataError, InputError, PlaygroundError
 from playground.tasks import get_task
 from playground.training import quota, run_store
@@ -257,6 +257,19 @@ def is_taken(task: str, name: str) -> bool:
     roots = (settings.shipped_adapters(), settings.own_adapters())
     in_training = {(state.config.task, state.config.name) for state in active_runs()}
     return (task, name) in in_training or any((root / task / name).exists() for root in roots)
+
+
+def run_of(adapter: AdapterRecord) -> RunState | None:
+    """The run that made `adapter`, if it is still there with its rows."""
+    mark = adapter.training.get("run")
+    for folder in run_folders() if mark else ():
+        if fingerprint(folder.name) == mark:
+            try:
+                state = load_state(folder)
+            except PlaygroundError:
+                return None
+            return state if Path(state.config.data).is_file() else None
+    return None
 
 
 def free_name(task: str, wanted: str) -> str:

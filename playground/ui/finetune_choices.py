@@ -34,18 +34,15 @@ def configured(
         raise DataError("There is no file; choose one or paste rows first.")
     chosen = finetune_data.chosen_columns(task, columns)
     found = finetune_data.inspect(Path(path), task, chosen)
+    if parent:
+        found = finetune_data.going_on_from(found, store.find(task, parent))
     if found.problem:
         raise DataError(found.problem)
     settings, checked = finetune_expert.chosen(expert), finetune_doctor.chosen(found, *checks)
     weighs = bool(settings.get("class_weights")) or checked["class_weights"]  # either switch is enough
     settings |= checked | {"class_weights": weighs, "columns": chosen, "quantization": precision(quantization)}
-    settings |= {"data_name": Path(path).name, "parent": _known(task, parent)}
+    settings |= {"data_name": Path(path).name, "parent": parent}
     return make_config(task, Path(path), (name or "").strip(), preset, backbone, **settings)
-
-
-def _known(task: str, parent: str) -> str:
-    """The name of an adapter to go on from; raises AdapterError when it is gone."""
-    return store.find(task, parent).name if parent else ""
 
 
 def precision(choice: str) -> Quantization:

@@ -4,12 +4,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from playground.adapters.record import AdapterRecord
 from playground.data.batch import write_rows
 from playground.data.columns import ColumnMap, known_fields, propose, required_fields
 from playground.data.reading import COMPRESSED, SUFFIXES, read_table
@@ -18,6 +19,7 @@ from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
+from playground.training import runs
 from playground.training.features import head_labels
 from playground.types import Row
 from playground.ui import languages, render
@@ -91,7 +93,7 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
         found = map_table(table, mapping)
     except DataError as err:
         return Inspection(table, mapping, [], [], str(err))
-    problem = _problem(table, mapping.task, found.rows, found.rejected)
+    problem = _problem(table, mapping.task, found.rows, found.rejected, None)
     return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields)
 
 
@@ -115,12 +117,18 @@ def check_suffix(path: Path) -> Path:
     return path
 
 
-def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected]) -> str:
-    if len(rows) < MIN_ROWS:
+def going_on_from(found: Inspection, parent: AdapterRecord | None) -> Inspection:
+    """`found` with what stands in the way of a training that begins with `parent`, which knows labels and has rows."""
+    return replace(found, problem=_problem(found.table, found.mapping.task, found.rows, found.rejected, parent))
+
+
+def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected], parent: AdapterRecord | None) -> str:
+    fewest = 1 if parent and runs.run_of(parent) else MIN_ROWS
+    if len(rows) < fewest:
         why = f" The first reason: line {rejected[0].line}: {rejected[0].reason}." if rejected else ""
-        return f"{table.name} has {len(rows)} usable rows; at least {MIN_ROWS} are needed to learn and to measure.{why}"
+        return f"{table.name} has {len(rows)} usable rows; at least {fewest} are needed to learn and to measure.{why}"
     try:
-        head_labels(get_task(task), rows)
+        head_labels(get_task(task), rows, parent.labels if parent else ())
     except DataError as err:
         return str(err)
     return ""

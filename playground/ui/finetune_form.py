@@ -11,6 +11,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from playground import access, settings
+from playground.adapters import store
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
@@ -239,6 +240,11 @@ def wire(form: Form, loader: EngineLoader) -> None:
     def begin_with_usual(name: str) -> Updates:
         return finetune_corrections.with_starts(form.parent, name, finetune_corrections.usual_start(name))
 
+    def with_parent(parent: str, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
+        found = finetune_data.inspect(_needed(path), task, finetune_data.chosen_columns(task, values))
+        found = finetune_data.going_on_from(found, store.find(task, parent) if parent else None)
+        yield {form.preview: finetune_data.preview(found), **_startable(form, is_startable=not found.problem)}
+
     seen = [*form.seen, form.name]
     form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
@@ -251,6 +257,8 @@ def wire(form: Form, loader: EngineLoader) -> None:
     doctor.validation.clear(lambda: "", outputs=doctor.leaks, **QUIET)
     pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **VISIBLE)
     pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    started = [form.parent, form.file, form.task, *form.columns]
+    form.parent.change(guarded(with_parent, form.notice), started, seen, **VISIBLE)
     source = form.corrections
     taking = source.use.click(
         guarded(take_corrections, source.outcome), source.task, [form.file, source.outcome], **VISIBLE

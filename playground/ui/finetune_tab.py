@@ -124,8 +124,6 @@ def _panel(area: gr.Column) -> RunPanel:
     plot = gr.LinePlot(
         x="step",
         y="loss",
-        color="of",
-        color_title="Loss on",
         x_title="Step",
         y_title="Loss",
         label="Loss",
@@ -160,7 +158,10 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.head: finetune_run.headline(state),
         panel.progress: finetune_run.progress(state),
         panel.plot: gr.LinePlot(
-            value=finetune_run.curve(state), x_lim=[0, state.step.get("steps")], visible=bool(state.losses)
+            value=finetune_run.curve(state),
+            x_lim=[0, state.step.get("steps")],
+            visible=bool(state.losses),
+            **({"color": "of", "color_title": "Loss on", "height": 320} if state.checks else {}),
         ),
         panel.resume: gr.Button(visible=runs.can_resume(state), interactive=True),
         panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),

@@ -12,9 +12,10 @@ from playground.adapters.record import WEIGHTS_FILE
 from playground.adapters.report import read_report
 from playground.errors import AdapterError
 from playground.training import runs
-from playground.training.continuing import check_backbone, replayed, run_of
+from playground.training.continuing import check_backbone, replayed
 from playground.training.finetune import finetune
 from playground.training.run_files import folder_of, load_state
+from playground.training.runs import run_of
 
 
 def never():

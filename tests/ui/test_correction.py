@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from playground.adapters import store
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
-from playground.training import corrections
-from playground.ui import correction, finetune_corrections
+from playground.training import corrections, runs
+from playground.ui import correction, finetune_corrections, finetune_data
 
 NER = {"text": "Ada met Ada Lovelace in Nairobi."}
 ENTITIES = [{"start": 0, "end": 3, "label": "PER"}, {"start": 24, "end": 31, "label": "LOC"}]
@@ -102,3 +103,18 @@ def test_a_training_may_begin_with_any_adapter_of_the_task():
     assert (fresh, shipped) == (("A fresh adapter", ""), ("multilingual (shipped)", "multilingual"))
     assert finetune_corrections.usual_start("sentiment") == "multilingual"
     assert finetune_corrections.usual_start("instruct") == ""
+
+
+def test_a_few_rows_of_one_label_suffice_for_an_adapter_that_knows_the_others(tmp_path, monkeypatch):
+    path = tmp_path / "corrections.jsonl"
+    path.write_text("".join(f'{{"text": "text {number}", "label": "neutral"}}\n' for number in range(5)))
+    found = finetune_data.inspect(path, "sentiment")
+    assert "at least two labels" in found.problem
+    shipped = store.find("sentiment", "multilingual")
+    assert finetune_data.going_on_from(found, shipped).problem == ""
+    path = tmp_path / "two.jsonl"
+    path.write_text('{"text": "a", "label": "neutral"}\n{"text": "b", "label": "negative"}\n')
+    few = finetune_data.inspect(path, "sentiment")
+    assert "at least 4 are needed" in finetune_data.going_on_from(few, shipped).problem
+    monkeypatch.setattr(runs, "run_of", lambda adapter: "a run whose rows are here")
+    assert finetune_data.going_on_from(few, shipped).problem == ""
