@@ -21,6 +21,7 @@ from playground.ui.notices import Updates, guarded, sentence_of
 SECONDS_BETWEEN_LOOKS = 1.5
 STORAGE_KEY = "polyglot-playground-run"
 STORAGE_SECRET = "polyglot-playground"  # noqa: S105 - guards nothing; fixed, so that it outlives a restart
+TWO_CURVES: dict[str, Any] = {"color": "of", "color_title": "Loss on", "height": 320}
 LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
@@ -161,7 +162,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
             value=finetune_run.curve(state),
             x_lim=[0, state.step.get("steps")],
             visible=bool(state.losses),
-            **({"color": "of", "color_title": "Loss on", "height": 320} if state.checks else {}),
+            **(TWO_CURVES if state.checks else {}),
         ),
         panel.resume: gr.Button(visible=runs.can_resume(state), interactive=True),
         panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),
