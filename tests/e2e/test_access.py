@@ -109,13 +109,14 @@ def test_two_people_at_once_see_their_own_adapters_and_the_owner_sees_both(visit
     bob.page.keyboard.press("Escape")
 
     bring(bob, zipped("anns"))
-    expect(bob.page.get_by_role("alert").locator("visible=true")).to_contain_text("already an adapter")
+    expect(bob.page.get_by_text("anns-2 was imported")).to_be_visible()
+    assert set(names(bob)) == {"bobs", "anns-2"}
 
     owner = signed_in(visit(at=shared))
     picture(owner, "access-owner")
-    assert set(names(owner)) == {"anns", "bobs"}
+    assert set(names(owner)) == {"anns", "anns-2", "bobs"}
     picture(owner, "access-adapters-of-owner")
-    expect(owner.page.locator(".pg-card").filter(has_text="anns")).to_contain_text("a visitor's")
+    expect(owner.page.locator(".pg-card").filter(has_text="bobs")).to_contain_text("a visitor's")
 
 
 def test_others_adapters_are_unknown_to_the_endpoints(visit, shared, zipped):

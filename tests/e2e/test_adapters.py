@@ -88,6 +88,7 @@ def test_the_task_picker_narrows_the_list(visit):
     expect(visitor.page.locator(".pg-card")).to_have_count(num_all)
 
 
+@pytest.mark.slow
 def test_a_shipped_adapter_can_be_verified_and_exported(visit):
     visitor = opened(visit)
     record = store.default_adapter("sentiment")

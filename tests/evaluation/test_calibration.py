@@ -65,10 +65,10 @@ def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy():
 @pytest.mark.parametrize(("temperature", "bias"), [(2.0, -1.0), (0.5, 0.0), (4.0, 1.5)])
 def test_temperature_and_bias_are_found_again(temperature, bias):
     chance = np.random.default_rng(0)
-    values = chance.uniform(0, 12, 20_000)
-    is_right = chance.random(20_000) < 1 / (1 + np.exp(-(values / temperature + bias)))
+    values = chance.uniform(0, 12, 5_000)
+    is_right = chance.random(5_000) < 1 / (1 + np.exp(-(values / temperature + bias)))
     found = fit_logistic(values.tolist(), is_right.tolist())
-    assert found == (pytest.approx(temperature, rel=0.15), pytest.approx(bias, abs=0.15))
+    assert found == (pytest.approx(temperature, rel=0.2), pytest.approx(bias, abs=0.25))
 
 
 def test_answers_that_are_half_wrong_however_sure_get_scores_around_one_half():
