@@ -17,6 +17,7 @@ from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
+from playground.training import memory
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
@@ -132,6 +133,7 @@ def finetune(
     record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
     del trainee
+    memory.release()
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})

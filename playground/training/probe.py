@@ -1,6 +1,5 @@
 """A few real steps and predictions of a run, from which the rest is reckoned."""
 
-import gc
 import math
 import random
 import tempfile
@@ -76,7 +75,7 @@ def try_out(config: RunConfig) -> Estimate:
         with tempfile.TemporaryDirectory() as folder:
             trainee.save(Path(folder))
             del trainee
-            gc.collect()
+            memory.release()
             again = SHARES if has_refits(config, len(material.training)) else ()
             measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
