@@ -77,6 +77,13 @@ def try_out(config: RunConfig) -> Estimate:
             del trainee
             memory.release()
             again = SHARES if has_refits(config, len(material.training)) else ()
+            if again:
+                # The second training in a process needs more than the first, because not all is given back.
+                other = build_trainee(config, task.shape, source, len(labels))
+                other.prepare(parts[0][1])
+                _training_s(other, *parts[0], tokenizer.pad_token_id)
+                del other
+                memory.release()
             measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
 
