@@ -1,6 +1,7 @@
 """What is known about an adapter: the contents of its ``playground.json``."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -151,10 +152,17 @@ def write_record(record: AdapterRecord, folder: Path) -> None:
     except (TypeError, ValueError) as err:
         raise AdapterError(f"{record.title} has a value that JSON can't hold ({err}).") from err
     parse_record(data, f"{record.name}/{RECORD_FILE}", folder, record.origin)
-    partial = folder / f".{RECORD_FILE}.partial"
+    replace_file(folder / RECORD_FILE, data)
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Writes the file whole or not at all, and never for a moment with more rights than `mode`."""
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(data)
-        partial.replace(folder / RECORD_FILE)
+        partial.unlink(missing_ok=True)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:  # noqa: PTH123
+            stream.write(data)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

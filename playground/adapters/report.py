@@ -9,12 +9,11 @@
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from playground.adapters.record import REPORT_FILE, AdapterRecord
+from playground.adapters.record import REPORT_FILE, AdapterRecord, replace_file
 from playground.adapters.report_page import page
 from playground.adapters.store import read_verified
 from playground.adapters.untrusted import MAX_JSON_BYTES, is_kind, parse_object, read_limited, shown
@@ -67,7 +66,7 @@ def save_report(report: Mapping[str, Any], folder: Path) -> None:
     """
     data = json.dumps({"schema_version": SCHEMA_VERSION, **report}, ensure_ascii=False, indent=1).encode() + b"\n"
     parse_report(data, REPORT_FILE)
-    _replace(folder / REPORT_FILE, data)
+    replace_file(folder / REPORT_FILE, data)
 
 
 def page_of(record: AdapterRecord, folder: Path) -> bytes:
@@ -82,13 +81,13 @@ def page_of(record: AdapterRecord, folder: Path) -> bytes:
 
 def save_page(record: AdapterRecord, folder: Path) -> None:
     """Writes ``report.html``. Raises AdapterError as `page_of` does."""
-    _replace(folder / PAGE_FILE, page_of(record, folder))
+    replace_file(folder / PAGE_FILE, page_of(record, folder))
 
 
 def save_rows(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Writes ``report_rows.json``, for its owner's eyes only."""
     # Half a character, which some texts hold, could be shown nowhere.
-    _replace(folder / ROWS_FILE, json.dumps(list(rows), ensure_ascii=False).encode(errors="replace"), mode=0o600)
+    replace_file(folder / ROWS_FILE, json.dumps(list(rows), ensure_ascii=False).encode(errors="replace"), mode=0o600)
 
 
 def read_report(record: AdapterRecord) -> dict[str, Any] | None:
@@ -179,15 +178,3 @@ def _check_scores(scores: dict[str, Any], metric: str, where: str) -> None:
     sizes = {len(confusion["matrix"]), len(confusion["unanswered"]), *map(len, confusion["matrix"])}
     if sizes - {len(confusion["labels"])}:
         raise AdapterError(f"{where}: 'confusion' must have a row and a column for each label.")
-
-
-def _replace(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Writes the file whole or not at all, and never for a moment with more rights than `mode`."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.unlink(missing_ok=True)
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:  # noqa: PTH123
-            stream.write(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

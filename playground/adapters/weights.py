@@ -41,19 +41,29 @@ class AdapterWeights:
     """Memory of all tensors."""
 
 
+def read_tensors(record: AdapterRecord) -> dict[str, Tensor]:
+    """The verified tensors by their names in the file, as fp32 on the CPU.
+
+    Raises:
+        AdapterError: see `load_weights`.
+    """
+    verify(record)
+    # Parsed from the very bytes that were verified, so that no other file can slip in between.
+    tensors = {name: tensor.to(torch.float32) for name, tensor in load(read_verified(record, WEIGHTS_FILE)).items()}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise AdapterError(f"{record.title}: '{name}' holds infinite values or no numbers; train it again.")
+    return tensors
+
+
 def load_weights(record: AdapterRecord) -> AdapterWeights:
     """The verified tensors as fp32 on the CPU.
 
     Raises:
         AdapterError: see ``store.verify``; also when a value is infinite or not a number.
     """
-    verify(record)
+    tensors = read_tensors(record)
     settings, layout = read_settings(record), read_layout(record)
-    # Parsed from the very bytes that were verified, so that no other file can slip in between.
-    tensors = {name: tensor.to(torch.float32) for name, tensor in load(read_verified(record, WEIGHTS_FILE)).items()}
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise AdapterError(f"{record.title}: '{name}' holds infinite values or no numbers; train it again.")
     return AdapterWeights(
         lora={
             module: LoraPair(

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from safetensors.torch import load
-from torch import Tensor
 
 from playground.adapters import store
 from playground.adapters.peft_format import read_layout, read_settings
-from playground.adapters.record import WEIGHTS_FILE, AdapterRecord
-from playground.data.duplicates import find_leaks
+from playground.adapters.record import AdapterRecord
+from playground.adapters.weights import read_tensors
 from playground.errors import AdapterError, InputError
 from playground.training.config import RunConfig
+from playground.training.repair import without_leaks
 from playground.training.trainee import Trainee
 from playground.types import Row
 
@@ -67,18 +66,14 @@ def put_weights(parent: AdapterRecord, trainee: Trainee) -> None:
     Raises:
         AdapterError: it is damaged, or has other layers.
     """
-    store.verify(parent)
-    kept = load(store.read_verified(parent, WEIGHTS_FILE))
+    kept = read_tensors(parent)
     mine = {_saved_name(name): weight for name, weight in trainee.named_parameters() if weight.requires_grad}
     if kept.keys() != mine.keys():
         raise AdapterError(f"'{parent.title}' has other layers than the backbone; start with a fresh adapter.")
     with torch.no_grad():
         for name, weight in mine.items():
-            _put(kept[name], weight)
-
-
-def _put(kept: Tensor, weight: Tensor) -> None:
-    weight[: len(kept)] = kept.to(weight.dtype)
+            known = kept[name].to(weight)
+            weight[: len(known)] = known
 
 
 def _saved_name(name: str) -> str:
@@ -88,7 +83,6 @@ def _saved_name(name: str) -> str:
 
 def replayed(task: str, old: Sequence[Row], new: Sequence[Row], seed: int) -> list[Row]:
     """Some of the rows in `old`, none of which resembles one of `new`: what those correct is not learnt again."""
-    outdated = {leak.row for leak in find_leaks(task, old, new)}
-    fresh = [row for place, row in enumerate(old) if place not in outdated]
+    fresh, _ = without_leaks(task, old, new)
     size = max(OLD_ROWS_A_NEW_ONE * len(new), FEWEST_OLD_ROWS)
     return random.Random(seed).sample(fresh, min(size, len(fresh)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from playground import settings
+from playground.adapters.record import replace_file
 from playground.data.rows import validate_rows
 from playground.errors import InputError, PlaygroundError
 from playground.tasks import Task, get_task
@@ -79,7 +80,5 @@ def _same_input(task: Task, one: Row, other: Row) -> bool:
 
 
 def _write(path: Path, rows: list[Row]) -> None:
-    partial = path.with_suffix(".partial")
-    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
-    partial.replace(path)
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+    replace_file(path, lines.encode("utf-8", errors="replace"))

@@ -28,9 +28,7 @@ from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import has_refits, refit
-from playground.training.repair import (
-    split_words,
-)
+from playground.training.repair import split_words
 from playground.training.room import must_fit
 from playground.training.trainee import Trainee, build_trainee
 from playground.training.weights import copy_weights, mix_weights

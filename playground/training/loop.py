@@ -155,7 +155,7 @@ class Passes:
         while True:
             chance = torch.get_rng_state()
             try:
-                return sum(self._learn(part, len(part) / len(batch)) for part in self.cut(batch))
+                return sum(self._learn(part, len(part) / len(batch)) for part in self._cut(batch))
             except (RuntimeError, MemoryError) as err:
                 if not memory.ran_out(err):
                     raise
@@ -169,14 +169,12 @@ class Passes:
         """Mean loss of `rows`, from which nothing is learnt."""
         self._model.eval()
         with torch.no_grad():
-            total = sum(float(self._forward(part)) * len(part) for part in self.cut(rows))
+            total = sum(float(self._forward(part)) * len(part) for part in self._cut(rows))
         self._model.train()
         return total / len(rows)
 
-    def cut(self, batch: Sequence[Feature]) -> Iterator[Sequence[Feature]]:
-        """`batch` in parts that go through the model one after the other, so that long rows don't fill the memory."""
-        size = rows_a_pass(batch, self._tokens, self._rows)
-        return (batch[start : start + size] for start in range(0, len(batch), size))
+    def _cut(self, batch: Sequence[Feature]) -> Iterator[Sequence[Feature]]:
+        return cut(batch, self._tokens, self._rows)
 
     def _learn(self, part: Sequence[Feature], weight: float) -> float:
         """Adds the gradients of `part`, which is `weight` of its batch, and returns its share of the batch's loss."""
@@ -199,6 +197,12 @@ class Passes:
             )
         self._tokens = before // 2 * longest
         self._on_note(f"Memory ran out, so {before // 2} rows instead of {before} go through the backbone at once.")
+
+
+def cut(batch: Sequence[Feature], tokens: int, most: int = 0) -> Iterator[Sequence[Feature]]:
+    """`batch` in parts that go through the model one after the other, so that long rows don't fill the memory."""
+    size = rows_a_pass(batch, tokens, most)
+    return (batch[start : start + size] for start in range(0, len(batch), size))
 
 
 def rows_a_pass(batch: Sequence[Feature], tokens: int, most: int = 0) -> int:

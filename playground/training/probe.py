@@ -24,7 +24,16 @@ from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
-from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, adamw_of, batches, num_steps, rows_a_pass
+from playground.training.loop import (
+    MAX_GRADIENT_NORM,
+    TOKENS_A_PASS,
+    Passes,
+    accelerator_of,
+    adamw_of,
+    batches,
+    cut,
+    num_steps,
+)
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
 from playground.training.pretraining import pretraining_of, text_features
@@ -125,7 +134,7 @@ def _training_s(
 def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimizer: Any, batch: list[Feature]) -> float:
     began = time.monotonic()
     passes.learn(batch)
-    accelerator.clip_grad_norm_(model.parameters(), 1.0)
+    accelerator.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return time.monotonic() - began
@@ -133,8 +142,7 @@ def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimize
 
 def _work(batch: Sequence[Feature], config: RunConfig) -> int:
     """Tokens of `batch`, padding included."""
-    size = rows_a_pass(batch, TOKENS_A_PASS, config.rows_a_pass)
-    parts = (batch[start : start + size] for start in range(0, len(batch), size))
+    parts = cut(batch, TOKENS_A_PASS, config.rows_a_pass)
     return sum(len(part) * padded_width(max(len(feature.input_ids) for feature in part)) for part in parts)
 
 

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,10 +179,10 @@ def test_a_record_that_could_not_be_read_is_not_written(tmp_path, bad):
 def test_a_failed_rewrite_keeps_the_old_record(tmp_path, monkeypatch):
     write_record(RECORD, tmp_path)
 
-    def full(self, data):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(OSError, match="No space left"):
         write_record(replace(RECORD, description="new"), tmp_path)
     assert read_record(tmp_path, "own").description == RECORD.description

@@ -1,6 +1,7 @@
 """The report's files beside an adapter: what they may hold, who may read them, and what leaves with a zip."""
 
 import json
+import os
 import stat
 import zipfile
 
@@ -188,7 +189,7 @@ def test_a_cut_write_leaves_the_old_file(reported, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(report_files.os, "open", fail)
+    monkeypatch.setattr(os, "open", fail)
     with pytest.raises(OSError, match="No space left"):
         report_files.save_page(reported, reported.path)
     assert (reported.path / PAGE_FILE).read_bytes() == before
