@@ -17,6 +17,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     BitsAndBytesConfig,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -26,6 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from playground.backbones import embedded
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
+from playground.backbones.lean import Decoder, can_run
 from playground.backbones.quantize import Int8Linear
 from playground.errors import BackboneError
 from playground.types import Family, Progress, Quantization
@@ -60,7 +62,10 @@ class Backbone:
     source: str
     """Folder or Hub id that ``from_pretrained`` takes."""
     model: PreTrainedModel
+    """Without weights where `lean` has them."""
     tokenizer: PreTrainedTokenizerBase
+    lean: Decoder | None = None
+    """What runs the rows of the embedded architecture on a CPU, in place of `model`."""
 
     @property
     def can_generate(self) -> bool:
@@ -81,7 +86,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        device: torch.device = self.model.device
+        device: torch.device = torch.device("cpu") if self.lean else self.model.device
         return device
 
     @property
@@ -143,12 +148,17 @@ def _load(backbone_id: str, quantization: Quantization, options: dict[str, Any],
     family = family_of(config)
     if options is EXACT:
         refuse_quantized(backbone_id, config)
+    eight_bits_on_cpu = quantization == "8-bit" and family == "decoder" and not torch.cuda.is_available()
+    decoder = None
     try:
-        model = MODEL_CLASSES[family].from_pretrained(source, **options)
-    except (OSError, ValueError, SafetensorError) as err:
+        if eight_bits_on_cpu and can_run(config, source):
+            decoder, model = Decoder(source, config), _without_weights(source, config)
+        else:
+            model = MODEL_CLASSES[family].from_pretrained(source, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as err:
         raise _unreadable(source, err) from err
     model.eval().requires_grad_(False)
-    if quantization == "8-bit" and family == "decoder" and model.device.type == "cpu":
+    if eight_bits_on_cpu and decoder is None:
         model.lm_head = Int8Linear(model.get_output_embeddings())
     known = CATALOGUE.get(backbone_id)
     return Backbone(
@@ -160,7 +170,16 @@ def _load(backbone_id: str, quantization: Quantization, options: dict[str, Any],
         source=source,
         model=model,
         tokenizer=tokenizer,
+        lean=decoder,
     )
+
+
+def _without_weights(source: str, config: PreTrainedConfig) -> PreTrainedModel:
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+    if (Path(source) / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(source)
+    return model
 
 
 def locate(backbone_id: str, progress: Progress) -> str:

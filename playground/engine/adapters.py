@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from peft.utils.integrations import dequantize_module_weight
-from torch import nn
+from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
 from playground.adapters.record import AdapterRecord
 from playground.adapters.weights import AdapterWeights, LoraPair, load_weights
 from playground.backbones.loading import Backbone
-from playground.engine.lora import Delta, LoadedAdapter, RoutedLinear, dora_delta
+from playground.engine.lora import Delta, LoadedAdapter, RoutedLinear, dora_delta, fuse
 from playground.errors import AdapterError
 
 
@@ -25,25 +25,36 @@ def load_adapter(record: AdapterRecord, backbone: Backbone, sizes: Mapping[str, 
     weights = load_weights(record)
     _check_sizes(record, weights, sizes, backbone)
     device = backbone.device
-    deltas = {layer: _delta(pair, backbone.model.get_submodule(layer), device) for layer, pair in weights.lora.items()}
+    deltas = {layer: _delta(pair, backbone, layer) for layer, pair in weights.lora.items()}
+    if backbone.lean:
+        fused = {product: fuse(deltas, layers, sizes) for product, layers in backbone.lean.products.items()}
+        deltas = {product: delta for product, delta in fused.items() if delta}
     head = None if weights.head is None else weights.head.to(device, torch.float32)
     bias = None if weights.head_bias is None else weights.head_bias.to(device, torch.float32)
     return LoadedAdapter(record.name, deltas, head, bias)
 
 
-def _delta(pair: LoraPair, layer: nn.Module, device: torch.device) -> Delta:
+def _delta(pair: LoraPair, backbone: Backbone, layer: str) -> Delta:
+    device = backbone.device
     a, b = pair.a.to(device), (pair.b * pair.scale).to(device)
     if pair.magnitude is None:
         delta = Delta(a, b)
     else:
-        frozen: Any = layer.frozen if isinstance(layer, RoutedLinear) else layer
-        weight = dequantize_module_weight(frozen).detach().float()
-        # Conv1D keeps its weight the other way round, (I, O).
-        weight = weight.T if isinstance(frozen, Conv1D) else weight
-        bias = None if frozen.bias is None else frozen.bias.detach().float()
-        delta = dora_delta(a, b, pair.magnitude.to(device), weight, bias)
+        delta = dora_delta(a, b, pair.magnitude.to(device), *_frozen(backbone, layer))
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     return delta.to(dtype)
+
+
+def _frozen(backbone: Backbone, layer: str) -> tuple[Tensor, Tensor | None]:
+    """Weight (O, H) and bias (O,) of a layer of the backbone."""
+    if backbone.lean:
+        return backbone.lean.weight(f"{layer}.weight").float(), None
+    module: Any = backbone.model.get_submodule(layer)
+    frozen = module.frozen if isinstance(module, RoutedLinear) else module
+    weight = dequantize_module_weight(frozen).detach().float()
+    # Conv1D keeps its weight the other way round, (I, O).
+    weight = weight.T if isinstance(frozen, Conv1D) else weight
+    return weight, None if frozen.bias is None else frozen.bias.detach().float()
 
 
 def check_backbone(record: AdapterRecord, backbone: Backbone) -> None:

@@ -1,6 +1,6 @@
-"""Decoding with a key/value cache, one token a step for a group of rows that started together.
+"""Rows of text being written: what is chosen as next token, when a text ends, and what is shown of it so far.
 
-Shapes: B lines of the cache, N of them one row's, V vocabulary.
+Shapes: N lines of one row (one, or one for each live beam), V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from threading import Event
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, LogitsProcessorList, NoRepeatNGramLogitsProcessor
+from transformers import LogitsProcessorList, NoRepeatNGramLogitsProcessor
 from transformers.generation import RepetitionPenaltyLogitsProcessor
 
 from playground.backbones.loading import Backbone
 from playground.engine.beams import Beams
-from playground.engine.lora import LoadedAdapter, Routes
+from playground.engine.lora import LoadedAdapter
 from playground.engine.requests import Decoding
 
 
@@ -42,71 +42,19 @@ class DecodeRow:
         return len(self.beams.live) if self.beams else 1
 
 
-class DecodeGroup:
-    """Rows that share one cache; finished and cancelled rows leave it at the next step."""
+class Writer:
+    """Writes what logits say into rows."""
 
-    def __init__(self, backbone: Backbone, routes: Routes, rows: Sequence[DecodeRow]) -> None:
-        self.backbone = backbone
-        self.routes = routes
-        self.rows = list(rows)
+    def __init__(self, backbone: Backbone) -> None:
+        self.tokenizer = backbone.tokenizer
         self.stop_ids = _stop_ids(backbone)
-        for row in self.rows:
-            if row.decoding.num_beams > 1:
-                row.beams = Beams(row.decoding, self.stop_ids, partial(self._has_stop, row.decoding.stop))
-        width = max(len(row.prompt_ids) for row in rows)
-        pad = backbone.tokenizer.pad_token_id
-        self.mask = torch.tensor([[0] * (width - len(r.prompt_ids)) + [1] * len(r.prompt_ids) for r in rows])
-        self.next_ids = torch.tensor([[pad] * (width - len(r.prompt_ids)) + [*r.prompt_ids] for r in rows])
-        self.mask, self.next_ids = self.mask.to(backbone.device), self.next_ids.to(backbone.device)
-        self.cache = DynamicCache(config=backbone.model.config)
 
-    @property
-    def finished(self) -> bool:
-        return not self.rows
+    def begin(self, row: DecodeRow) -> None:
+        """Gets `row` ready for its first token."""
+        if row.decoding.num_beams > 1:
+            row.beams = Beams(row.decoding, self.stop_ids, partial(self._has_stop, row.decoding.stop))
 
-    @torch.inference_mode()
-    def step(self) -> None:
-        """Adds one token to every live row."""
-        self._drop_cancelled()
-        if self.finished:
-            return
-        logits = self._forward()
-        lines: list[int] = []
-        tokens: list[int] = []
-        first = 0
-        of_rows = torch.split(logits, [row.num_lines for row in self.rows])
-        for row, row_logits in zip(self.rows, of_rows, strict=True):
-            for line, token in self._advance(row, row_logits):
-                lines.append(first + line)
-                tokens.append(token)
-            first += len(row_logits)
-        self.rows = [row for row in self.rows if not row.done]
-        if not lines:
-            return
-        self._keep(lines)
-        self.next_ids = torch.tensor(tokens, device=logits.device)[:, None]
-        self.mask = torch.cat([self.mask, torch.ones_like(self.next_ids)], dim=1)
-
-    def _forward(self) -> Tensor:
-        """Logits (B, V) of the next token."""
-        model = self.backbone.model
-        positions = (self.mask.cumsum(1) - 1).clamp(min=0)[:, -self.next_ids.shape[1] :]
-        with self.routes.use([row.adapter for row in self._owners()], self.mask.device):
-            states = model.base_model(
-                input_ids=self.next_ids,
-                attention_mask=self.mask,
-                position_ids=positions,
-                past_key_values=self.cache,
-                use_cache=True,
-            ).last_hidden_state
-        logits: Tensor = model.get_output_embeddings()(states[:, -1]).float()
-        return logits
-
-    def _owners(self) -> list[DecodeRow]:
-        """The row of each line of the cache."""
-        return [row for row in self.rows for _ in range(row.num_lines)]
-
-    def _advance(self, row: DecodeRow, logits: Tensor) -> list[tuple[int, int]]:
+    def advance(self, row: DecodeRow, logits: Tensor) -> list[tuple[int, int]]:
         """Writes down what (N, V) logits say; the lines that go on, numbered within the row, and their next tokens."""
         if row.choices:
             row.chances = torch.softmax(logits[0, list(row.choices)], -1).tolist()
@@ -133,27 +81,11 @@ class DecodeGroup:
         return cut >= 0
 
     def _text(self, ids: Sequence[int]) -> str:
-        text: str = self.backbone.tokenizer.decode(ids, skip_special_tokens=True)
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return text.rstrip("\ufffd")  # the first bytes of a character whose others are still to come
 
     def _has_stop(self, stops: Sequence[str], ids: Sequence[int]) -> bool:
         return bool(stops) and _find_stop(self._text(ids), stops) >= 0
-
-    def _drop_cancelled(self) -> None:
-        for row in self.rows:
-            row.done = row.cancelled.is_set()
-        kept = [line for line, row in enumerate(self._owners()) if not row.done]
-        self.rows = [row for row in self.rows if not row.done]
-        self._keep(kept)
-
-    def _keep(self, lines: list[int]) -> None:
-        """Puts these lines in the place of all; one that several beams go on from comes several times."""
-        if not lines or lines == list(range(len(self.mask))):
-            return
-        chosen = torch.tensor(lines, device=self.mask.device)
-        if self.cache.get_seq_length():
-            self.cache.reorder_cache(chosen)
-        self.mask, self.next_ids = self.mask[chosen], self.next_ids[chosen]
 
 
 def choose(row: DecodeRow, logits: Tensor) -> int:

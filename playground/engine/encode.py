@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from playground.backbones.lean import Decoder, Piece
 from playground.backbones.loading import Backbone
 from playground.engine.lora import Routes
 from playground.engine.requests import EncodeRow
+from playground.engine.runs import Runs
 from playground.types import Attention
 
 
@@ -22,6 +24,8 @@ def encode(backbone: Backbone, routes: Routes, rows: Sequence[EncodeRow]) -> lis
 
     All rows must share one attention mode; their adapters may differ.
     """
+    if backbone.lean:
+        return _encode_lean(backbone.lean, rows)
     width = max(len(row.input_ids) for row in rows)
     pad = backbone.tokenizer.pad_token_id
     ids = torch.full((len(rows), width), pad, dtype=torch.long)
@@ -35,6 +39,19 @@ def encode(backbone: Backbone, routes: Routes, rows: Sequence[EncodeRow]) -> lis
         return [
             _through_head(row, states[index], encoder=backbone.family == "encoder") for index, row in enumerate(rows)
         ]
+
+
+def _encode_lean(decoder: Decoder, rows: Sequence[EncodeRow]) -> list[NDArray[np.float32]]:
+    order = sorted(range(len(rows)), key=lambda index: id(rows[index].adapter))
+    pieces = [Piece(rows[index].input_ids, attention=rows[index].attention) for index in order]
+    runs = Runs([rows[index].adapter for index in order], [len(piece.ids) for piece in pieces])
+    states = decoder.states(pieces, runs)
+    with torch.inference_mode():
+        found = {
+            index: _through_head(rows[index], states[piece.span], encoder=False)
+            for index, piece in zip(order, pieces, strict=True)
+        }
+    return [found[index] for index in range(len(rows))]
 
 
 def _through_head(row: EncodeRow, states: Tensor, *, encoder: bool) -> NDArray[np.float32]:

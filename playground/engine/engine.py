@@ -9,53 +9,23 @@ import queue
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from playground import settings
-from playground.adapters.record import MAX_BEAMS, AdapterRecord
+from playground.adapters.record import AdapterRecord
 from playground.backbones.loading import Backbone
 from playground.engine.adapters import load_adapter
-from playground.engine.decode import DecodeGroup, DecodeRow
+from playground.engine.continuous import Continuous
+from playground.engine.decode import DecodeRow
 from playground.engine.encode import encode
-from playground.engine.lora import LoadedAdapter, Routes, install
+from playground.engine.grouped import Grouped
+from playground.engine.lora import LoadedAdapter, Routes, install, layer_sizes
 from playground.engine.requests import Decoding, EncodeRow
+from playground.engine.tickets import Ticket
 from playground.errors import BackboneError, BusyError, Cancelled
 from playground.types import Stream
 
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
-MAX_DECODE_ROWS = MAX_BEAMS
-"""Rows of one request decoded together, each beam counted as one; the others of a long text wait, so that their caches
-do not fill the memory.
-"""
-MAX_DECODE_GROUPS = 8
-"""Requests that get their next token in turn; later ones wait."""
-
-
-@dataclass(eq=False)
-class Ticket:
-    """A request in the engine's hands."""
-
-    encode_rows: list[EncodeRow] = field(default_factory=list)
-    decode_rows: list[DecodeRow] = field(default_factory=list)
-    logits: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    finished: threading.Event = field(default_factory=threading.Event)
-    failure: BaseException | None = None
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether the request is finished by now; raises what stopped it."""
-        if not self.finished.wait(timeout_s):
-            return False
-        if self.failure is not None:
-            raise self.failure
-        return True
 
 
 class Engine:
@@ -63,7 +33,8 @@ class Engine:
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
-        self._routes = install(backbone.model)
+        self._sizes = layer_sizes(backbone.model)
+        self._routes = Routes() if backbone.lean else install(backbone.model)
         self._adapters: OrderedDict[tuple[str, str], LoadedAdapter] = OrderedDict()
         self._start()
 
@@ -103,7 +74,7 @@ class Engine:
             if key in self._adapters:
                 self._adapters.move_to_end(key)
                 return self._adapters[key]
-        loaded = load_adapter(record, self.backbone, self._routes.sizes)
+        loaded = load_adapter(record, self.backbone, self._sizes)
         with self._adapters_lock:
             self._adapters[key] = loaded
             while len(self._adapters) > settings.MAX_LOADED_ADAPTERS:
@@ -166,20 +137,30 @@ class Engine:
 
     def _work(self) -> None:
         passes: deque[Ticket] = deque()
-        decodes: deque[_Decode] = deque()
+        lean = self.backbone.lean
+        texts = (
+            Continuous(self.backbone, lean, self._finish)
+            if lean
+            else Grouped(self.backbone, self._routes, self._finish)
+        )
         while True:
-            arrived = self._arrivals(block=not passes and not decodes)
+            arrived = self._arrivals(block=not passes and not texts.tickets)
             if None in arrived:
-                for ticket in [*passes, *(decode.ticket for decode in decodes), *filter(None, arrived)]:
+                for ticket in [*passes, *texts.tickets, *filter(None, arrived)]:
                     self._finish(ticket, Cancelled("The app is shutting down."))
                 return
             for ticket in filter(None, arrived):
                 if ticket.decode_rows:
-                    decodes.append(_Decode(ticket, deque(ticket.decode_rows)))
+                    texts.add(ticket)
                 else:
                     passes.append(ticket)
             self._one_pass(passes)
-            self._decode_steps(decodes)
+            texts.step()
+
+    def _texts(self) -> Continuous | Grouped:
+        if self.backbone.lean:
+            return Continuous(self.backbone, self.backbone.lean, self._finish)
+        return Grouped(self.backbone, self._routes, self._finish)
 
     def _arrivals(self, *, block: bool) -> list[Ticket | None]:
         arrived = [self._waiting.get()] if block else []
@@ -217,49 +198,11 @@ class Engine:
         for (ticket, index), logits in zip(batch, results, strict=True):
             ticket.logits[index] = logits
 
-    def _decode_steps(self, decodes: deque["_Decode"]) -> None:
-        """One token for the requests at the front of the line; one whose group is done goes to the end for more."""
-        for decode in [decode for decode in decodes if decode.ticket.cancelled.is_set()]:
-            decodes.remove(decode)
-            self._finish(decode.ticket, None)
-        for decode in [*decodes][:MAX_DECODE_GROUPS]:
-            try:
-                group_is_done = decode.step(self.backbone, self._routes)
-            except Exception as err:  # noqa: BLE001 - whatever it is, it goes to the caller through the ticket
-                decodes.remove(decode)
-                self._finish(decode.ticket, err)
-                continue
-            if group_is_done:
-                decodes.remove(decode)
-                if decode.waiting:
-                    decodes.append(decode)
-                else:
-                    self._finish(decode.ticket, None)
-
     def _finish(self, ticket: Ticket, failure: BaseException | None) -> None:
         ticket.failure = failure or (Cancelled("Stopped.") if ticket.cancelled.is_set() else None)
         with self._open_lock:
             self._open.discard(ticket)
         ticket.finished.set()
-
-
-@dataclass(eq=False)
-class _Decode:
-    """A request for text under way: the rows being decoded together, and those that wait for their end."""
-
-    ticket: Ticket
-    waiting: deque[DecodeRow]
-    group: DecodeGroup | None = None
-
-    def step(self, backbone: Backbone, routes: Routes) -> bool:
-        """Adds one token to the rows of the group, started first if need be; whether all of them are done."""
-        if self.group is None:
-            size = min(MAX_DECODE_ROWS // self.waiting[0].decoding.num_beams, len(self.waiting))
-            self.group = DecodeGroup(backbone, routes, [self.waiting.popleft() for _ in range(size)])
-        self.group.step()
-        if self.group.finished:
-            self.group = None
-        return self.group is None
 
 
 def _next_batch(passes: Sequence[Ticket]) -> list[tuple[Ticket, int]]:

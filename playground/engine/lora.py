@@ -28,6 +28,11 @@ class Delta:
     shift: Tensor | None = None
     """(O,) (1 - gain) * bias, because DoRA leaves the layer's bias as it is; None where there is none."""
 
+    @property
+    def is_gained(self) -> bool:
+        """Whether it also scales or shifts the layer's own output."""
+        return self.more_gain is not None or self.shift is not None
+
     def to(self, dtype: torch.dtype) -> "Delta":
         gain, shift = (None if part is None else part.to(dtype) for part in (self.more_gain, self.shift))
         return Delta(self.down.to(dtype), self.up.to(dtype), gain, shift)
@@ -38,6 +43,34 @@ class Delta:
         if self.more_gain is not None:
             change = change + output.to(change.dtype) * self.more_gain
         return change if self.shift is None else change + self.shift
+
+    def add_to(self, output: Tensor, states: Tensor) -> None:
+        """Changes the frozen layer's `output` (N, O) for `states` (N, H) in place."""
+        if self.more_gain is not None:
+            output += output * self.more_gain
+        output.addmm_(states @ self.down.T, self.up.T)
+        if self.shift is not None:
+            output += self.shift
+
+
+def fuse(deltas: Mapping[str, Delta], layers: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> Delta | None:
+    """The update of `layers` with the same inputs that are computed at once, one's outputs after the other's."""
+    if not any(layer in deltas for layer in layers):
+        return None
+    nothing = {layer: torch.zeros(sizes[layer][1], 0) for layer in layers}
+    ups = [deltas[layer].up if layer in deltas else nothing[layer] for layer in layers]
+    down = torch.cat([deltas[layer].down for layer in layers if layer in deltas])
+
+    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+        if all(part is None for part in parts):
+            return None
+        filled = zip(layers, parts, strict=True)
+        return torch.cat([torch.zeros(sizes[layer][1]) if part is None else part for layer, part in filled])
+
+    gains = joined([deltas[layer].more_gain if layer in deltas else None for layer in layers])
+    shifts = joined([deltas[layer].shift if layer in deltas else None for layer in layers])
+    # Laid out so that its transpose, which is multiplied with, lies in one piece.
+    return Delta(down, torch.block_diag(*ups).T.contiguous().T, gains, shifts)
 
 
 def dora_delta(a: Tensor, b: Tensor, magnitude: Tensor, weight: Tensor, bias: Tensor | None) -> Delta:
@@ -52,6 +85,7 @@ class LoadedAdapter:
 
     name: str
     deltas: Mapping[str, Delta]
+    """By layer, or by product of the lean layers."""
     head: Tensor | None
     """(L, H) weights of the head, or None for generate adapters."""
     head_bias: Tensor | None = None
@@ -72,8 +106,6 @@ class Routes:
 
     def __init__(self) -> None:
         self._groups: list[tuple[Tensor | None, LoadedAdapter]] = []
-        self.sizes: dict[str, tuple[int, int]] = {}
-        """Inputs and outputs of each layer that asks for updates."""
 
     @contextmanager
     def use(self, adapters: Sequence[LoadedAdapter | None], device: torch.device) -> Iterator[None]:
@@ -124,13 +156,18 @@ def install(model: PreTrainedModel) -> Routes:
     """Wraps every linear layer below the output projection of `model`, in place."""
     routes = Routes()
     for layer in linear_layers(model):
-        frozen = model.get_submodule(layer)
-        # Conv1D keeps its weight the other way round, (I, O).
-        routes.sizes[layer] = (
-            tuple(frozen.weight.shape) if isinstance(frozen, Conv1D) else (frozen.in_features, frozen.out_features)
-        )
-        model.set_submodule(layer, RoutedLinear(layer, frozen, routes))
+        model.set_submodule(layer, RoutedLinear(layer, model.get_submodule(layer), routes))
     return routes
+
+
+def layer_sizes(model: PreTrainedModel) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs of every layer that an adapter may change."""
+    layers = {layer: model.get_submodule(layer) for layer in linear_layers(model)}
+    return {
+        # Conv1D keeps its weight the other way round, (I, O).
+        layer: tuple(found.weight.shape) if isinstance(found, Conv1D) else (found.in_features, found.out_features)
+        for layer, found in layers.items()
+    }
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:

@@ -1,0 +1,295 @@
+"""The embedded architecture (Gemma 3, text) on a CPU, without anything that a pass does not need.
+
+The texts of a pass lie end to end, whatever their lengths, so that nothing is padded; each has its own adapter, its own
+attention mode and, where it will go on, its own cache of keys and values.
+The same computation as https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma3, with the
+weights in 8 bits (`playground.backbones.packed`) and all else in fp32.
+Shapes: N tokens of all texts, T of one, H hidden size, A heads, K of them with keys and values, D head size, V words
+of the vocabulary.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedConfig
+
+from playground.backbones import packed
+from playground.backbones.packed import PackedLinear
+from playground.types import Attention
+
+Update = Callable[[str, Tensor, Tensor], None]
+"""Adds in place what the adapters make of a product's name, its inputs (N, I) and its outputs (N, O)."""
+
+FIRST_CAPACITY = 64
+EMBEDDINGS = "model.embed_tokens.weight"
+
+
+def can_run(config: PreTrainedConfig, source: str) -> bool:
+    """Whether the backbone in the folder `source` is of this architecture, and this processor has the kernels."""
+    return (
+        config.model_type == "gemma3_text"
+        and packed.is_supported()
+        and all(rope["rope_type"] == "default" for rope in config.rope_parameters.values())
+        and not config.attention_bias
+        and config.attn_logit_softcapping is None
+        and config.final_logit_softcapping is None
+        and config.hidden_activation == "gelu_pytorch_tanh"
+        and config.tie_word_embeddings
+        and any(Path(source).glob("*.safetensors"))
+    )
+
+
+class Cache:
+    """Keys and values of one text, for as many of its tokens as have gone through the layers."""
+
+    def __init__(self, num_layers: int, num_heads: int, head_size: int) -> None:
+        self.length = 0
+        self._tensor = torch.empty(num_layers, 2, num_heads, FIRST_CAPACITY, head_size)
+        self._see()
+
+    def _see(self) -> None:
+        self.layers = [tuple(layer.unbind()) for layer in self._tensor.unbind()]
+        """Keys and values (K, capacity, D) of each layer."""
+
+    def reserve(self, length: int) -> None:
+        """Makes room for `length` tokens."""
+        capacity = self._tensor.shape[3]
+        if length > capacity:
+            self._resize(max(length, 2 * capacity))
+
+    def _resize(self, capacity: int) -> None:
+        old = self._tensor
+        self._tensor = old.new_empty(*old.shape[:3], capacity, old.shape[4])
+        self._tensor[:, :, :, : self.length] = old[:, :, :, : self.length]
+        self._see()
+
+    def copy(self, length: int | None = None) -> "Cache":
+        """Another one that begins with the first `length` tokens of this one, or with all of them."""
+        made = object.__new__(Cache)
+        made.length = self.length if length is None else length
+        made._tensor = self._tensor
+        made._resize(max(FIRST_CAPACITY, made.length + FIRST_CAPACITY))
+        return made
+
+
+@dataclass
+class Piece:
+    """The tokens of one text that go through the layers in this pass."""
+
+    ids: Sequence[int]
+    cache: Cache | None = None
+    """What came before, and where these go; None for a text that is whole."""
+    attention: Attention = "causal"
+    start: int = field(default=0, init=False)
+    """Where in the pass its tokens begin."""
+
+    @property
+    def span(self) -> slice:
+        return slice(self.start, self.start + len(self.ids))
+
+    @property
+    def past(self) -> int:
+        return self.cache.length if self.cache else 0
+
+
+@dataclass(frozen=True)
+class _Layer:
+    name: str
+    window: int | None
+    """Tokens that attention reaches back; None: all."""
+    qkv: PackedLinear
+    out: PackedLinear
+    gate_up: PackedLinear
+    down: PackedLinear
+    norms: Mapping[str, Tensor]
+    """(H,) factors before and after attention and feed-forward."""
+    qk_norm: Tensor
+    """(A + K, D) factors of queries, which are scaled for attention, and keys."""
+
+
+class Decoder:
+    """The layers and the output projection. Safe for one thread at a time."""
+
+    def __init__(self, source: str, config: PreTrainedConfig) -> None:
+        self.config = config
+        self._where: dict[str, Path] = {}
+        for path in sorted(Path(source).glob("*.safetensors")):
+            with safe_open(path, framework="pt") as opened:
+                self._where |= dict.fromkeys(opened.keys(), path)
+        self.products: dict[str, tuple[str, ...]] = {}
+        """Which linear layers of the checkpoint each product computes at once."""
+        self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
+        self._norm = 1 + self.weight("model.norm.weight").float()
+        self._projection = PackedLinear(self.weight(EMBEDDINGS), level_inputs=True)
+        # Mapped anew: of its 671 MB only the rows of words that occur are ever read, and count as memory in use.
+        self._embeddings = self.weight(EMBEDDINGS)
+        half = torch.arange(0, config.head_dim, 2).float() / config.head_dim
+        ropes = config.rope_parameters
+        self._frequencies = {kind: ropes[kind]["rope_theta"] ** -half for kind in set(config.layer_types)}
+
+    def weight(self, name: str) -> Tensor:
+        """A tensor of the checkpoint, unquantized, mapped from its file as long as it is in use."""
+        with safe_open(self._where[name], framework="pt") as opened:
+            found: Tensor = opened.get_tensor(name)
+        return found
+
+    def _read_layer(self, index: int) -> _Layer:
+        config = self.config
+        prefix = f"model.layers.{index}"
+
+        def norm(name: str) -> Tensor:
+            return 1 + self.weight(f"{prefix}.{name}.weight").float()
+
+        def product(name: str, *parts: str) -> PackedLinear:
+            layers = tuple(f"{prefix}.{part}" for part in parts)
+            self.products[f"{prefix}.{name}"] = layers
+            return PackedLinear(torch.cat([self.weight(f"{layer}.weight").float() for layer in layers]))
+
+        queries = norm("self_attn.q_norm") * config.query_pre_attn_scalar**-0.5
+        keys = norm("self_attn.k_norm")
+        return _Layer(
+            name=prefix,
+            window=config.sliding_window if config.layer_types[index] == "sliding_attention" else None,
+            qkv=product("qkv", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+            out=product("out", "self_attn.o_proj"),
+            gate_up=product("gate_up", "mlp.gate_proj", "mlp.up_proj"),
+            down=product("down", "mlp.down_proj"),
+            norms={
+                "before_attention": norm("input_layernorm"),
+                "after_attention": norm("post_attention_layernorm"),
+                "before_feedforward": norm("pre_feedforward_layernorm"),
+                "after_feedforward": norm("post_feedforward_layernorm"),
+            },
+            qk_norm=torch.cat(
+                [queries.expand(config.num_attention_heads, -1), keys.expand(config.num_key_value_heads, -1)]
+            ),
+        )
+
+    def new_cache(self) -> Cache:
+        config = self.config
+        return Cache(config.num_hidden_layers, config.num_key_value_heads, config.head_dim)
+
+    @torch.inference_mode()
+    def states(self, pieces: Sequence[Piece], update: Update) -> Tensor:
+        """Last hidden states (N, H) of `pieces`, one after the other; their caches grow by their tokens."""
+        position: list[int] = []
+        for piece in pieces:
+            piece.start = len(position)
+            position += range(piece.past, piece.past + len(piece.ids))
+            if piece.cache:
+                piece.cache.reserve(piece.past + len(piece.ids))
+        ids = torch.tensor([token for piece in pieces for token in piece.ids])
+        x = self._embeddings[ids].float() * self.config.hidden_size**0.5
+        rotations = {kind: _rotation(position, of) for kind, of in self._frequencies.items()}
+        masks: dict[tuple[int, int | None], Tensor | None] = {}
+        for index, layer in enumerate(self._layers):
+            rotation = rotations[self.config.layer_types[index]]
+            x = self._attend(index, layer, x, pieces, rotation, masks, update)
+            x = self._feed_forward(layer, x, update)
+        for piece in pieces:
+            if piece.cache:
+                piece.cache.length += len(piece.ids)
+        return self._normed(x, self._norm)
+
+    @torch.inference_mode()
+    def logits(self, states: Tensor) -> Tensor:
+        """Maps last hidden states (N, H) to (N, V)."""
+        return self._projection(states)
+
+    def _normed(self, x: Tensor, factors: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return x * (torch.rsqrt(length.square().div_(x.shape[-1]).add_(self.config.rms_norm_eps)) * factors)
+
+    def _feed_forward(self, layer: _Layer, x: Tensor, update: Update) -> Tensor:
+        inputs = self._normed(x, layer.norms["before_feedforward"])
+        both = layer.gate_up(inputs)
+        update(f"{layer.name}.gate_up", inputs, both)
+        gate, up = both.chunk(2, 1)
+        inner = F.gelu(gate, approximate="tanh").mul_(up)
+        outputs = layer.down(inner)
+        update(f"{layer.name}.down", inner, outputs)
+        return x + self._normed(outputs, layer.norms["after_feedforward"])
+
+    def _attend(
+        self,
+        index: int,
+        layer: _Layer,
+        x: Tensor,
+        pieces: Sequence[Piece],
+        rotation: tuple[Tensor, Tensor],
+        masks: dict[tuple[int, int | None], Tensor | None],
+        update: Update,
+    ) -> Tensor:
+        config = self.config
+        num_keys = config.num_key_value_heads
+        inputs = self._normed(x, layer.norms["before_attention"])
+        qkv = layer.qkv(inputs)
+        update(f"{layer.name}.qkv", inputs, qkv)
+        heads = qkv.view(len(x), -1, config.head_dim)
+        cosine, sine = rotation
+        turned = self._normed(heads[:, :-num_keys], layer.qk_norm)
+        turned = torch.addcmul(turned * cosine, turned.roll(config.head_dim // 2, -1), sine)
+        # Heads first: (A, N, D), (K, N, D).
+        queries, keys = turned.transpose(0, 1).split([config.num_attention_heads, num_keys])
+        values = heads[:, -num_keys:].transpose(0, 1)
+        seen = x.new_empty(len(x), config.num_attention_heads, config.head_dim)
+        for number, piece in enumerate(pieces):
+            span = piece.span
+            mine = _with_past(piece, index, keys[:, span], values[:, span])
+            key = (number, layer.window)
+            if key not in masks:
+                masks[key] = _mask(piece, layer.window)
+            seen[span] = _attention(queries[:, span], *mine, piece, layer.window, masks[key])
+        joined = seen.view(len(x), -1)
+        outputs = layer.out(joined)
+        update(f"{layer.name}.out", joined, outputs)
+        return x + self._normed(outputs, layer.norms["after_attention"])
+
+
+def _rotation(position: Sequence[int], frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines (N, 1, D) that turn queries and keys, https://arxiv.org/abs/2104.09864."""
+    angles = torch.tensor(position, dtype=torch.float32)[:, None, None] * frequencies
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)
+
+
+def _with_past(piece: Piece, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """(K, past + T, D), with the new ones written into the cache."""
+    if piece.cache is None:
+        return keys, values
+    all_keys, all_values = piece.cache.layers[layer]
+    past, end = piece.past, piece.past + len(piece.ids)
+    all_keys[:, past:end] = keys
+    all_values[:, past:end] = values
+    return all_keys[:, :end], all_values[:, :end]
+
+
+def _mask(piece: Piece, window: int | None) -> Tensor | None:
+    """(T, past + T) to add to the scores; None where `_attention` needs none."""
+    length, end = len(piece.ids), piece.past + len(piece.ids)
+    reaches_all = window is None or end <= window
+    if length == 1 or (reaches_all and (piece.attention == "bidirectional" or not piece.past)):
+        return None
+    distance = torch.arange(piece.past, end)[:, None] - torch.arange(end)[None]
+    hidden = torch.zeros(length, end, dtype=torch.bool) if piece.attention == "bidirectional" else distance < 0
+    if window is not None:
+        hidden |= distance.abs() >= window
+    return torch.zeros(length, end).masked_fill_(hidden, -torch.inf)
+
+
+def _attention(
+    queries: Tensor, keys: Tensor, values: Tensor, piece: Piece, window: int | None, mask: Tensor | None
+) -> Tensor:
+    """(T, A, D) of queries (A, T, D), keys and values (K, past + T, D)."""
+    if queries.shape[1] == 1 and window is not None:
+        keys, values = keys[:, -window:], values[:, -window:]
+    is_causal = mask is None and queries.shape[1] > 1 and piece.attention == "causal"
+    found = F.scaled_dot_product_attention(
+        queries[None], keys[None], values[None], mask, is_causal=is_causal, scale=1.0, enable_gqa=True
+    )
+    return found[0].transpose(0, 1)
