@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from peft.utils.integrations import dequantize_module_weight
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -36,6 +35,9 @@ def _delta(pair: LoraPair, layer: nn.Module, device: torch.device) -> Delta:
     if pair.magnitude is None:
         delta = Delta(a, b)
     else:
+        # Importing PEFT brings bitsandbytes, a second that few adapters need.
+        from peft.utils.integrations import dequantize_module_weight
+
         frozen: Any = layer.frozen if isinstance(layer, RoutedLinear) else layer
         weight = dequantize_module_weight(frozen).detach().float()
         # Conv1D keeps its weight the other way round, (I, O).

@@ -53,7 +53,7 @@ def conversions(package, monkeypatch):
         shutil.copy(gguf, folder / "model.safetensors")
         shutil.copy(gguf, folder / "tokenizer.json")
 
-    monkeypatch.setattr(embedded, "_convert", convert)
+    monkeypatch.setattr(embedded, "convert", convert)
     return done
 
 
@@ -100,18 +100,18 @@ def test_a_manifest_that_names_no_files_is_not_trusted(cache, conversions):
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_counts_and_is_redone(cache, conversions, monkeypatch):
-    whole = embedded._convert
+    whole = embedded.convert
 
     def interrupted(gguf, folder, progress):
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedded, "_convert", interrupted)
+    monkeypatch.setattr(embedded, "convert", interrupted)
     with pytest.raises(KeyboardInterrupt):
         embedded.prepare(silent)
     assert not cache.exists()
-    monkeypatch.setattr(embedded, "_convert", whole)
+    monkeypatch.setattr(embedded, "convert", whole)
     embedded.prepare(silent)
     assert embedded.is_intact(cache)
 
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(cache, conversions
     def full(gguf, folder, progress):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedded, "_convert", full)
+    monkeypatch.setattr(embedded, "convert", full)
     with pytest.raises((OSError, BackboneError), match="No space left"):
         embedded.prepare(silent)
     assert [path.name for path in cache.parent.iterdir()] == [f"{EMBEDDED_ID}.lock"]
@@ -177,7 +177,7 @@ SLOW_START = """
             with (folder / "model.safetensors").open("ab") as out:
                 out.write(bytes([byte]))
 
-    embedded._convert = convert
+    embedded.convert = convert
     folder = embedded.prepare(lambda fraction, message: None)
     assert embedded.is_intact(folder)
 """

@@ -13,13 +13,13 @@ from transformers import AutoModelForSequenceClassification
 from playground.adapters import store
 from playground.adapters.weights import load_weights
 from playground.backbones.catalogue import EMBEDDED_ID
+from playground.backbones.gemma_gguf import hugging_face_name
 from playground.backbones.loading import load_exact
 from playground.errors import AdapterError, BackboneError, InputError
 from playground.exporting import export as export_module
 from playground.exporting import formats
 from playground.exporting.export import export
 from playground.exporting.formats import FORMATS, why_not
-from playground.exporting.gguf_file import hugging_face_name
 from playground.exporting.merged import merge, merged_model
 from playground.exporting.plain import head_outputs
 from playground.exporting.probes import difference, probe_ids
