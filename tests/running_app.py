@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from playground import settings
 FOREIGN = ("HOST", "SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
 """Settings of the person's own, beside those that begin with PLAYGROUND_."""
 PATIENCE_S = 20
+READY = ("Running on local URL", "The backbone is ready")
+"""What the app has said by then."""
+READY_S = 300
+"""Long enough for the conversion of the backbone on a slow, busy machine."""
+LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,28 @@ class RunningApp:
     process: subprocess.Popen[bytes]
     address: str
     """Where the page will be."""
+    log: Path
+
+    def must_run(self) -> None:
+        """Raises EOFError with the end of the log when the app ended."""
+        if self.process.poll() is not None:
+            raise EOFError(f"The app ended with {self.process.returncode}:\n{self._said()[-3000:]}")
+
+    def wait_until_ready(self) -> None:
+        """Returns when the page is up and the backbone answers. Asking again and again would slow down what is waited for.
+
+        Raises:
+            EOFError: the app ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + READY_S
+        while not all(part in self._said() for part in READY):
+            self.must_run()
+            if time.monotonic() > deadline:
+                raise EOFError(f"The app was not ready after {READY_S} s:\n{self._said()[-3000:]}")
+            time.sleep(LOOK_EVERY_S)
+
+    def _said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -50,7 +78,7 @@ def running_app(home: Path, log: Path, **chosen: str) -> Iterator[RunningApp]:
             stdin=subprocess.DEVNULL,
         )
     try:
-        yield RunningApp(process, f"http://127.0.0.1:{port}")
+        yield RunningApp(process, f"http://127.0.0.1:{port}", log)
     finally:
         process.send_signal(signal.SIGINT)
         try:

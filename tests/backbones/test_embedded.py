@@ -92,6 +92,63 @@ def test_a_damaged_conversion_is_redone(damage, cache, conversions):
     assert embedded.is_intact(cache)
 
 
+@pytest.fixture
+def hashed(monkeypatch):
+    """Names of the files whose checksum was made."""
+    names, real = [], embedded.sha256
+
+    def counted(path):
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(embedded, "sha256", counted)
+    return names
+
+
+def test_untouched_files_are_not_hashed_again(cache, conversions, hashed):
+    embedded.prepare(silent)
+    hashed.clear()
+    embedded.prepare(silent)
+    assert hashed == []
+
+
+def test_the_same_files_with_other_times_are_hashed_once_more(cache, conversions, hashed):
+    embedded.prepare(silent)
+    copy = cache.with_name("copy")
+    shutil.copytree(cache, copy)
+    shutil.rmtree(cache)
+    copy.rename(cache)
+    hashed.clear()
+    embedded.prepare(silent)
+    assert sorted(hashed) == ["model.safetensors", "tokenizer.json"]
+    embedded.prepare(silent)
+    assert len(hashed) == 2
+    assert len(conversions) == 1
+
+
+def test_a_cache_made_before_times_were_kept_is_hashed_and_stays(cache, conversions):
+    embedded.prepare(silent)
+    manifest = json.loads((cache / embedded.MANIFEST).read_text())
+    del manifest["stamps"]
+    (cache / embedded.MANIFEST).write_text(json.dumps(manifest))
+    assert not embedded.is_unchanged(cache)
+    embedded.prepare(silent)
+    assert embedded.is_unchanged(cache)
+    assert len(conversions) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, files have no time of any change")
+def test_other_bytes_of_the_same_size_and_date_are_found(cache, conversions):
+    embedded.prepare(silent)
+    weights = cache / "model.safetensors"
+    before = weights.stat()
+    weights.write_bytes(bytes(before.st_size))
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    embedded.prepare(silent)
+    assert len(conversions) == 2
+    assert weights.read_bytes() == b"".join(CHUNKS)
+
+
 def test_a_manifest_that_names_no_files_is_not_trusted(cache, conversions):
     embedded.prepare(silent)
     manifest = json.loads((cache / embedded.MANIFEST).read_text())

@@ -18,11 +18,9 @@ from pathlib import Path
 import httpx
 
 from tests.bench.asking import ask, memory_mb
-from tests.running_app import RunningApp, running_app
+from tests.running_app import LOOK_EVERY_S, RunningApp, running_app
 
-LOOK_EVERY_S = 0.05
 QUESTION = ("classify", ["The soup was cold.", None])
-NOT_READY = "still being prepared"
 
 
 def main() -> None:
@@ -46,44 +44,37 @@ def start(*, with_conversion: bool = False) -> dict[str, float]:
         chosen = {"PLAYGROUND_BACKBONES": str(home / "backbones")} if with_conversion else {}
         began = time.monotonic()
         with running_app(home, Path(scratch) / "log", **chosen) as app:
-            try:
-                return asyncio.run(_stages(app, began))
-            except EOFError as gone:
-                raise SystemExit(f"{gone}:\n{(Path(scratch) / 'log').read_text()[-3000:]}") from gone
+            _reached(app, "/")
+            figures = {"page_s": time.monotonic() - began}
+            config = _reached(app, "/config").json()
+            _reached(app, "/gradio_api/info")
+            figures["usable_s"] = time.monotonic() - began
+            app.wait_until_ready()
+            asyncio.run(_first_answer(app.address))
+            figures["answer_s"] = time.monotonic() - began
+            figures["num_components"] = len(config["components"])
+            return figures | {f"memory_{when}_mb": size for when, size in memory_mb(app.process.pid).items()}
 
 
-async def _stages(app: RunningApp, began: float) -> dict[str, float]:
-    figures = {}
-    async with httpx.AsyncClient(base_url=app.address, timeout=60) as client:
-        await _reached(app, client, "/")
-        figures["page_s"] = time.monotonic() - began
-        config = (await _reached(app, client, "/config")).json()
-        await _reached(app, client, "/gradio_api/info")
-        figures["usable_s"] = time.monotonic() - began
-        figures["num_components"] = len(config["components"])
-        while not (answer := await ask(client, *QUESTION)).is_complete:
-            if NOT_READY not in answer.words:
-                raise SystemExit(f"The first answer failed: {answer.words}")
-            await asyncio.sleep(LOOK_EVERY_S)
-        figures["answer_s"] = time.monotonic() - began
-    return figures | {f"memory_{when}_mb": size for when, size in memory_mb(app.process.pid).items()}
-
-
-async def _reached(app: RunningApp, client: httpx.AsyncClient, path: str) -> httpx.Response:
+def _reached(app: RunningApp, path: str) -> httpx.Response:
     """The response at `path`, once there is one.
 
     Raises:
         EOFError: the app ended.
     """
-    while app.process.poll() is None:
+    while True:
+        app.must_run()
         try:
-            response = await client.get(path)
+            return httpx.get(f"{app.address}{path}", timeout=60).raise_for_status()
         except httpx.TransportError:
-            await asyncio.sleep(LOOK_EVERY_S)
-        else:
-            response.raise_for_status()
-            return response
-    raise EOFError(f"The app ended with {app.process.returncode}")
+            time.sleep(LOOK_EVERY_S)
+
+
+async def _first_answer(address: str) -> None:
+    async with httpx.AsyncClient(base_url=address) as client:
+        answer = await ask(client, *QUESTION)
+    if not answer.is_complete:
+        raise SystemExit(f"The first answer failed: {answer.words}")
 
 
 def medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
