@@ -36,7 +36,7 @@ class RunningApp:
             raise EOFError(f"The app ended with {self.process.returncode}:\n{self._said()[-3000:]}")
 
     def wait_until_ready(self) -> None:
-        """Returns when the page is up and the backbone answers. Asking again and again would slow down what is waited for.
+        """Returns when the page is up and the backbone answers; asking over and over would slow down both.
 
         Raises:
             EOFError: the app ended, or was not ready in time.
