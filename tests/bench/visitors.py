@@ -9,6 +9,7 @@ visitors are served; and the app's memory over time. Texts are rows of data/dev 
 import argparse
 import asyncio
 import gzip
+import itertools
 import json
 import random
 import statistics
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def main() -> None:
         with running_app(Path(scratch) / "home", log) as app:
             app.wait_until_ready()
             asked, memory = asyncio.run(_visit(app.address, app.process.pid, options))
-            summary = summarize(asked, memory, options.seconds)
+            summary = summarize(asked, memory)
             summary["tracebacks_in_log"] = log.read_text(encoding="utf-8").count("Traceback")
     print(json.dumps(summary, indent=1))
     if options.json:
@@ -86,10 +87,11 @@ async def _visit(
 
     async def visitor(number: int) -> None:
         chance = random.Random(options.seed * 1000 + number)
+        endpoints = _round_and_round(list(questions), chance)
         async with httpx.AsyncClient(base_url=address) as client:
             while time.monotonic() - began < options.seconds:
                 await asyncio.sleep(chance.expovariate(1 / options.think) if options.think else 0)
-                endpoint = chance.choice(list(questions))
+                endpoint = next(endpoints)
                 sent = time.monotonic()
                 outcome = outcome_of(await ask(client, endpoint, chance.choice(questions[endpoint])))
                 now = time.monotonic()
@@ -104,6 +106,12 @@ async def _visit(
     await asyncio.gather(*(visitor(number) for number in range(options.visitors)))
     watching.cancel()
     return asked, memory
+
+
+def _round_and_round(names: list[str], chance: random.Random) -> Iterator[str]:
+    """All of them again and again, from a random one on, so that everybody asks for the same mix."""
+    chance.shuffle(names)
+    return itertools.cycle(names)
 
 
 def _questions() -> dict[str, list[list[Any]]]:
@@ -131,26 +139,19 @@ def outcome_of(answer: Answer) -> str:
     return "busy" if any(word in answer.words for word in BUSY) else f"{answer.event}: {answer.words[:200]}"
 
 
-def summarize(
-    asked: Sequence[Asked], memory: Sequence[tuple[float, dict[str, float]]], seconds: float
-) -> dict[str, Any]:
-    served = Counter(one.visitor for one in asked if one.outcome == "ok")
-    by_visitor = [served[number] for number in sorted({one.visitor for one in asked})]
+def summarize(asked: Sequence[Asked], memory: Sequence[tuple[float, dict[str, float]]]) -> dict[str, Any]:
+    served = [one for one in asked if one.outcome == "ok"]
     wrong = Counter(one.outcome for one in asked if one.outcome not in ("ok", "busy"))
     resident = [size["now"] for _, size in memory]
     third = max(1, len(resident) // 3)
     return {
-        "ok": served.total(),
+        "ok": len(served),
         "busy": sum(one.outcome == "busy" for one in asked),
         "errors": wrong.total(),
         "error_words": dict(wrong),
-        "answers_per_s": round(served.total() / seconds, 2),
-        "tasks": {name: _times([one for one in asked if one.endpoint == name]) for name in (*FIELDS, "chat")},
-        "visitors": {
-            "answers": {"worst": min(by_visitor), "median": statistics.median(by_visitor), "best": max(by_visitor)},
-            "best_to_worst": round(max(by_visitor) / max(1, min(by_visitor)), 2),
-            "p95_s": _spread([_times([one for one in asked if one.visitor == number])["p95_s"] for number in served]),
-        },
+        "answers_per_s": round(len(served) / max(one.at_s for one in asked), 2),
+        "tasks": {name: _times([one for one in served if one.endpoint == name]) for name in (*FIELDS, "chat")},
+        "visitors": _fairness(asked, served),
         "memory_mb": {
             "start": round(resident[0]),
             "middle_third": round(statistics.median(resident[third : 2 * third] or resident)),
@@ -161,9 +162,33 @@ def summarize(
     }
 
 
+def _fairness(asked: Sequence[Asked], served: Sequence[Asked]) -> dict[str, Any]:
+    """How evenly visitors are served: their answers, and how long each waits beside the median of the same task."""
+    usual = {name: statistics.median(one.seconds for one in served if one.endpoint == name) for name in _names(served)}
+    answers, waits = [], []
+    for number in _numbers(asked):
+        own = [one for one in served if one.visitor == number]
+        answers.append(len(own))
+        waits += [statistics.mean(one.seconds / usual[one.endpoint] for one in own)] if own else []
+    return {
+        "answers": _spread(answers),
+        "best_to_worst_answers": round(max(answers) / max(1, min(answers)), 2),
+        "wait_beside_the_usual": _spread(waits),
+        "p95_s": _spread([_times([one for one in served if one.visitor == n])["p95_s"] for n in _numbers(served)]),
+    }
+
+
+def _names(asked: Sequence[Asked]) -> set[str]:
+    return {one.endpoint for one in asked}
+
+
+def _numbers(asked: Sequence[Asked]) -> set[int]:
+    return {one.visitor for one in asked}
+
+
 def _times(asked: Sequence[Asked]) -> dict[str, float]:
-    """Seconds until the answer of those that got one."""
-    took = sorted(one.seconds for one in asked if one.outcome == "ok")
+    """Seconds until the answer."""
+    took = sorted(one.seconds for one in asked)
     if not took:
         return {"n": 0, "p50_s": 0.0, "p95_s": 0.0}
     return {
@@ -174,7 +199,13 @@ def _times(asked: Sequence[Asked]) -> dict[str, float]:
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"least": min(values), "median": statistics.median(values), "most": max(values)} if values else {}
+    if not values:
+        return {}
+    return {
+        "least": round(min(values), 2),
+        "median": round(statistics.median(values), 2),
+        "most": round(max(values), 2),
+    }
 
 
 if __name__ == "__main__":
