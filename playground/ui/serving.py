@@ -35,8 +35,8 @@ FOREIGN_SITES = ("cross-site", "same-site")
 NUM_SESSIONS_KEPT = 200
 """Each one holds a copy of the page's state, about 1 MB."""
 NUM_THREADS = 2 * settings.MAX_WAITING_REQUESTS
-"""A request holds one while it waits for the engine, which says when too many do: long ones must not keep short ones out.
-Gradio's own 40 are fewer than what the engine takes."""
+"""A request holds one while it waits for the engine, which says when too many do. Gradio's own 40 are fewer than the
+engine takes, so that long requests would keep short ones out."""
 CONTENT_POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'"
 )
