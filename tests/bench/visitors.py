@@ -30,6 +30,8 @@ from tests.running_app import running_app
 
 BUSY = ("requests are waiting already", "Queue is full")
 """In the words of an app that has too much to do: of the engine, and of Gradio's queue."""
+GRACE_S = 30
+"""How long visitors still wait after the last question; then they leave, as people do."""
 ROWS_EACH = 8
 """Rows taken from each file of data/dev."""
 FIELDS = {
@@ -103,8 +105,12 @@ async def _visit(
             await asyncio.sleep(1)
 
     watching = asyncio.create_task(watch())
-    await asyncio.gather(*(visitor(number) for number in range(options.visitors)))
-    watching.cancel()
+    visitors = [asyncio.create_task(visitor(number)) for number in range(options.visitors)]
+    done, impatient = await asyncio.wait(visitors, timeout=options.seconds + GRACE_S)
+    for task in (*impatient, watching):
+        task.cancel()
+    for task in done:
+        task.result()
     return asked, memory
 
 
