@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
+from statistics import fmean
 from threading import Event
 from typing import Any
 
@@ -26,6 +27,7 @@ from playground.tasks import Task, shape_classify, shape_span, shape_tag
 from playground.tasks.windows import Tokens, Window
 from playground.training import memory
 from playground.training.config import RunConfig
+from playground.training.early_stopping import COST_OF_TRAINING
 from playground.training.features import IGNORED, build_features
 from playground.training.loop import Step
 from playground.training.trainee import Trainee
@@ -34,8 +36,8 @@ from playground.types import Row
 NUM_ROWS = 3
 MOST_WINDOWS = 4
 """Rows with longer texts are passed over."""
-MOST_LOOKED_AT = 50
-"""Rows from which `NUM_ROWS` are chosen."""
+MOST_LOOKED_AT = 12
+"""Rows of which the `NUM_ROWS` shortest are chosen."""
 LOOKS = 4
 """In a part of the training without early stopping, evenly spread; with it, each of its checks gives one."""
 SHARE_OF_TIME = 0.03
@@ -43,6 +45,8 @@ SHARE_OF_TIME = 0.03
 FREE_S = 1.0
 """They may take so long in any case: reading rows and loading the backbone takes many times that."""
 MOST_TOKENS = 48
+FEWEST_LOOKS = 2
+"""Where long texts leave no time for so many at three rows, there are fewer rows."""
 FEWEST_TOKENS = 12
 """A shorter beginning of a text says little: where there is no time for so much, a look is left out."""
 MOST_CHARS = 300
@@ -90,20 +94,22 @@ class Reader:
         (feature,) = build_features(self.task, [row], self.tokenizer, self.labels, self.max_length, 0).features
         return feature.input_ids[: feature.labels.count(IGNORED)]
 
-    def fits(self, row: Row) -> bool:
-        """Whether an answer to `row` takes little work."""
+    def work(self, row: Row) -> int:
+        """Tokens that go through the backbone before there is an answer; 0 where there can't be one."""
         if self.task.shape == "generate":
-            return True
+            return len(self.prompt(row))
         try:
-            return len(self.windows(row)) <= MOST_WINDOWS
+            return sum(len(part.input_ids) for part in self.windows(row))
         except InputError:
-            return False
+            return 0
 
 
 def chosen(rows: Sequence[Row], reader: Reader, config: RunConfig) -> list[Row]:
     """At most `NUM_ROWS` of `rows`, always the same ones; none where the blocks are compiled, for training alone."""
     some = random.Random(config.seed).sample(rows, min(MOST_LOOKED_AT, len(rows))) if not config.compile else []
-    return [row for row in some if reader.fits(row)][:NUM_ROWS]
+    works = [(reader.work(row), place) for place, row in enumerate(some)]
+    most = MOST_WINDOWS * reader.max_length
+    return [some[place] for work, place in sorted(works) if 0 < work <= most][:NUM_ROWS]
 
 
 class Samples:
@@ -127,8 +133,12 @@ class Samples:
         """Looks if it is time for it and there is time for it."""
         if not self._rows or not self._is_due(step):
             return
-        allowed = max(SHARE_OF_TIME * (step.elapsed_s - self._began_s), FREE_S) - self._spent_s
-        if allowed < (self._needed_s if step.eta_s > 0 else 0.0):
+        if not self._needed_s:
+            self._leave_out(step)
+        allowed = self._budget_s(step.elapsed_s) - self._spent_s
+        reading = self._reading_s(step)
+        # The last look is worth it even where there is time for few words.
+        if allowed < (max(self._needed_s, 2 * reading) if step.eta_s > 0 else reading):
             return
         began = time.monotonic()
         try:
@@ -156,20 +166,32 @@ class Samples:
             return True
         return self._looks > before and not self._follows_checks
 
+    def _budget_s(self, elapsed_s: float) -> float:
+        """Seconds for all looks of a training that has taken `elapsed_s`."""
+        return max(SHARE_OF_TIME * (elapsed_s - self._began_s), FREE_S)
+
+    def _reading_s(self, step: Step) -> float:
+        """About the seconds that the rows take before there is an answer, judged by the speed of the training."""
+        return sum(map(self._reader.work, self._rows)) / (COST_OF_TRAINING * step.tokens_per_s)
+
+    def _leave_out(self, step: Step) -> None:
+        """Leaves out rows for which a training of this length has no time."""
+        budget = self._budget_s(step.elapsed_s + step.eta_s)
+        while len(self._rows) > 1 and FEWEST_LOOKS * 2 * self._reading_s(step) > budget:
+            self._rows.pop()
+
     def _answers(self, trainee: Trainee, deadline: float) -> list[str]:
         model, began = trainee.model, time.monotonic()
         was_training = model.training
         model.eval()
         try:
             if self._reader.task.shape == "generate":
-                answers, num_tokens = self._written(trainee, deadline)
-                self._needed_s = (time.monotonic() - began) * FEWEST_TOKENS / max(num_tokens, 1)
-            else:
-                answers = [self._decided(trainee, row) for row in self._rows]
-                self._needed_s = time.monotonic() - began
+                return self._written(trainee, deadline)
+            answers = [self._decided(trainee, row) for row in self._rows]
+            self._needed_s = time.monotonic() - began
+            return answers
         finally:
             model.train(was_training)
-        return answers
 
     def _decided(self, trainee: Trainee, row: Row) -> str:
         """The answer to a row of a task with a head."""
@@ -178,16 +200,17 @@ class Samples:
         found = self._reader.answer(row, parts, logits)
         return answer_text(found[self._reader.task.output], str(row.get("text", "")))
 
-    def _written(self, trainee: Trainee, deadline: float) -> tuple[list[str], int]:
-        """Texts up to the deadline or `MOST_TOKENS`, and how many tokens the longest of them has."""
+    def _written(self, trainee: Trainee, deadline: float) -> list[str]:
+        """Texts up to the deadline or `MOST_TOKENS`."""
         decoding = Decoding(max_new_tokens=MOST_TOKENS, repetition_penalty=1.05)
         rows = [DecodeRow(self._reader.prompt(row), None, decoding, Event()) for row in self._rows]
         group = DecodeGroup(_as_backbone(trainee, self._reader.tokenizer), Routes(), rows)
-        num_tokens = 0
-        while not group.finished and (not num_tokens or time.monotonic() < deadline):
-            group.step()
-            num_tokens += 1
-        return [row.text.strip() + ("" if _has_ended(row) else "…") for row in rows], num_tokens
+        seconds = [_seconds(group.step)]
+        while not group.finished and time.monotonic() < deadline:
+            seconds.append(_seconds(group.step))
+        # The first token takes the longest, because the prompts are read for it.
+        self._needed_s = seconds[0] + (FEWEST_TOKENS - 1) * fmean(seconds[1:] or [0.0])
+        return [row.text.strip() + ("" if _has_ended(row) else "…") for row in rows]
 
     def _told(self, row: Row, answer: str) -> Mapping[str, str]:
         task = self._reader.task
@@ -211,6 +234,12 @@ def _as_backbone(trainee: Trainee, tokenizer: Any) -> Backbone:
         model=trainee.model.get_base_model(),
         tokenizer=tokenizer,
     )
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
 
 
 def _has_ended(row: DecodeRow) -> bool:

@@ -139,9 +139,11 @@ def test_a_run_that_goes_on_after_a_break_looks_at_the_same_rows_and_not_twice(m
     assert len({tuple(row["input"] for row in event["rows"]) for event in looks(events)}) == 1
 
 
-def step(number, elapsed_s, steps=8):
+def step(number, elapsed_s, steps=8, tokens_per_s=1e6):
     share = number / steps
-    return Step(number, steps, 1.0, 1e-3, 1.0, 9.0, 9.0, eta_s=elapsed_s / share - elapsed_s, elapsed_s=elapsed_s)
+    return Step(
+        number, steps, 1.0, 1e-3, 1.0, tokens_per_s, 9.0, eta_s=elapsed_s / share - elapsed_s, elapsed_s=elapsed_s
+    )
 
 
 @pytest.fixture
@@ -166,6 +168,14 @@ def test_there_is_a_look_only_where_there_is_time_for_it(begun, monkeypatch):
         samples.after(trainee, one)
     # The first shows what a look takes, which the second has no time for.
     assert [event["step"] for event in events] == [2, 6]
+
+
+def test_long_texts_leave_time_for_fewer_rows_in_a_short_training(begun):
+    trainee, samples, events = begun("sentiment")
+    samples.after(trainee, step(2, 10.0, tokens_per_s=15.0))
+    assert events == []  # reading them once would take half of a second
+    samples.after(trainee, step(8, 40.0, tokens_per_s=15.0))
+    assert [len(event["rows"]) for event in events] == [1]
 
 
 def test_a_text_ends_where_its_time_is_over(begun, monkeypatch):
