@@ -26,6 +26,12 @@ from playground.training.samples import MOST_CHARS, MOST_TOKENS, Reader, Samples
 from playground.training.trainee import build_trainee
 
 
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch):
+    """There is time for every look, however busy the machine is; the tests of the time set their own."""
+    monkeypatch.setattr(samples_module, "FREE_S", 1e6)
+
+
 def never():
     return ""
 
@@ -161,13 +167,14 @@ def begun(run_on, tiny_backbone_folder):
 def test_there_is_a_look_only_where_there_is_time_for_it(begun, monkeypatch):
     monkeypatch.setattr(samples_module, "FREE_S", 0.0)
     trainee, samples, events = begun("sentiment")
-    for one in (step(1, 0.001), step(2, 0.002), step(3, 0.003), step(4, 0.004), step(5, 50.0), step(6, 60.0)):
+    for one in (step(1, 0.001), step(2, 0.002), step(3, 0.003), step(4, 0.004), step(5, 1e6), step(6, 1.1e6)):
         samples.after(trainee, one)
     # The first shows what a look takes, which the second has no time for.
     assert [event["step"] for event in events] == [2, 6]
 
 
-def test_long_texts_leave_time_for_fewer_rows_in_a_short_training(begun):
+def test_long_texts_leave_time_for_fewer_rows_in_a_short_training(begun, monkeypatch):
+    monkeypatch.setattr(samples_module, "FREE_S", 1.0)
     trainee, samples, events = begun("sentiment")
     samples.after(trainee, step(2, 10.0, tokens_per_s=4.0))
     assert events == []  # reading one of them would take more than half of a second
@@ -178,8 +185,9 @@ def test_long_texts_leave_time_for_fewer_rows_in_a_short_training(begun):
 def test_a_text_ends_where_its_time_is_over(begun, monkeypatch):
     monkeypatch.setattr(samples_module, "FREE_S", 0.0)
     trainee, samples, events = begun("instruct")
+    samples.after(trainee, step(1, 0.005))
     samples.after(trainee, step(2, 0.01))
-    samples.after(trainee, step(4, 10_000.0))
+    samples.after(trainee, step(4, 1e6))
     short, whole = (event["rows"] for event in events)
     assert all(len(row["answer"]) <= 2 for row in short)
     assert max(len(row["answer"]) for row in whole) > 2
