@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 PAUSED = 3
 INTERRUPTED = 130
+SAMPLE_CHARS = 60
+"""Of a text in a line about answers during a training."""
 LOADING_FROM = 0.9
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
@@ -471,6 +473,10 @@ def _say_event(event: dict[str, Any]) -> None:
         print(f"part {event['part']} of {event['parts']}: {event['features']} examples", file=sys.stderr)
     elif kind == "note":
         print(event["message"], file=sys.stderr)
+    elif kind == "samples":
+        for row in event["rows"]:
+            said, answer, expected = (_beginning(row[part]) for part in ("input", "answer", "expected"))
+            print(f"  {said}  ->  {answer}  (right: {expected})", file=sys.stderr)
     elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"] or "validation_loss" in event):
         held_back = f" (held back {event['validation_loss']:.3f})" if "validation_loss" in event else ""
         print(
@@ -479,6 +485,12 @@ def _say_event(event: dict[str, Any]) -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _beginning(text: str) -> str:
+    """`text` in one line of the terminal."""
+    line = " ".join(text.split())
+    return line if len(line) <= SAMPLE_CHARS else f"{line[: SAMPLE_CHARS - 1]}…"
 
 
 def _named(options: argparse.Namespace) -> AdapterRecord:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from types import SimpleNamespace
 
@@ -170,6 +171,7 @@ def test_train_makes_an_adapter_that_predicts(run, tmp_path):
     (found,) = lines(result.out)
     assert (found["task"], found["name"]) == ("classify", "lamps")
     assert "rows to learn from" in result.err
+    assert re.search(r"^  lamp \d+  ->  (keep|return)  \(right: (keep|return)\)$", result.err, re.MULTILINE)
     assert store.find("classify", "lamps").labels == ("keep", "return")
     again = run("train", "classify", "--data", data, "--name", "lamps")
     assert_mistake(again, "already an adapter or a run called 'lamps'")

@@ -89,12 +89,25 @@ def _row(row: DetailedRow) -> str:
         if name != "Base" or row["base_score"] is not None
     )
     before = NOTHING if row["base_score"] is None else f"{row['base_score']:.0f}"
-    beginning = " ".join(text.split())[:BEGINNING_CHARS]
     score = f'<span class="pg-score">{before} → {row["adapter_score"]:.0f}</span>'
     return (
-        f'<details class="pg-row"><summary>{score} <bdi>{escape(beginning)}</bdi></summary>'
+        f'<details class="pg-row"><summary>{score} {number(row)} <bdi>{escape(beginning(row))}</bdi></summary>'
         f'<div class="pg-text" dir="auto">{escape(text)}</div><dl class="pg-answers">{lines}</dl></details>'
     )
+
+
+def number(row: DetailedRow) -> str:
+    """What a row is called, also where others are shown beside it."""
+    return f"#{int(row['place']) + 1}"
+
+
+def beginning(row: DetailedRow) -> str:
+    return " ".join(input_text(row["input"]).split())[:BEGINNING_CHARS]
+
+
+def heading(row: DetailedRow) -> str:
+    """The row in one line, not escaped."""
+    return f"{number(row)} {beginning(row)}"
 
 
 def answer_text(value: Any, text: str = "") -> str:

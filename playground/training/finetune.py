@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import has_refits, refit
 from playground.training.repair import split_words
 from playground.training.room import must_fit
+from playground.training.samples import Reader, Samples, chosen
 from playground.training.trainee import Trainee, build_trainee
 from playground.training.weights import copy_weights, mix_weights
 from playground.types import Row
@@ -63,6 +65,8 @@ class Part:
     """What the loss is watched on, to stop early."""
     checkpoint: Checkpoint | None
     """Where its state lies."""
+    samples: Samples | None = None
+    """Looks at answers on the way."""
 
 
 def finetune(
@@ -105,6 +109,8 @@ def finetune(
     tokenizer = load_tokenizer(source)
     trainee = _begin(config, task, source, len(labels), parent)
     emit({"event": "phase", "phase": "training", "message": "Training"})
+    reader = Reader(task, tokenizer, labels, config.max_length)
+    shown = chosen(material.held_out or watched, reader, config)
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
@@ -114,7 +120,7 @@ def finetune(
             emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
-            yield Part(stage, built.features, held_back, state)
+            yield Part(stage, built.features, held_back, state, Samples(reader, shown, emit))
 
     if config.pretrain_epochs:
         emit({"event": "phase", "phase": "training", "message": "Reading the bare texts"})
@@ -229,7 +235,7 @@ def _train_parts(
             part.features,
             part.config,
             pad_id,
-            on_step=lambda step: emit(_step_event(step)),
+            on_step=partial(_after_step, emit, trainee, part.samples),
             should_stop=lambda: bool(stop_wish()),
             checkpoint=part.checkpoint,
             held_back=part.held_back,
@@ -311,6 +317,12 @@ def _material_event(config: RunConfig, material: Material, labels: Sequence[str]
 def _features_event(built: Features, part: int, parts: int) -> dict[str, Any]:
     sizes = {"features": len(built.features), "truncated_rows": built.num_truncated}
     return {"event": "features", **sizes, "part": part, "parts": parts}
+
+
+def _after_step(emit: Emit, trainee: Trainee, samples: Samples | None, step: Step) -> None:
+    emit(_step_event(step))
+    if samples:
+        samples.after(trainee, step)
 
 
 def _step_event(step: Step) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class RunState:
     """(step, loss) pairs, at most `NUM_LOSSES`; each the mean of some neighbouring steps in a long run."""
     checks: list[tuple[int, float]] = field(default_factory=list)
     """(step, loss on the rows held back), where some are."""
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    """Answers to a few rows held out, the earliest first: ``step`` and ``rows`` of the events ``samples``."""
     notes: list[str] = field(default_factory=list)
     """A sentence each about what did not go as planned."""
     material: dict[str, Any] = field(default_factory=dict)
@@ -215,6 +217,9 @@ def after(state: RunState, event: dict[str, Any]) -> RunState:
             earlier = [point for point in state.checks if point[0] < step["step"]]
             state = replace(state, checks=[*earlier, (int(step["step"]), float(step["validation_loss"]))])
         return replace(state, step=step, resumes=0, fraction=min(step["step"] / max(step["steps"], 1), 1.0))
+    if kind == "samples":
+        before = [sample for sample in state.samples if sample["step"] < event["step"]]
+        return replace(state, samples=[*before, {"step": event["step"], "rows": event["rows"]}])
     if kind == "note" and event["message"] not in state.notes:
         return replace(state, notes=[*state.notes, event["message"]])
     if kind == "saved":

@@ -18,6 +18,7 @@ from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
+from playground.ui.reported import Reported
 
 ALL_TASKS = "all"
 SCROLL_TO_REPORT = "() => document.getElementById('adapters-report')?.scrollIntoView({block: 'start'})"
@@ -167,7 +168,7 @@ def _report_button(record: AdapterRecord, shelf: Shelf, outcome: gr.HTML) -> Non
     asked.then(None, js=SCROLL_TO_REPORT, **QUIET)
 
 
-def reported(request: gr.Request, key: str) -> report_panel.Reported:
+def reported(request: gr.Request, key: str) -> Reported:
     """The adapter of that key, with its rows for the one who made it, or who is at this very machine: others uploaded
     theirs in trust.
 
@@ -177,7 +178,7 @@ def reported(request: gr.Request, key: str) -> report_panel.Reported:
     task, _, name = key.partition("/")
     record, person = store.find(task, name), access.current()
     is_theirs = bool(person.key) and record.owner == person.key
-    return report_panel.Reported(record, shows_rows=is_theirs or (person.is_owner and is_owners_browser(request)))
+    return Reported(record, shows_rows=is_theirs or (person.is_owner and is_owners_browser(request)))
 
 
 def is_owners_browser(request: gr.Request) -> bool:

@@ -1,5 +1,6 @@
 """Under a result: "wrong? correct it". What a person says instead becomes a row to learn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -26,6 +27,8 @@ INFO = {
     "generate": "What it should have said.",
 }
 PLACEHOLDERS = {"tag": f"Nairobi{BETWEEN}LOC"}
+RIGHT_ANSWER = "Right answer"
+SAVE = "Keep as a row to learn from"
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,53 @@ def build(task: Task) -> CorrectionBox:
     with gr.Accordion("Wrong? Correct it", open=False, visible=False, elem_id=f"{task.name}-correction") as area:
         value = _value(task)
         with gr.Row(elem_classes="pg-actions"):
-            save = gr.Button("Keep as a row to learn from", size="sm", elem_id=f"{task.name}-correction-save")
+            save = gr.Button(SAVE, size="sm", elem_id=f"{task.name}-correction-save")
         outcome = gr.HTML()
     box = CorrectionBox(area, value, save, outcome, gr.State(None))
 
     def keep(answered: dict[str, Any] | None, given: Any) -> Stream[Updates]:
         if answered is None:
             raise InputError("There is no answer to correct; ask something first.")
-        found = get_task(answered["task"])
-        access.must_change()
-        quota.check_disk(0)
-        count = corrections.keep(access.current().key, found.name, corrected(found, answered["row"], given))
-        rows = "1 correction" if count == 1 else f"{count:,} corrections"
-        yield {outcome: render.info(f"Kept: you have {rows} for {found.title}. Train on them in the tab Fine-tune.")}
+        yield {outcome: kept(get_task(answered["task"]), answered["row"], given)}
 
     save.click(guarded(keep, outcome), [box.answered, value], outcome, show_progress="hidden", api_visibility="private")
     return box
 
 
 def _value(task: Task) -> Component:
-    shared: dict[str, Any] = {"label": "Right answer", "info": INFO[task.shape], "elem_id": f"{task.name}-right"}
+    elem_id = f"{task.name}-right"
     if task.shape == "classify":
-        return gr.Dropdown(list(task.labels), allow_custom_value=True, **shared)
+        return label_field(task.labels, elem_id)
+    return text_field(elem_id, **words(task))
+
+
+def label_field(labels: Sequence[str], elem_id: str) -> gr.Dropdown:
+    info = INFO["classify"]
+    return gr.Dropdown(list(labels), allow_custom_value=True, label=RIGHT_ANSWER, info=info, elem_id=elem_id)
+
+
+def text_field(elem_id: str, **shown: Any) -> gr.Textbox:
+    """Takes the right answer where it is no label; `shown` is what `words` says."""
+    return gr.Textbox(max_lines=12, label=RIGHT_ANSWER, elem_id=elem_id, **shown)
+
+
+def words(task: Task) -> dict[str, Any]:
+    """How the field for a text asks for what is right."""
     lines = 1 if task.shape == "span" else 4
-    return gr.Textbox(lines=lines, max_lines=12, placeholder=PLACEHOLDERS.get(task.shape), **shared)
+    return {"info": INFO[task.shape], "placeholder": PLACEHOLDERS.get(task.shape), "lines": lines}
+
+
+def kept(task: Task, row: Row, given: Any) -> str:
+    """Keeps `row`, answered as `given`, among the corrections of the present person; the sentence that says so.
+
+    Raises:
+        PlaygroundError: they may not, there is no room, or it can't be learnt from.
+    """
+    access.must_change()
+    quota.check_disk(0)
+    count = corrections.keep(access.current().key, task.name, corrected(task, row, given))
+    rows = "1 correction" if count == 1 else f"{count:,} corrections"
+    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.")
 
 
 def hidden(box: CorrectionBox) -> Updates:

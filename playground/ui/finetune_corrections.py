@@ -16,8 +16,8 @@ from playground.training import corrections
 from playground.ui import picker, render
 from playground.ui.notices import Updates
 
-LEAD = "What you corrected under the answers of the other tabs."
-NONE_YET = "Nothing yet: open “Wrong? Correct it” under an answer in the other tabs."
+LEAD = "What you corrected under the answers of the other tabs, and in reports."
+NONE_YET = "Nothing yet: open “Wrong? Correct it” under an answer in the other tabs, or correct a row of a report."
 FRESH = ("A fresh adapter", "")
 START_INFO = (
     "Going on from an adapter keeps what it can do: rows that it learnt from are repeated where they are still here, "

@@ -1,5 +1,6 @@
 """A run as the page shows it. Pure functions from `RunState` to HTML and numbers."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -8,12 +9,15 @@ from playground.adapters.report_view import advice, before, cell, interval_of, o
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import RunState
-from playground.ui import finetune_doctor, render, report_panel
+from playground.ui import finetune_doctor, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
+from playground.ui.reported import Reported
 
 NO_BASE = "The base has nothing to say about these labels, so there is nothing to compare with."
 NUM_LANGUAGES_SHOWN = 12
+SAMPLES_TITLE = "What it answers on the way"
+SAMPLES_LEAD = "On rows that it does not learn from, the newest answer first."
 LEARNT_FROM, HELD_BACK = "rows learnt from", "rows held back"
 
 
@@ -90,6 +94,26 @@ def curve(state: RunState) -> dict[str, Any]:
     }
 
 
+def samples(state: RunState) -> str:
+    """The rows that are answered on the way, each with its answers, the newest first; empty before the first."""
+    if not state.samples:
+        return ""
+    rows = "".join(_sample(state, row) for row in state.samples[-1]["rows"])
+    return f'<section class="pg-result"><h3>{SAMPLES_TITLE}</h3><p class="pg-lead">{SAMPLES_LEAD}</p>{rows}</section>'
+
+
+def _sample(state: RunState, row: Mapping[str, str]) -> str:
+    answers = [
+        (f"{sample['step']:,}", other["answer"])
+        for sample in reversed(state.samples)
+        for other in sample["rows"]
+        if other["input"] == row["input"]
+    ]
+    right = f'<dl class="pg-answers"><dt>Right</dt><dd dir="auto">{escape(row["expected"])}</dd></dl>'
+    asked = f'<div class="pg-text" dir="auto">{escape(row["input"])}</div>'
+    return asked + right + render.table(("Step", "Answer"), answers)
+
+
 def result(state: RunState) -> str:
     """The base beside the adapter, and where to use it; empty while there is no adapter."""
     if state.is_active or state.adapter is None:
@@ -104,7 +128,7 @@ def result(state: RunState) -> str:
     return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
 
 
-def reported(state: RunState) -> report_panel.Reported:
+def reported(state: RunState) -> Reported:
     """The run's adapter; who knows the address of the run may see its rows.
 
     Raises:
@@ -114,7 +138,7 @@ def reported(state: RunState) -> report_panel.Reported:
         raise InputError("This run has no adapter to report on.")
     record = store.find(state.config.task, state.adapter)
     # Another adapter may have the name by now.
-    return report_panel.Reported(record, shows_rows=record.training.get("run") == state.config.run)
+    return Reported(record, shows_rows=record.training.get("run") == state.config.run)
 
 
 def _comparison(report: dict[str, Any]) -> str:
@@ -155,6 +179,7 @@ def signature(state: RunState) -> str:
         state.message,
         bool(state.material),
         len(state.notes),
+        len(state.samples),
         bool(state.report),
     )
     return f"{state.run_id} {news}"

@@ -45,6 +45,7 @@ class RunPanel:
     resume: gr.Button
     restart: gr.Button
     fresh: gr.Button
+    samples: gr.HTML
     result: gr.HTML
 
 
@@ -141,9 +142,10 @@ def _panel(area: gr.Column) -> RunPanel:
         resume = gr.Button("Resume", variant="primary", visible=False, elem_id="finetune-resume")
         restart = gr.Button("Start again with the same rows", visible=False)
         fresh = gr.Button("Train another adapter", visible=False)
+    samples = gr.HTML(elem_id="finetune-samples")
     result = gr.HTML(elem_id="finetune-result")
     return RunPanel(
-        area, head, progress, notice, plot, pause, keep, discard, sure, go_on, resume, restart, fresh, result
+        area, head, progress, notice, plot, pause, keep, discard, sure, go_on, resume, restart, fresh, samples, result
     )
 
 
@@ -164,6 +166,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
             visible=bool(state.losses),
             **(TWO_CURVES if state.checks else {}),
         ),
+        panel.samples: finetune_run.samples(state),
         panel.resume: gr.Button(visible=runs.can_resume(state), interactive=True),
         panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),
         panel.fresh: gr.Button(visible=not state.is_active),

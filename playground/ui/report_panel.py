@@ -11,7 +11,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from playground.adapters.record import REPORT_FILE, AdapterRecord
-from playground.adapters.report import PAGE_FILE, read_report, read_rows
+from playground.adapters.report import PAGE_FILE, read_report
 from playground.adapters.report_page import page
 from playground.adapters.report_rows import KINDS, ORDERS, DetailedRow, labels_of, row_list, selected
 from playground.adapters.report_view import sections
@@ -19,9 +19,11 @@ from playground.adapters.store import read_verified
 from playground.errors import AdapterError
 from playground.tasks.languages import LANGUAGES
 from playground.types import Stream
-from playground.ui import render
+from playground.ui import render, report_corrections
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
+from playground.ui.report_corrections import RowCorrection
+from playground.ui.reported import Reported
 
 ANY = ""
 NUM_ROWS_SHOWN = 100
@@ -40,6 +42,7 @@ class ReportPanel:
     language: gr.Dropdown
     order: gr.Dropdown
     rows: gr.HTML
+    correction: RowCorrection
     download: gr.Button
     close: gr.Button
     files: gr.File
@@ -51,20 +54,8 @@ class ReportPanel:
 
     @property
     def outputs(self) -> list[Block]:
-        return [getattr(self, name) for name in self.__dataclass_fields__]
-
-
-@dataclass(frozen=True)
-class Reported:
-    """An adapter whose report is looked at."""
-
-    record: AdapterRecord
-    shows_rows: bool
-    """Whether the one who looks may see the held-out rows."""
-
-    @property
-    def rows(self) -> list[DetailedRow]:
-        return list(read_rows(self.record)) if self.shows_rows else []
+        own = [getattr(self, name) for name in self.__dataclass_fields__ if name != "correction"]
+        return [*own, *self.correction.shown]
 
 
 def build(elem_id: str, *, can_close: bool = False) -> ReportPanel:
@@ -86,12 +77,15 @@ def build(elem_id: str, *, can_close: bool = False) -> ReportPanel:
             language = choice("language", "Language", [("Any", ANY)])
             order = choice("order", "Order", [(title, name) for name, title in ORDERS.items()])
         rows = gr.HTML(elem_id=f"{elem_id}-rows")
+        correction = report_corrections.build(elem_id)
         with gr.Row(elem_classes="pg-actions"):
             download = gr.Button("Download the report", size="sm")
             close = gr.Button("Close the report", size="sm", visible=can_close)
         files = gr.File(label="Report", file_count="multiple", visible=False, interactive=False, height=140)
         notice = gr.HTML()
-    return ReportPanel(area, figures, browser, kind, label, language, order, rows, download, close, files, notice)
+    return ReportPanel(
+        area, figures, browser, kind, label, language, order, rows, correction, download, close, files, notice
+    )
 
 
 def wire(panel: ReportPanel, inputs: Sequence[Component], reported: Callable[..., Reported]) -> None:
@@ -103,7 +97,7 @@ def wire(panel: ReportPanel, inputs: Sequence[Component], reported: Callable[...
 
     def narrow(request: gr.Request, *values: str) -> Stream[Updates]:
         about = reported(request, *values[: len(inputs)])
-        yield {panel.rows: _rows_view(about, *values[len(inputs) :])}
+        yield _rows_shown(panel, about, *values[len(inputs) :])
 
     def take(request: gr.Request, *values: str) -> Stream[Updates]:
         with tempfile.TemporaryDirectory() as folder:
@@ -121,9 +115,11 @@ def wire(panel: ReportPanel, inputs: Sequence[Component], reported: Callable[...
     def on_download(request: gr.Request, *values: str) -> Stream[Updates]:
         yield from taken(request, *values)
 
+    narrowed = [panel.rows, *panel.correction.shown]
     for part in (panel.kind, panel.label, panel.language, panel.order):
-        part.input(on_choice, [*inputs, *panel.choices], [panel.rows, panel.notice], **QUIET)
+        part.input(on_choice, [*inputs, *panel.choices], [*narrowed, panel.notice], **QUIET)
     panel.download.click(on_download, list(inputs), [panel.files, panel.notice], **QUIET)
+    report_corrections.wire(panel.correction, inputs, reported)
     panel.close.click(lambda: closed(panel), outputs=[panel.area, panel.figures, panel.rows], **QUIET)
 
 
@@ -148,7 +144,7 @@ def opened(panel: ReportPanel, about: Reported, *, is_open: bool) -> Updates:
         panel.label: _choice(labels, {}),
         panel.language: _choice(languages, LANGUAGES),
         panel.order: next(iter(ORDERS)),
-        panel.rows: _rows_view(about),
+        **_rows_shown(panel, about),
         panel.files: gr.File(value=None, visible=False),
         panel.notice: "",
     }
@@ -196,11 +192,24 @@ def _figures_view(record: AdapterRecord, parts: Sequence[tuple[str, str]], *, is
     )
 
 
-def _rows_view(about: Reported, kind: str = "all", label: str = ANY, language: str = ANY, order: str = "worst") -> str:
+def _rows_shown(
+    panel: ReportPanel,
+    about: Reported,
+    kind: str = "all",
+    label: str = ANY,
+    language: str = ANY,
+    order: str = "worst",
+) -> Updates:
+    """The rows that are chosen, and the box to correct one of them."""
     rows = about.rows
+    found = selected(rows, about.record.shape, kind=kind, label=label, language=language, order=order)
+    offered = report_corrections.offered(panel.correction, about, found[:NUM_ROWS_SHOWN])
+    return {panel.rows: _rows_view(rows, found), **offered}
+
+
+def _rows_view(rows: Sequence[DetailedRow], found: Sequence[DetailedRow]) -> str:
     if not rows:
         return f'<p class="pg-lead">{NO_ROWS}</p>'
-    found = selected(rows, about.record.shape, kind=kind, label=label, language=language, order=order)
     shown = found[:NUM_ROWS_SHOWN]
     count = f"{len(found):,} of {len(rows):,} rows" + (f", {len(shown)} shown" if len(shown) < len(found) else "")
     lead = f'<p class="pg-lead">{count}; base → adapter, from 0 to 100. {TAKING_ALONG}</p>'

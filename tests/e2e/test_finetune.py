@@ -155,6 +155,9 @@ def test_rows_become_an_adapter_that_is_used_at_once(visit, picture):
     discard(other)
 
     expect(badge(visitor)).to_have_text("done", timeout=TRAINING_MS)
+    samples = visitor.page.locator("#finetune-samples")
+    expect(samples.locator("table")).to_have_count(3)
+    expect(samples).to_contain_text("What it answers on the way")
     expect(visitor.page.locator("#finetune-result")).to_contain_text("held-out rows")
     visitor.box("finetune-try-text").fill("The courier came after ten days.")
     visitor.page.locator("#finetune-try").click()

@@ -94,6 +94,30 @@ def test_a_run_ends_with_everything_on_disk(run_id, training):
     assert [json.loads(line)["event"] for line in lines] == ["phase", "step", "saved", "report"]
 
 
+def test_answers_on_the_way_are_events_and_outlive_a_break(run_id, training):
+    def told(step):
+        rows = [{"input": "نص", "expected": "x", "answer": f"after {step}"}]
+        return {"event": "samples", "step": step, "rows": rows}
+
+    def until(*steps, error=None):
+        def train(emit, stop_wish):
+            for step in steps:
+                emit(told(step))
+            if error:
+                raise error
+
+        training(train)
+        return ends(run_id)
+
+    assert [sample["step"] for sample in until(2, 4, error=Paused("Paused.")).samples] == [2, 4]
+    runs.resume_run(run_id)
+    state = until(4, 6)
+    assert [sample["step"] for sample in state.samples] == [2, 4, 6]
+    assert state.samples[-1]["rows"] == told(6)["rows"]
+    lines = (folder_of(run_id) / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [event["step"] for event in map(json.loads, lines) if event["event"] == "samples"] == [2, 4, 4, 6]
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [

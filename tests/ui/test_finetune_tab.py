@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from playground import settings
+from playground import access, settings
 from playground.adapters.record import AdapterRecord
 from playground.errors import AdapterError, DataError, InputError
 from playground.tasks import get_task
@@ -245,6 +245,35 @@ def test_what_went_otherwise_and_the_loss_on_rows_held_back_are_shown(state):
     assert finetune_run.curve(state)["data"] == [[4, 0.5, "rows learnt from"], [4, 0.45, "rows held back"]]
 
 
+def sampled(step, *answers, text="<b>نص</b>"):
+    rows = [{"input": f"{text} {n}", "expected": "<i>x</i>", "answer": answer} for n, answer in enumerate(answers)]
+    return {"event": "samples", "step": step, "rows": rows}
+
+
+def test_answers_on_the_way_are_shown_row_by_row_the_newest_first(state):
+    assert finetune_run.samples(state) == ""
+    for event in (sampled(2, "early", "<u>a</u>"), sampled(4, "dropped", "b"), sampled(4, "late", "ב")):
+        state = after(state, event)
+    view = finetune_run.samples(state)
+    assert view.index("نص&lt;/b&gt; 0") < view.index("late") < view.index("early") < view.index("نص&lt;/b&gt; 1")
+    assert "dropped" not in view  # a run that goes on after a break takes some steps again
+    assert '<td dir="auto">ב</td>' in view
+    assert '<div class="pg-text" dir="auto">&lt;b&gt;' in view
+    assert not any(tag in view for tag in ("<b>", "<i>", "<u>"))
+
+
+def test_answers_on_the_way_outlive_the_page_and_are_for_those_who_see_the_run(started, tab, monkeypatch):
+    change(started, samples=[{key: value for key, value in sampled(3, "late").items() if key != "event"}])
+    shown = finetune_tab.shown(tab.parts, runs.read_run(started))
+    assert "late" in shown[tab.parts.panel.samples]
+    assert "late" in finetune_run.samples(load_state(folder_of(started)))
+    monkeypatch.setenv("PLAYGROUND_SHARED", "1")
+    with access.acting_as(access.Person("b" * 64)):
+        updates = tab.handlers["look"](started, "")
+    assert tab.parts.panel.samples not in updates
+    assert updates[tab.parts.panel.area].visible is False
+
+
 def test_progress_says_step_speed_and_time_left(state):
     step = {"step": 40.0, "steps": 300.0, "loss": 0.6213, "tokens_per_s": 812.4, "eta_s": 200.0}
     view = finetune_run.progress(replace(state, step=step, fraction=40 / 300))
@@ -285,6 +314,7 @@ def test_the_signature_changes_with_every_news(state):
         replace(state, message="Saving"),
         replace(state, state="evaluating"),
         replace(state, report=REPORT),
+        replace(state, samples=[{"step": 2, "rows": []}]),
         replace(state, material={"labels": []}),
     ]
     assert len({finetune_run.signature(one) for one in news}) == len(news)

@@ -13,7 +13,7 @@ from playground.evaluation.report import compare, row_details
 from playground.tasks import get_task
 from playground.training.measure import add_report
 from playground.ui import adapters_tab, report_panel
-from playground.ui.report_panel import Reported
+from playground.ui.reported import Reported
 
 EVIL = '<img src=x onerror="alert(1)">'
 ROWS = [
