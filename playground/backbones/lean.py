@@ -39,7 +39,6 @@ def can_run(config: PreTrainedConfig, source: str) -> bool:
         and config.attn_logit_softcapping is None
         and config.final_logit_softcapping is None
         and config.hidden_activation == "gelu_pytorch_tanh"
-        and config.tie_word_embeddings
         and any(Path(source).glob("*.safetensors"))
     )
 
@@ -125,7 +124,8 @@ class Decoder:
         """Which linear layers of the checkpoint each product computes at once."""
         self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
         self._norm = 1 + self.weight("model.norm.weight").float()
-        self._projection = PackedLinear(self.weight(EMBEDDINGS), level_inputs=True)
+        projection = EMBEDDINGS if config.tie_word_embeddings else "lm_head.weight"
+        self._projection = PackedLinear(self.weight(projection).float(), level_inputs=True)
         # Mapped anew: of its 671 MB only the rows of words that occur are ever read, and count as memory in use.
         self._embeddings = self.weight(EMBEDDINGS)
         half = torch.arange(0, config.head_dim, 2).float() / config.head_dim

@@ -21,8 +21,9 @@ from playground.types import Row
 
 if TYPE_CHECKING:
     # The page imports this module; torch may come later, together with the engine.
-    from playground.engine.engine import Engine, Ticket
+    from playground.engine.engine import Engine
     from playground.engine.lora import LoadedAdapter
+    from playground.engine.tickets import Ticket
 
 GREEDY = Decoding()
 BASE_NOTE = "The base has no head for this task; this is a guess from a prompt with a few examples."

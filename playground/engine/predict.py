@@ -21,7 +21,8 @@ from playground.types import Row, Stream
 
 if TYPE_CHECKING:
     # The page imports this module; torch may come later, together with the engine.
-    from playground.engine.engine import Engine, Ticket
+    from playground.engine.engine import Engine
+    from playground.engine.tickets import Ticket
 
 HEARTBEAT_S = 0.2
 BATCH_ROWS = {"classify": 64, "tag": 64, "span": 16, "generate": 8}

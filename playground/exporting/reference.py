@@ -8,7 +8,7 @@ from playground.adapters.record import AdapterRecord
 from playground.backbones.loading import Backbone
 from playground.engine.adapters import load_adapter
 from playground.engine.encode import encode, run_blocks
-from playground.engine.lora import install
+from playground.engine.lora import install, layer_sizes
 from playground.engine.requests import EncodeRow
 from playground.errors import AdapterError
 from playground.exporting.probes import Outputs
@@ -23,8 +23,9 @@ def engine_outputs(backbone: Backbone, record: AdapterRecord, ids: Sequence[Sequ
     size = backbone.model.get_input_embeddings().num_embeddings
     if max(map(max, ids)) >= size:
         raise AdapterError(f"{record.title}: its probe rows hold the token {max(map(max, ids))}; there are {size:,}.")
+    sizes = layer_sizes(backbone.model)
     routes = install(backbone.model)
-    adapter = load_adapter(record, backbone, routes.sizes)
+    adapter = load_adapter(record, backbone, sizes)
     pooled = record.shape == "classify"
     if record.shape != "generate":
         return encode(backbone, routes, [EncodeRow(one, adapter, record.attention, pooled) for one in ids])

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from playground.adapters.report_rows import answer_text, input_text
 from playground.backbones.loading import Backbone
 from playground.data.text import scrub
-from playground.engine.decode import DecodeGroup, DecodeRow
+from playground.engine.decode import DecodeRow
+from playground.engine.grouped import DecodeGroup
 from playground.engine.lora import Routes
 from playground.engine.requests import Decoding
 from playground.errors import InputError

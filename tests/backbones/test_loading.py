@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from playground.backbones import loading
+from playground.backbones import loading, packed
 from playground.backbones.loading import automatic_quantization, family_of, load, locate
 from playground.backbones.quantize import Int8Linear
 from playground.errors import BackboneError
@@ -43,7 +43,19 @@ def test_the_checksum_is_that_of_the_weights(folder):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU quantizes otherwise")
-def test_8_bit_on_the_cpu_rounds_the_output_projection_only(tiny_backbone_folder):
+def test_8_bit_on_the_cpu_rounds_every_linear_layer_of_the_embedded_architecture(tiny_backbone_folder):
+    backbone = load(str(tiny_backbone_folder), "8-bit", silent)
+    assert set(backbone.lean.products) == {
+        f"model.layers.{index}.{product}" for index in (0, 1) for product in ("qkv", "out", "gate_up", "down")
+    }
+    assert backbone.device.type == "cpu"
+    assert all(parameter.is_meta for parameter in backbone.model.parameters())
+    assert backbone.model.generation_config.eos_token_id == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU quantizes otherwise")
+def test_where_the_kernels_are_missing_8_bit_rounds_the_output_projection_only(tiny_backbone_folder, monkeypatch):
+    monkeypatch.setattr(packed, "is_supported", lambda: False)
     backbone = load(str(tiny_backbone_folder), "8-bit", silent)
     assert isinstance(backbone.model.lm_head, Int8Linear)
     assert backbone.model.model.layers[0].mlp.up_proj.weight.dtype == torch.float32

@@ -66,7 +66,7 @@ class ScriptedEngine:
 
     def generate(self, rows: Sequence[tuple[Sequence[int], Any]], decoding: Any) -> Any:
         from playground.engine.decode import DecodeRow
-        from playground.engine.engine import Ticket
+        from playground.engine.tickets import Ticket
 
         texts = [self.backbone.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in rows]
         self.prompts.append(texts)

@@ -7,10 +7,10 @@ import threading
 import pytest
 import torch
 
-from playground.engine import engine as engine_module
 from playground.engine.beams import Beams
-from playground.engine.decode import DecodeGroup, DecodeRow
-from playground.engine.engine import MAX_DECODE_ROWS, Engine
+from playground.engine.decode import DecodeRow
+from playground.engine.engine import Engine
+from playground.engine.grouped import MAX_DECODE_ROWS, DecodeGroup
 from playground.engine.requests import Decoding
 from playground.errors import InputError
 
@@ -209,7 +209,7 @@ def test_one_beam_equals_greedy(engine, sample_ids):
     run(group)
     group, single = group_of(engine, prompts, num_beams=1)
     for row in single:
-        row.beams = Beams(row.decoding, group.stop_ids, never)
+        row.beams = Beams(row.decoding, group.writer.stop_ids, never)
     run(group)
     assert [row.output_ids for row in single] == [row.output_ids for row in greedy]
     assert [row.text for row in single] == [row.text for row in greedy]
@@ -271,13 +271,13 @@ def test_texts_are_cut_before_a_stop(engine, tiny_causal, sample_ids):
 def test_a_long_request_holds_few_caches_and_keeps_its_order(engine, sample_ids, tiny_causal, monkeypatch):
     prompts = [sample_ids(3 + index % 5, index) for index in range(10)]
     widths = []
-    step = engine_module.DecodeGroup.step
+    step = DecodeGroup.step
 
     def counted(group):
         step(group)
         widths.append(len(group.mask))
 
-    monkeypatch.setattr(engine_module.DecodeGroup, "step", counted)
+    monkeypatch.setattr(DecodeGroup, "step", counted)
     found = written(engine, [(ids, None) for ids in prompts], num_beams=5)
     assert MAX_DECODE_ROWS - 5 < max(widths) <= MAX_DECODE_ROWS
     assert found == [plainly(tiny_causal(), ids, num_beams=5) for ids in prompts]

@@ -5,7 +5,8 @@ import threading
 import pytest
 import torch
 
-from playground.engine.decode import DecodeGroup, DecodeRow, choose
+from playground.engine.decode import DecodeRow, choose
+from playground.engine.grouped import DecodeGroup
 from playground.engine.lora import Routes
 from playground.engine.requests import Decoding
 

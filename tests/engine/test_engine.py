@@ -14,7 +14,8 @@ import torch
 from playground import settings
 from playground.adapters.record import WEIGHTS_FILE
 from playground.engine import engine as engine_module
-from playground.engine.engine import MAX_DECODE_ROWS, Engine
+from playground.engine.engine import Engine
+from playground.engine.grouped import MAX_DECODE_ROWS, DecodeGroup
 from playground.engine.lora import LoadedAdapter
 from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import AdapterError, BackboneError, BusyError, Cancelled
@@ -244,7 +245,7 @@ def test_a_long_request_holds_few_caches_at_a_time_and_keeps_its_order(engine, s
     prompts = [sample_ids(3 + index % 5, index) for index in range(3 * MAX_DECODE_ROWS)]
     live: dict[int, int] = {}
     most = 0
-    step = engine_module.DecodeGroup.step
+    step = DecodeGroup.step
 
     def counted(group):
         nonlocal most
@@ -253,7 +254,7 @@ def test_a_long_request_holds_few_caches_at_a_time_and_keeps_its_order(engine, s
         step(group)
         live[id(group)] = len(group.rows)
 
-    monkeypatch.setattr(engine_module.DecodeGroup, "step", counted)
+    monkeypatch.setattr(DecodeGroup, "step", counted)
     ticket = engine.generate([(ids, None) for ids in prompts], Decoding(max_new_tokens=4))
     ticket.wait(PATIENCE_S)
     assert most == MAX_DECODE_ROWS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from playground.engine.lora import install, linear_layers
+from playground.engine.lora import layer_sizes, linear_layers
 
 
 def close(found, expected):
@@ -167,4 +167,4 @@ def test_the_layers_are_those_that_peft_calls_all_linear(tiny_causal, tiny_peft)
     layers = linear_layers(tiny_causal())
     assert len(layers) == 14
     assert set(layers) <= adapted
-    assert install(tiny_causal()).sizes["model.layers.0.mlp.down_proj"] == (64, 32)
+    assert layer_sizes(tiny_causal())["model.layers.0.mlp.down_proj"] == (64, 32)

@@ -1,0 +1,55 @@
+"""The 8-bit kernels against the products that they stand for."""
+
+import pytest
+import torch
+
+from playground.backbones.packed import PackedLinear, is_supported
+
+pytestmark = pytest.mark.skipif(not is_supported(), reason="this build of torch has no FBGEMM kernels")
+
+
+def rounded(weight):
+    """The weights as they are in 8 bits."""
+    scale = weight.abs().amax(1, keepdim=True) / 127
+    return torch.round(weight / scale) * scale
+
+
+def test_only_the_rounding_of_the_weights_is_left():
+    torch.manual_seed(0)
+    weight, states = torch.randn(100, 64), torch.randn(7, 64)
+    expected = states @ rounded(weight).T
+    assert torch.allclose(PackedLinear(weight)(states), expected, atol=1e-3 * expected.abs().max())
+
+
+def test_a_state_a_thousand_times_larger_than_the_others_does_not_drown_them():
+    torch.manual_seed(0)
+    weight, states = torch.randn(100, 64), torch.randn(5, 64)
+    states[:, 3] = 1000
+    weight[:, 3] = 0
+    expected = states @ rounded(weight).T
+    error = (PackedLinear(weight)(states) - expected).norm() / expected.norm()
+    # With 7 bits alone every other state is rounded to nothing, and the error is 1.
+    assert error < 0.05
+
+
+def test_rows_of_a_batch_do_not_depend_on_each_other():
+    torch.manual_seed(0)
+    layer, states = PackedLinear(torch.randn(50, 32)), torch.randn(9, 32) * torch.logspace(-3, 3, 9)[:, None]
+    together = layer(states)
+    assert all(torch.equal(together[i], layer(states[i : i + 1])[0]) for i in range(9))
+
+
+def test_level_inputs_keep_what_one_large_column_would_round_away():
+    torch.manual_seed(0)
+    weight, states = torch.randn(200, 64), torch.randn(6, 64)
+    weight[:, 5] *= 300
+    states[:, 5] = 0
+    exact = states @ weight.T
+    plain, level = PackedLinear(weight)(states), PackedLinear(weight, level_inputs=True)(states)
+    assert (level - exact).norm() < 0.1 * (plain - exact).norm()
+    assert (level - exact).norm() < 0.02 * exact.norm()
+
+
+def test_a_row_of_zeros_gives_zeros():
+    layer = PackedLinear(torch.randn(10, 8))
+    assert torch.equal(layer(torch.zeros(2, 8)), torch.zeros(2, 10))
