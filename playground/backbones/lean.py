@@ -235,7 +235,7 @@ class Decoder:
         turned = self._normed(heads[:, :-num_keys], layer.qk_norm)
         turned = torch.addcmul(turned * cosine, turned.roll(config.head_dim // 2, -1), sine)
         # Heads first: (A, N, D), (K, N, D).
-        queries, keys = turned.transpose(0, 1).split([config.num_attention_heads, num_keys])
+        queries, keys = torch.split(turned.transpose(0, 1), [config.num_attention_heads, num_keys])
         values = heads[:, -num_keys:].transpose(0, 1)
         seen = x.new_empty(len(x), config.num_attention_heads, config.head_dim)
         for number, piece in enumerate(pieces):

@@ -35,7 +35,9 @@ class PackedLinear:
         the embeddings have a few large columns, which would make every row's scale coarse.
         """
         self.levels = _largest_by_input(weight) if level_inputs else None
-        rows = [_rounded(part if self.levels is None else part / self.levels) for part in weight.split(ROWS_AT_ONCE)]
+        rows = [
+            _rounded(part if self.levels is None else part / self.levels) for part in torch.split(weight, ROWS_AT_ONCE)
+        ]
         self._packed = _pack(torch.cat([values for values, _ in rows]), torch.cat([scale for _, scale in rows]))
 
     def __call__(self, states: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _largest_by_input(weight: Tensor) -> Tensor:
-    parts = [part.abs().amax(0) for part in weight.split(ROWS_AT_ONCE)]
+    parts = [part.abs().amax(0) for part in torch.split(weight, ROWS_AT_ONCE)]
     return torch.stack(parts).amax(0).clamp(min=1e-30)
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from playground.adapters.record import MAX_BEAMS
@@ -150,7 +151,7 @@ class Continuous:
         ]
         logits = self._decoder.logits(states[wanted])
         sizes = [len(of_line) * (1 + len(line.drafted)) for line, of_line in spoken]
-        for (line, _), of_line_logits in zip(spoken, logits.split(sizes), strict=True):
+        for (line, _), of_line_logits in zip(spoken, torch.split(logits, sizes), strict=True):
             self._advance(line, of_line_logits)
 
     def _advance(self, line: _Line, logits: Tensor) -> None:

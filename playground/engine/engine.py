@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from playground import settings
 from playground.adapters.record import AdapterRecord
 from playground.backbones.loading import Backbone
+from playground.backbones.release import release
 from playground.engine.adapters import load_adapter
 from playground.engine.continuous import Continuous
 from playground.engine.decode import DecodeRow
@@ -24,6 +25,8 @@ from playground.engine.tickets import Ticket
 from playground.errors import BackboneError, BusyError, Cancelled
 from playground.types import Stream
 
+IDLE_S = 2.0
+"""After so long without a request memory is given back."""
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
 
@@ -163,10 +166,18 @@ class Engine:
         return Grouped(self.backbone, self._routes, self._finish)
 
     def _arrivals(self, *, block: bool) -> list[Ticket | None]:
-        arrived = [self._waiting.get()] if block else []
+        arrived = [self._wait()] if block else []
         while not self._waiting.empty():
             arrived.append(self._waiting.get())
         return arrived
+
+    def _wait(self) -> Ticket | None:
+        """The next request; while there is none, memory goes back to the system."""
+        try:
+            return self._waiting.get(timeout=IDLE_S)
+        except queue.Empty:
+            release()
+            return self._waiting.get()
 
     def _one_pass(self, passes: deque[Ticket]) -> None:
         """One batch of windows from the front of the line, of one attention mode, of any adapters and requests."""

@@ -70,7 +70,8 @@ def fuse(deltas: Mapping[str, Delta], layers: Sequence[str], sizes: Mapping[str,
     gains = joined([deltas[layer].more_gain if layer in deltas else None for layer in layers])
     shifts = joined([deltas[layer].shift if layer in deltas else None for layer in layers])
     # Laid out so that its transpose, which is multiplied with, lies in one piece.
-    return Delta(down, torch.block_diag(*ups).T.contiguous().T, gains, shifts)
+    up: Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
+    return Delta(down, up.T.contiguous().T, gains, shifts)
 
 
 def dora_delta(a: Tensor, b: Tensor, magnitude: Tensor, weight: Tensor, bias: Tensor | None) -> Delta:

@@ -13,12 +13,12 @@ from playground.adapters import store
 from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
+from playground.backbones.release import release
 from playground.errors import AdapterError, Cancelled, Paused
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
 from playground.tasks.languages import LANGUAGES
-from playground.training import memory
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
@@ -137,7 +137,7 @@ def finetune(
     record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
     record = save(trainee, record)
     del trainee
-    memory.release()
+    release()
     if checkpoints:
         remove(checkpoints)
     emit({"event": "saved", "adapter": record.name, "task": record.task})

@@ -15,6 +15,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from playground.backbones.loading import fast_bfloat16
+from playground.backbones.release import release
 from playground.errors import PlaygroundError
 from playground.training import memory
 from playground.training.checkpoint import Checkpoint, Position
@@ -161,7 +162,7 @@ class Passes:
                     raise
             # Outside of the handler, whose traceback would keep the tensors alive.
             self._model.zero_grad(set_to_none=True)
-            memory.release()
+            release()
             torch.set_rng_state(chance)
             self._halve(batch)
 

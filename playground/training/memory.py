@@ -1,10 +1,8 @@
 """Memory: how much this process uses, how much the machine can still give, and whether an error says it ran out."""
 
-import ctypes
-import gc
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,12 +76,3 @@ def ran_out(err: BaseException) -> bool:
     if isinstance(err, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(err, RuntimeError) and "allocate memory" in str(err)
-
-
-def release() -> None:
-    """Gives back what is kept for later use: models in cycles of references, torch's cache, freed pages."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    with suppress(OSError, AttributeError):  # glibc has it
-        ctypes.CDLL(None).malloc_trim(0)

@@ -15,6 +15,7 @@ from torch import nn
 
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
 from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
+from playground.backbones.release import release
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.tasks import Task, get_task, shape_generate
@@ -84,7 +85,7 @@ def try_out(config: RunConfig) -> Estimate:
         with tempfile.TemporaryDirectory() as folder:
             trainee.save(Path(folder))
             del trainee
-            memory.release()
+            release()
             again = SHARES if has_refits(config, len(material.training)) else ()
             if again:
                 # The second training in a process needs more than the first, because not all is given back.
@@ -92,7 +93,7 @@ def try_out(config: RunConfig) -> Estimate:
                 other.prepare(parts[0][1])
                 _training_s(other, *parts[0], tokenizer.pad_token_id)
                 del other
-                memory.release()
+                release()
             measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
 

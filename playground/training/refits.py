@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playground.adapters.record import AdapterRecord, hash_files, write_record
 from playground.backbones.loading import load_tokenizer, locate
+from playground.backbones.release import release
 from playground.errors import Cancelled
 from playground.tasks import Task
-from playground.training import memory
 from playground.training.config import RunConfig
 from playground.training.features import Feature, build_features
 from playground.training.loop import train
@@ -81,7 +81,7 @@ def refit(
         place.mkdir()
         trainee.save(place)
         del trainee
-        memory.release()
+        release()
         own = replace(record, path=place, files=hash_files(place))
         write_record(own, place)
         made.append((len(part), own))

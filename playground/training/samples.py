@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from playground.adapters.report_rows import answer_text, input_text
 from playground.backbones.loading import Backbone
+from playground.backbones.release import release
 from playground.data.text import scrub
 from playground.engine.decode import DecodeRow
 from playground.engine.grouped import DecodeGroup
@@ -149,7 +150,7 @@ class Samples:
                 raise
             self._rows = []
         if not self._rows:  # outside of the handler, whose traceback would keep the tensors alive
-            memory.release()
+            release()
             return
         self._spent_s += time.monotonic() - began
         told = [self._told(row, answer) for row, answer in zip(self._rows, answers, strict=True)]

@@ -1,0 +1,298 @@
+"""How fast answers come, side by side with what a user would otherwise write, each contender in a fresh process.
+
+    python -m tests.bench.inference --json inference.json --markdown docs/BENCHMARKS.md
+
+- engine: the product's own, with its 8-bit weights
+- plain: `transformers` in fp32 with the adapters loaded by `peft`, one request at a time
+- llama.cpp: the embedded GGUF file through `llama-cpp-python`, where that is installed (--llama names another
+  interpreter that has it)
+
+Seconds are medians of --repeats runs after a warm-up. Texts have no end token, so that all write as much.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+PROMPT_TOKENS = 100
+NEW_TOKENS = 64
+LONG_PROMPT_TOKENS = 1000
+NUM_STREAMS = 8
+NUM_ROWS = 16
+PASS_TOKENS = (30, 256)
+ADAPTER_NUMBERS = (1, 10, 100)
+TITLES = {
+    "decode": "one text, tokens/s",
+    "decode_adapter": "one text with an adapter, tokens/s",
+    "prompt": f"prompt of {LONG_PROMPT_TOKENS} tokens, tokens/s",
+    "streams": f"{NUM_STREAMS} texts at once over 5 adapters, tokens/s in all",
+    "first_token_ms": f"first token after {PROMPT_TOKENS} beside another text, ms",
+    "pass_30_ms": "one pass of 30 tokens with an adapter, ms",
+    "pass_256_ms": "one pass of 256 tokens with an adapter, ms",
+    "rows_together": f"{NUM_ROWS} rows of 30 tokens and mixed adapters in one pass, rows/s",
+    "rows_apart": "the same one at a time, rows/s",
+    "same_document_ms": "second question about a document of 500 tokens, first token, ms",
+    "cold_adapter_ms": "loading an adapter, ms",
+    "resident_mb": "memory with five adapters, MB",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.inference", description="Times answers.")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--markdown", type=Path, help="file for a table of them")
+    parser.add_argument("--llama", default=sys.executable, help="interpreter that has llama-cpp-python")
+    parser.add_argument("--contender", choices=CONTENDERS, help="only this one, its figures as JSON on stdout")
+    parser.add_argument("--gguf", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contender:
+        print(json.dumps(CONTENDERS[options.contender](options)))
+        return
+    figures = {"machine": machine(), **{name: _fresh(name, options) for name in CONTENDERS}}
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    table = markdown(figures)
+    if options.markdown:
+        options.markdown.write_text(table, encoding="utf-8")
+    print(table)
+
+
+def _fresh(name: str, options: argparse.Namespace) -> dict[str, float]:
+    """The figures of one contender; none where its packages are missing."""
+    interpreter = options.llama if name == "llama.cpp" else sys.executable
+    if name == "llama.cpp" and not _has_llama_cpp(interpreter):
+        return {}
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [interpreter, "-m", "tests.bench.inference", "--contender", name, "--repeats", str(options.repeats)]
+        if name == "llama.cpp":
+            from playground.backbones.embedded import assemble
+
+            gguf = Path(scratch) / "backbone.gguf"
+            assemble(gguf, lambda *_: None)
+            command += ["--gguf", str(gguf)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _has_llama_cpp(interpreter: str) -> bool:
+    found = subprocess.run([interpreter, "-c", "import llama_cpp"], check=False, capture_output=True)
+    return found.returncode == 0
+
+
+def median_s(run: Callable[[], Any], repeats: int) -> float:
+    run()
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def _resident_mb() -> float:
+    import psutil
+
+    return psutil.Process().memory_info().rss / 1e6
+
+
+def _text_ids(tokenizer: Any) -> list[int]:
+    """Enough tokens of real text, never the same for two prompts: the licence of this repository."""
+    text = (Path(__file__).parents[2] / "LICENSE").read_text(encoding="utf-8")
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def of_engine(options: argparse.Namespace) -> dict[str, float]:
+    from playground.adapters.store import list_adapters
+    from playground.backbones.catalogue import EMBEDDED_ID
+    from playground.backbones.loading import load
+    from playground.engine.engine import Engine
+    from playground.engine.requests import Decoding, EncodeRow
+
+    backbone = load(EMBEDDED_ID, "8-bit", lambda *_: None)
+    backbone.tokenizer.eos_token = None
+    backbone.model.generation_config.eos_token_id = None
+    engine = Engine(backbone)
+    ids, used = _text_ids(backbone.tokenizer), 0
+    records = {record.task: record for record in list_adapters() if record.name == "multilingual"}
+    adapters = {task: engine.adapter(record) for task, record in records.items()}
+
+    def fresh(length: int) -> list[int]:
+        """A prompt that shares no beginning with an earlier one."""
+        nonlocal used
+        used += 7
+        return [2, *ids[used : used + length - 1]]
+
+    def write(wanted: Sequence[Any], length: int = PROMPT_TOKENS, new: int = NEW_TOKENS) -> None:
+        tickets = [engine.generate([(fresh(length), adapter)], Decoding(max_new_tokens=new)) for adapter in wanted]
+        for ticket in tickets:
+            ticket.wait()
+
+    def seconds(*args: Any, **options_of: Any) -> float:
+        return median_s(lambda: write(*args, **options_of), options.repeats)
+
+    prompt_s = seconds([None], new=1)
+    with_adapter_s = seconds([adapters["translate"]], new=1)
+    streams = [*adapters.values(), *adapters.values()][:NUM_STREAMS]
+    figures = {
+        "decode": (NEW_TOKENS - 1) / (seconds([None]) - prompt_s),
+        "decode_adapter": (NEW_TOKENS - 1) / (seconds([adapters["translate"]]) - with_adapter_s),
+        "prompt": LONG_PROMPT_TOKENS / seconds([None], LONG_PROMPT_TOKENS, 1),
+        "streams": NUM_STREAMS * (NEW_TOKENS - 1) / (seconds(streams) - seconds(streams, new=1)),
+    }
+    other = engine.generate([(fresh(PROMPT_TOKENS), adapters["summarize"])], Decoding(max_new_tokens=1_000_000))
+    figures["first_token_ms"] = 1000 * seconds([adapters["translate"]], new=1)
+    other.cancel()
+
+    def row(task: str, length: int) -> EncodeRow:
+        return EncodeRow(fresh(length), adapters[task], records[task].attention, task == "sentiment")
+
+    for length in PASS_TOKENS:
+        asked = [row("sentiment", length)]
+        once = median_s(lambda asked=asked: engine.encode(asked).wait(), 3 * options.repeats)
+        figures[f"pass_{length}_ms"] = 1000 * once
+    mixed = [row(("sentiment", "ner", "qa")[index % 3], 30) for index in range(NUM_ROWS)]
+    figures["rows_together"] = NUM_ROWS / median_s(lambda: engine.encode(mixed).wait(), options.repeats)
+    figures["rows_apart"] = NUM_ROWS / median_s(lambda: [engine.encode([one]).wait() for one in mixed], options.repeats)
+
+    def second_question() -> None:
+        document, question = fresh(500), fresh(20)
+        for prompt in ([*document, *fresh(20)], [*document, *question]):
+            began = time.perf_counter()
+            engine.generate([(prompt, None)], Decoding(max_new_tokens=1)).wait()
+            took.append(time.perf_counter() - began)
+
+    took: list[float] = []
+    median_s(second_question, options.repeats)
+    figures["same_document_ms"] = 1000 * statistics.median(took[1::2])
+    figures["resident_mb"] = _resident_mb()
+    return figures | _with_many_adapters(engine, records["translate"], options.repeats)
+
+
+def _with_many_adapters(engine: Any, record: Any, repeats: int) -> dict[str, float]:
+    """Milliseconds to load one, and of a pass with a warm one while so many are registered."""
+    import shutil
+    from dataclasses import replace
+
+    from playground.engine.requests import Decoding
+
+    figures: dict[str, float] = {}
+    prompt = [2, *range(1000, 1000 + PROMPT_TOKENS)]
+    with tempfile.TemporaryDirectory() as scratch:
+        loads = []
+        for number in range(max(ADAPTER_NUMBERS)):
+            copy = replace(record, path=Path(scratch) / str(number))
+            shutil.copytree(record.path, copy.path)
+            began = time.perf_counter()
+            adapter = engine.adapter(copy)
+            loads.append(time.perf_counter() - began)
+            if number + 1 in ADAPTER_NUMBERS:
+                warm = median_s(
+                    lambda used=adapter: engine.generate([(prompt, used)], Decoding(max_new_tokens=16)).wait(), repeats
+                )
+                figures[f"warm_of_{number + 1}_ms"] = 1000 * warm
+    return figures | {"cold_adapter_ms": 1000 * statistics.median(loads)}
+
+
+def of_plain(options: argparse.Namespace) -> dict[str, float]:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+    from playground import settings
+    from playground.backbones.catalogue import EMBEDDED_ID
+    from playground.settings import REPOSITORY
+
+    folder = settings.backbone_cache() / EMBEDDED_ID
+    ids = _text_ids(AutoTokenizer.from_pretrained(folder))
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+    def write(length: int, new: int) -> None:
+        wanted = torch.tensor([[2, *ids[: length - 1]]])
+        model.generate(wanted, max_new_tokens=new, min_new_tokens=new, do_sample=False)
+
+    def seconds(length: int, new: int) -> float:
+        return median_s(lambda: write(length, new), options.repeats)
+
+    rate = (NEW_TOKENS - 1) / (seconds(PROMPT_TOKENS, NEW_TOKENS) - seconds(PROMPT_TOKENS, 1))
+    figures = {"decode": rate, "prompt": LONG_PROMPT_TOKENS / seconds(LONG_PROMPT_TOKENS, 1)}
+    model = PeftModel.from_pretrained(model, REPOSITORY / "adapters/translate/multilingual").eval()
+    rate = (NEW_TOKENS - 1) / (seconds(PROMPT_TOKENS, NEW_TOKENS) - seconds(PROMPT_TOKENS, 1))
+    # One request at a time, so that more of them bring nothing.
+    figures |= {"decode_adapter": rate, "streams": rate}
+    classifier = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, num_labels=3)
+    classifier = PeftModel.from_pretrained(classifier, REPOSITORY / "adapters/sentiment/multilingual").eval()
+    with torch.inference_mode():
+        for length in PASS_TOKENS:
+            wanted = torch.tensor([[2, *ids[: length - 1]]])
+            figures[f"pass_{length}_ms"] = 1000 * median_s(lambda wanted=wanted: classifier(wanted), options.repeats)
+    return figures | {"rows_apart": 1000 / figures["pass_30_ms"], "resident_mb": _resident_mb()}
+
+
+def of_llama(options: argparse.Namespace) -> dict[str, float]:
+    from llama_cpp import Llama
+
+    llama = Llama(options.gguf, n_ctx=2048, n_threads=2, n_threads_batch=2, n_batch=2048, verbose=False)
+    text = (Path(__file__).parents[2] / "LICENSE").read_bytes()
+    ids = llama.tokenize(text)
+
+    def write(length: int, new: int) -> None:
+        llama.reset()
+        llama.eval(ids[:length])
+        for token in ids[length : length + new - 1]:
+            llama.eval([token])
+
+    def seconds(length: int, new: int) -> float:
+        return median_s(lambda: write(length, new), options.repeats)
+
+    decode_s = seconds(PROMPT_TOKENS, NEW_TOKENS) - seconds(PROMPT_TOKENS, 1)
+    return {"decode": (NEW_TOKENS - 1) / decode_s, "prompt": LONG_PROMPT_TOKENS / seconds(LONG_PROMPT_TOKENS, 1)}
+
+
+CONTENDERS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "engine": of_engine,
+    "plain": of_plain,
+    "llama.cpp": of_llama,
+}
+
+
+def machine() -> dict[str, Any]:
+    import torch
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """A table of all contenders, and what they were measured on."""
+    of = figures["machine"]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `python -m tests.bench.inference --markdown docs/BENCHMARKS.md`, not by hand.",
+        f"Medians on {of['cores']} {of['processor']} cores with {of['instructions']}, torch {of['torch']}.",
+        "",
+        "| | " + " | ".join(CONTENDERS) + " |",
+        "| --- |" + " ---: |" * len(CONTENDERS),
+    ]
+    many = {f"warm_of_{number}_ms": f"16 tokens, {number} adapters loaded, ms" for number in ADAPTER_NUMBERS}
+    for key, title in (TITLES | many).items():
+        cells = [f"{figures[name][key]:,.1f}" if key in figures[name] else "-" for name in CONTENDERS]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
