@@ -5,7 +5,7 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from playground.errors import BackboneError, InputError
 from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
+from playground.training.lower import LowerBlocks, blocks_of
 from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Attention, Family, Shape
 
@@ -53,6 +54,14 @@ class Trainee(nn.Module):
         self.weighs_labels = False
         """Whether each label counts as much as any other, however rare it is (classify)."""
         self.label_weights: Tensor | None = None
+        self.lower: LowerBlocks | None = None
+        """Where only upper blocks learn: those below."""
+
+    def train(self, mode: bool = True) -> "Trainee":  # noqa: FBT001, FBT002 - as torch has it
+        super().train(mode)
+        if mode and self.lower:
+            self.lower.hold_still()
+        return self
 
     def prepare(self, features: Sequence[Feature]) -> None:
         """Fits the loss to what occurs in `features`: their tokens (generate, bare texts) or labels (classify)."""
@@ -102,7 +111,8 @@ class Trainee(nn.Module):
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
         inner = self.model.get_base_model()
-        states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
+        with self.lower.once_a_row(input_ids, kept) if self.lower else nullcontext():
+            states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
         if self._says_tokens:
             words = self.vocabulary or Vocabulary(self._projection().detach())
             if self.objective == "masked token":
@@ -242,12 +252,21 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    blocks = blocks_of(model)
+    num_upper = num_adapted(config, len(blocks))
     if config.compile:
-        for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
+        for block in blocks[-num_upper:]:
             block.compile(dynamic=True)
     trainee = Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
+    if num_upper < len(blocks):
+        trainee.lower = LowerBlocks(model.base_model, blocks, len(blocks) - num_upper)
     trainee.weighs_labels = config.class_weights
     return trainee
+
+
+def num_adapted(config: RunConfig, num_blocks: int) -> int:
+    """How many of the backbone's blocks, from the top, get an adapter."""
+    return max(round(config.upper_share * num_blocks), 1)
 
 
 def _weight_options(config: RunConfig) -> dict[str, Any]:
@@ -272,12 +291,15 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
     unknown = sorted(set(config.target_modules) - set(layers))
     if unknown:
         raise InputError(f"The backbone has no layers called '{unknown[0]}'; it has {', '.join(layers)}.")
+    num_blocks = len(blocks_of(model))
+    num_upper = num_adapted(config, num_blocks)
     kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
         target_modules=sorted(config.target_modules) or layers,
+        layers_to_transform=list(range(num_blocks - num_upper, num_blocks)) if num_upper < num_blocks else None,
         use_rslora=config.use_rslora,
         use_dora=config.use_dora,
         init_lora_weights=init_name(config.init),

@@ -19,7 +19,7 @@ import torch
 from playground.backbones.loading import fast_bfloat16
 from playground.training.config import PRESETS, ROWS_A_STEP
 
-CONTESTANTS = ("plain", "ours")
+CONTESTANTS = ("plain", "ours", "ours_fp32")
 SHAPES = ("classify", "tag", "generate")
 
 
@@ -67,7 +67,7 @@ def compete(contestant: str, shape: str, options: argparse.Namespace) -> dict:
 def in_words(run: dict) -> str:
     tail = run["losses"][-max(len(run["losses"]) // 4, 1) :]
     return (
-        f"{run['shape']:9} {run['contestant']:6} {run['preset']:9} {run['rows_per_s']:7.2f} rows/s  "
+        f"{run['shape']:9} {run['contestant']:9} {run['preset']:9} {run['rows_per_s']:7.2f} rows/s  "
         f"{run['peak_mb']:6.0f} MB  "
         f"loss first {run['losses'][0]:.3f}, last quarter {sum(tail) / len(tail):.3f}, "
         f"held out {run['held_out_loss']:.3f}"

@@ -47,7 +47,13 @@ def train(job: Job, outcome: Outcome):
         model = bare_model(job)
     kind = {"classify": "SEQ_CLS", "tag": "TOKEN_CLS", "generate": "CAUSAL_LM"}[job.shape]
     config = job.config
-    lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules="all-linear", task_type=kind)
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        target_modules="all-linear",
+        exclude_modules=["score"],
+        task_type=kind,
+    )
     model = get_peft_model(model, lora)
     collator = {
         "classify": DataCollatorWithPadding,
