@@ -12,8 +12,8 @@ from playground.adapters.record import AdapterRecord
 from playground.adapters.weights import read_tensors
 from playground.errors import AdapterError, InputError
 from playground.training.config import RunConfig
-from playground.training.repair import without_leaks
 from playground.training.options import BY_NAME, checked
+from playground.training.repair import without_leaks
 from playground.training.trainee import Trainee
 from playground.types import Row
 

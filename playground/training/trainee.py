@@ -57,7 +57,7 @@ class Trainee(nn.Module):
         self.lower: LowerBlocks | None = None
         """Where only upper blocks learn: those below."""
 
-    def train(self, mode: bool = True) -> "Trainee":  # noqa: FBT001, FBT002 - as torch has it
+    def train(self, mode: bool = True) -> "Trainee":
         super().train(mode)
         if mode and self.lower:
             self.lower.hold_still()
