@@ -9,6 +9,7 @@ from transformers import (
     DataCollatorForTokenClassification,
     DataCollatorWithPadding,
     Gemma3PreTrainedModel,
+    Gemma3TextConfig,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -22,6 +23,8 @@ from tests.bench.training_job import Job, Outcome, bare_model, contest
 
 class Gemma3ForTokenClassification(GenericForTokenClassification, Gemma3PreTrainedModel):
     """What `transformers` has for other decoders and lacks for this one; without dropout or bias, as ours."""
+
+    config: Gemma3TextConfig
 
     def __init__(self, config):
         config.classifier_dropout, config.token_classification_bias = 0.0, False
