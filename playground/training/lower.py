@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
 
 from playground.training.features import Feature
 
@@ -16,7 +17,7 @@ MOST_BYTES = 512 * 2**20
 """Of states that are kept; rows beyond pass the lower blocks each time."""
 
 
-def blocks_of(model: nn.Module) -> nn.ModuleList:
+def blocks_of(model: PreTrainedModel) -> nn.ModuleList:
     """The blocks of the backbone inside a model of `playground.exporting.plain`, lowest first."""
     return next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList))
 
