@@ -32,6 +32,8 @@ LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
 FREQUENT_TOKENS = 32_768
 """Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
+SAMPLED_TOKENS = 8192
+"""So many of the other tokens stand for all of them."""
 WIDTH_STEP = 16
 MAX_LABEL_WEIGHT = 10.0
 """A few rows of the rarest label shall not drown out all others."""
@@ -154,13 +156,14 @@ class LinearCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
-        """States (N, H), targets (N,), weight (V, H), frozen."""
+    def forward(ctx: Any, states: Tensor, targets: Tensor, weight: Tensor, shift: Tensor | None) -> Tensor:
+        """States (N, H), targets (N,), weight (V, H), frozen, and what is added to each logit (V,)."""
         gradient = torch.empty_like(states)
         total = states.new_zeros((), dtype=torch.float32)
         for start in range(0, len(targets), LOGIT_ROWS):
             rows = slice(start, start + LOGIT_ROWS)
             logits = (states[rows].to(weight.dtype) @ weight.T).float()
+            logits = logits if shift is None else logits.add_(shift)
             goal = targets[rows, None]
             total += (logits.logsumexp(1) - logits.gather(1, goal)[:, 0]).sum()
             chances = logits.softmax(1).scatter_add_(1, goal, -torch.ones_like(goal, dtype=logits.dtype))
@@ -169,9 +172,9 @@ class LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * outer[0].to(gradient.dtype), None, None
+        return gradient * outer[0].to(gradient.dtype), None, None, None
 
 
 def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tensor:
@@ -187,7 +190,9 @@ def token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tens
     """The same of the token that belongs to each position itself."""
     wanted = labels != IGNORED
     picked, targets = states[wanted], vocabulary.places(labels[wanted])
-    total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
+    total: Tensor = LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        picked, targets, vocabulary.weight, vocabulary.shift
+    )
     return total / max(len(targets), 1)
 
 
@@ -207,16 +212,19 @@ class Vocabulary:
     """(K, H)."""
     place_of: Tensor | None = None
     """(V,) row of `weight` for each token id; None when all take part."""
+    shift: Tensor | None = None
+    """(K,) logarithm of how many tokens each row stands for; None: each for its own alone."""
 
     def places(self, ids: Tensor) -> Tensor:
         return ids if self.place_of is None else self.place_of[ids]
 
 
 def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
-    """The tokens that occur in `features` and the frequent ones, as far as that leaves out most of the others.
+    """The tokens that occur in `features`, the frequent ones, and a sample of the others, where that leaves out most.
 
-    The projection has 168 M weights, more than the blocks together, and most of its rows are of no use to one corpus.
-    Tokens left out are never a target; without them in the sum the loss is a little lower.
+    The projection has 168 M weights, more than the blocks together, and most of its rows are never a target in one
+    corpus. They only have to stay improbable, and the same random few, each counted as many, see to that as well
+    (sampled softmax, https://arxiv.org/abs/1412.2007): what learns are the states, not these rows.
 
     Args:
         projection: (V, H), frozen.
@@ -225,10 +233,15 @@ def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
     kept = torch.tensor(sorted(seen | set(range(min(FREQUENT_TOKENS, len(projection))))))
     if len(kept) > len(projection) / 2:
         return Vocabulary(projection.detach())
-    kept = kept.to(projection.device)
-    place_of = torch.full((len(projection),), -1, device=projection.device)
-    place_of[kept] = torch.arange(len(kept), device=projection.device)
-    return Vocabulary(projection.detach()[kept], place_of)
+    place_of = torch.full((len(projection),), -1)
+    place_of[kept] = torch.arange(len(kept))
+    others = (place_of < 0).nonzero()[:, 0]
+    sampled = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(0))[:SAMPLED_TOKENS]]
+    shift = torch.zeros(len(kept) + len(sampled))
+    shift[len(kept) :] = math.log(len(others) / len(sampled))
+    device = projection.device
+    weight = projection.detach()[torch.cat([kept, sampled]).to(device)]
+    return Vocabulary(weight, place_of.to(device), shift.to(device))
 
 
 def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:
