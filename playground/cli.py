@@ -153,7 +153,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--data", type=Path, help="file, folder of JSON Lines files, or * pattern")
     parser.add_argument("--validation", help="rows to measure on (default: some of --data)")
     parser.add_argument("--name", help="name of the new adapter")
-    parser.add_argument("--preset", help="quick, balanced or best (default: balanced)")
+    parser.add_argument("--preset", help="turbo, quick, balanced or best (default: balanced)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
     parser.add_argument("--quantization", choices=("auto", "none", "8-bit", "4-bit"), help="of the frozen weights")
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")

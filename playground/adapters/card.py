@@ -225,6 +225,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Fixes of the data": ", ".join(f"{name} ({count} rows)" for name, count in training.get("fixes", {}).items()),
         "Held out": training.get("split"),
         "Preset": training.get("preset"),
+        "Layers that learnt": upper_layers(training),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
         "Loaded again in a fresh process": training.get("reloaded"),
@@ -233,6 +234,12 @@ def _training(training: Mapping[str, Any]) -> str:
     command = training.get("command")
     parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{fenced(command, 'sh')}" if command else ""]
     return "\n\n".join(part for part in parts if part)
+
+
+def upper_layers(training: Mapping[str, Any]) -> str | None:
+    """Which layers have an adapter, where not all have one."""
+    share = training.get("upper_share")
+    return None if share is None else f"the upper {share:.0%}"
 
 
 def licence(record: AdapterRecord, what: str = "adapter") -> str:

@@ -42,6 +42,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "rows": int,
     "seed": int,
     "wall_time_s": float,
+    "upper_share": float,
     "command": str,
     "preset": str,
     "languages": list,

@@ -51,8 +51,8 @@ def _frozen(backbone: Backbone, layer: str) -> tuple[Tensor, Tensor | None]:
     # Importing PEFT brings bitsandbytes, a second that few adapters need.
     from peft.utils.integrations import dequantize_module_weight
 
-    module: Any = backbone.model.get_submodule(layer)
-    frozen = module.frozen if isinstance(module, RoutedLinear) else module
+    module = backbone.model.get_submodule(layer)
+    frozen: Any = module.frozen if isinstance(module, RoutedLinear) else module
     weight = dequantize_module_weight(frozen).detach().float()
     # Conv1D keeps its weight the other way round, (I, O).
     weight = weight.T if isinstance(frozen, Conv1D) else weight

@@ -13,10 +13,11 @@ from playground.tasks import Task, get_task
 from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
-Preset = Literal["quick", "balanced", "best"]
+Preset = Literal["turbo", "quick", "balanced", "best"]
 Init = Literal["default", "pissa"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
+    "turbo": "As quick, but only the upper half of the layers learns: fastest, a little less exact.",
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
     "best": "Four rounds over everything, with a larger adapter; take a break.",
@@ -49,6 +50,8 @@ class RunConfig:
     dropout: float = 0.0
     target_modules: list[str] = field(default_factory=list)
     """Last parts of the names of the linear layers to adapt; none: all."""
+    upper_share: float = 1.0
+    """Share of the backbone's blocks, from the top, that get an adapter; each row passes those below only once."""
     use_rslora: bool = False
     use_dora: bool = False
     loraplus_lr_ratio: float = 1.0
@@ -124,8 +127,10 @@ def load_config(path: Path) -> RunConfig:
 
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
-PRESET_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100, "learning_curve": True},
+_QUICK = {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100}
+PRESET_SETTINGS: Mapping[Preset, Mapping[str, Any]] = {
+    "turbo": {**_QUICK, "upper_share": 0.5},
+    "quick": {**_QUICK, "learning_curve": True},
     "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
     "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
 }

@@ -12,6 +12,7 @@ from playground.adapters.record import AdapterRecord
 from playground.adapters.weights import read_tensors
 from playground.errors import AdapterError, InputError
 from playground.training.config import RunConfig
+from playground.training.options import BY_NAME, checked
 from playground.training.repair import without_leaks
 from playground.training.trainee import Trainee
 from playground.types import Row
@@ -34,7 +35,7 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
     """`config` with what the weights of `parent` decide.
 
     Raises:
-        InputError: its layers have different ranks.
+        InputError: its layers have different ranks, or its record does not say which of them learnt.
     """
     found, layout = read_settings(parent), read_layout(parent)
     if found.rank_pattern or found.alpha_pattern:
@@ -47,6 +48,7 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
         use_dora=found.use_dora,
         init="default",
         target_modules=sorted({module.rsplit(".", 1)[-1] for module in layout.pairs}),
+        upper_share=checked(BY_NAME["upper_share"], parent.training.get("upper_share", 1.0)),
         attention=parent.attention,
     )
 

@@ -43,7 +43,16 @@ MUST_STAY = (
 )
 """Settings that decide on the weights, step by step."""
 MUST_STAY_IF_SET = (
-    *("target_modules", "use_rslora", "use_dora", "loraplus_lr_ratio", "init", "schedule", "weight_decay"),
+    *(
+        "target_modules",
+        "upper_share",
+        "use_rslora",
+        "use_dora",
+        "loraplus_lr_ratio",
+        "init",
+        "schedule",
+        "weight_decay",
+    ),
     *("rows_a_pass", "early_stopping", "class_weights", "fixes", "split", "split_column", "parent", "replay"),
     *("logit_adjustment", "pretrain_epochs"),
 )
@@ -373,6 +382,7 @@ def new_record(
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
+            **({"upper_share": config.upper_share} if config.upper_share < 1 else {}),
             **({"notes": list(notes)} if notes else {}),
             **({"run": config.run} if config.run else {}),
         },

@@ -42,6 +42,11 @@ OPTIONS = (
         "dropout", float, "Dropout", "Share of the adapter's inputs left out at random; helps with few rows.", 0, 0.9
     ),
     Option("target_modules", list, "Target modules", "Which linear layers get an adapter; none named: all of them."),
+    Option(
+        *("upper_share", float, "Upper layers"),
+        "Share of the layers, from the top, that learn; texts pass those below only once, which is faster. 1: all.",
+        *(0.01, 1),
+    ),
     Option("use_rslora", bool, "rsLoRA", "Scale by alpha / √rank, so that large ranks learn as fast as small ones."),
     Option("use_dora", bool, "DoRA", "Learn length and direction of the weights apart: often better, slower to train."),
     Option(

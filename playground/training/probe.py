@@ -5,8 +5,9 @@ import random
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,10 @@ def _training_s(
     tried = [planned[min(int(share * len(planned)), len(planned) - 1)] for share in QUANTILES]
     points, first_s = [], []
     for batch in reversed(tried):
-        seconds = [_step_s(passes, accelerator, model, optimizer, batch) for _ in range(2)]
-        first_s.append(max(seconds[0] - seconds[1], 0.0))
-        points.append((_work(batch, config), seconds[1]))
+        step = partial(_step_s, passes, accelerator, model, optimizer, batch)
+        first, seconds = step(), _usual_step_s(trainee, config, step)
+        first_s.append(max(first - seconds, 0.0))
+        points.append((_work(batch, config), seconds))
     points.sort()
     # New shapes of tensors take longer once, because their kernels are prepared.
     shapes = len({padded_width(max(len(feature.input_ids) for feature in batch)) for batch in planned})
@@ -130,6 +132,15 @@ def _training_s(
     a_token = points[-1][1] / points[-1][0]
     checks = CHECKS * sum(len(feature.input_ids) for feature in held_back) * a_token / COST_OF_TRAINING
     return min(steps + checks, config.time_limit_s or math.inf)
+
+
+def _usual_step_s(trainee: Trainee, config: RunConfig, step: Callable[[], float]) -> float:
+    """Seconds of a step, on average over the rounds: only in the first one are rows new to the lower blocks."""
+    if not trainee.lower:
+        return step()
+    trainee.lower.forget()
+    new_share = min(1 / config.epochs, 1.0)
+    return new_share * step() + (1 - new_share) * step()
 
 
 def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimizer: Any, batch: list[Feature]) -> float:

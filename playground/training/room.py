@@ -85,7 +85,8 @@ def measure_room(trainee: Trainee, features: Sequence[Feature], config: RunConfi
     trained = sum(weight.nbytes for weight in trainee.parameters() if weight.requires_grad)
     # Gradients are there by now; the two moments of AdamW and two copies of the weights are still to come.
     slope = max(peak.size_bytes - before, 0) / tokens
-    return Room(before + 4 * trained, slope, tokens, rows, _linear_weights(trainee))
+    states = trainee.lower.bytes_for(features) if trainee.lower else 0
+    return Room(before + 4 * trained + states, slope, tokens, rows, _linear_weights(trainee))
 
 
 def _linear_weights(trainee: nn.Module) -> int:

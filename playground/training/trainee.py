@@ -5,7 +5,7 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from playground.errors import BackboneError, InputError
 from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
+from playground.training.lower import LowerBlocks, blocks_of
 from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Attention, Family, Shape
 
@@ -31,6 +32,8 @@ LOGIT_ROWS = 256
 """Positions whose logits exist at the same time: V is 262,144, so each costs a megabyte in fp32."""
 FREQUENT_TOKENS = 32_768
 """Ids below are the frequent tokens of a byte-pair vocabulary, which numbers them in the order of its merges."""
+SAMPLED_TOKENS = 8192
+"""So many of the other tokens stand for all of them."""
 WIDTH_STEP = 16
 MAX_LABEL_WEIGHT = 10.0
 """A few rows of the rarest label shall not drown out all others."""
@@ -53,6 +56,14 @@ class Trainee(nn.Module):
         self.weighs_labels = False
         """Whether each label counts as much as any other, however rare it is (classify)."""
         self.label_weights: Tensor | None = None
+        self.lower: LowerBlocks | None = None
+        """Where only upper blocks learn: those below."""
+
+    def train(self, mode: bool = True) -> "Trainee":
+        super().train(mode)
+        if mode and self.lower:
+            self.lower.hold_still()
+        return self
 
     def prepare(self, features: Sequence[Feature]) -> None:
         """Fits the loss to what occurs in `features`: their tokens (generate, bare texts) or labels (classify)."""
@@ -102,7 +113,8 @@ class Trainee(nn.Module):
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
         inner = self.model.get_base_model()
-        states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
+        with self.lower.once_a_row(input_ids, kept) if self.lower else nullcontext():
+            states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
         if self._says_tokens:
             words = self.vocabulary or Vocabulary(self._projection().detach())
             if self.objective == "masked token":
@@ -144,13 +156,14 @@ class LinearCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, states: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
-        """States (N, H), targets (N,), weight (V, H), frozen."""
+    def forward(ctx: Any, states: Tensor, targets: Tensor, weight: Tensor, shift: Tensor | None) -> Tensor:
+        """States (N, H), targets (N,), weight (V, H), frozen, and what is added to each logit (V,)."""
         gradient = torch.empty_like(states)
         total = states.new_zeros((), dtype=torch.float32)
         for start in range(0, len(targets), LOGIT_ROWS):
             rows = slice(start, start + LOGIT_ROWS)
             logits = (states[rows].to(weight.dtype) @ weight.T).float()
+            logits = logits if shift is None else logits.add_(shift)
             goal = targets[rows, None]
             total += (logits.logsumexp(1) - logits.gather(1, goal)[:, 0]).sum()
             chances = logits.softmax(1).scatter_add_(1, goal, -torch.ones_like(goal, dtype=logits.dtype))
@@ -159,9 +172,9 @@ class LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * outer[0].to(gradient.dtype), None, None
+        return gradient * outer[0].to(gradient.dtype), None, None, None
 
 
 def next_token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tensor:
@@ -177,7 +190,9 @@ def token_loss(states: Tensor, labels: Tensor, vocabulary: "Vocabulary") -> Tens
     """The same of the token that belongs to each position itself."""
     wanted = labels != IGNORED
     picked, targets = states[wanted], vocabulary.places(labels[wanted])
-    total: Tensor = LinearCrossEntropy.apply(picked, targets, vocabulary.weight)  # type: ignore[no-untyped-call]
+    total: Tensor = LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        picked, targets, vocabulary.weight, vocabulary.shift
+    )
     return total / max(len(targets), 1)
 
 
@@ -197,16 +212,19 @@ class Vocabulary:
     """(K, H)."""
     place_of: Tensor | None = None
     """(V,) row of `weight` for each token id; None when all take part."""
+    shift: Tensor | None = None
+    """(K,) logarithm of how many tokens each row stands for; None: each for its own alone."""
 
     def places(self, ids: Tensor) -> Tensor:
         return ids if self.place_of is None else self.place_of[ids]
 
 
 def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
-    """The tokens that occur in `features` and the frequent ones, as far as that leaves out most of the others.
+    """The tokens that occur in `features`, the frequent ones, and a sample of the others, where that leaves out most.
 
-    The projection has 168 M weights, more than the blocks together, and most of its rows are of no use to one corpus.
-    Tokens left out are never a target; without them in the sum the loss is a little lower.
+    The projection has 168 M weights, more than the blocks together, and most of its rows are never a target in one
+    corpus. They only have to stay improbable, and the same random few, each counted as many, see to that as well
+    (sampled softmax, https://arxiv.org/abs/1412.2007): what learns are the states, not these rows.
 
     Args:
         projection: (V, H), frozen.
@@ -215,10 +233,15 @@ def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
     kept = torch.tensor(sorted(seen | set(range(min(FREQUENT_TOKENS, len(projection))))))
     if len(kept) > len(projection) / 2:
         return Vocabulary(projection.detach())
-    kept = kept.to(projection.device)
-    place_of = torch.full((len(projection),), -1, device=projection.device)
-    place_of[kept] = torch.arange(len(kept), device=projection.device)
-    return Vocabulary(projection.detach()[kept], place_of)
+    place_of = torch.full((len(projection),), -1)
+    place_of[kept] = torch.arange(len(kept))
+    others = (place_of < 0).nonzero()[:, 0]
+    sampled = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(0))[:SAMPLED_TOKENS]]
+    shift = torch.zeros(len(kept) + len(sampled))
+    shift[len(kept) :] = math.log(len(others) / len(sampled))
+    device = projection.device
+    weight = projection.detach()[torch.cat([kept, sampled]).to(device)]
+    return Vocabulary(weight, place_of.to(device), shift.to(device))
 
 
 def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:
@@ -242,12 +265,21 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    blocks = blocks_of(model)
+    num_upper = num_adapted(config, len(blocks))
     if config.compile:
-        for block in next(module for module in model.base_model.modules() if isinstance(module, nn.ModuleList)):
+        for block in blocks[-num_upper:]:
             block.compile(dynamic=True)
     trainee = Trainee(peft_model, shape, family, start_of(peft_model) if config.init == "pissa" else None)
+    if num_upper < len(blocks):
+        trainee.lower = LowerBlocks(model.base_model, blocks, len(blocks) - num_upper)
     trainee.weighs_labels = config.class_weights
     return trainee
+
+
+def num_adapted(config: RunConfig, num_blocks: int) -> int:
+    """How many of the backbone's blocks, from the top, get an adapter."""
+    return max(round(config.upper_share * num_blocks), 1)
 
 
 def _weight_options(config: RunConfig) -> dict[str, Any]:
@@ -272,12 +304,15 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
     unknown = sorted(set(config.target_modules) - set(layers))
     if unknown:
         raise InputError(f"The backbone has no layers called '{unknown[0]}'; it has {', '.join(layers)}.")
+    num_blocks = len(blocks_of(model))
+    num_upper = num_adapted(config, num_blocks)
     kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
         target_modules=sorted(config.target_modules) or layers,
+        layers_to_transform=list(range(num_blocks - num_upper, num_blocks)) if num_upper < num_blocks else None,
         use_rslora=config.use_rslora,
         use_dora=config.use_dora,
         init_lora_weights=init_name(config.init),

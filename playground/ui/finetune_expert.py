@@ -19,7 +19,9 @@ from playground.types import Stream
 from playground.ui.notices import Updates
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Adapter": ("rank", "alpha", "dropout", "target_modules", "use_rslora", "use_dora", "init", "attention"),
+    "Adapter": (
+        *("rank", "alpha", "dropout", "target_modules", "upper_share", "use_rslora", "use_dora", "init", "attention"),
+    ),
     "Learning": (
         *("learning_rate", "schedule", "loraplus_lr_ratio", "weight_decay", "batch_size", "rows_a_pass", "epochs"),
         "pretrain_epochs",

@@ -103,11 +103,12 @@ def trained(task, rows, backbone, tmp_path, **options):
     return store.find(task, "mine"), losses
 
 
+@pytest.mark.parametrize("upper_share", [1.0, 0.5])
 @pytest.mark.parametrize("family", ["encoder", "gpt2"])
-def test_other_families_learn_to_classify(family, request, engine_of, tmp_path):
+def test_other_families_learn_to_classify(family, upper_share, request, engine_of, tmp_path):
     folder = request.getfixturevalue(family)
     rows = [{"text": text, "label": label} for text, label in REVIEWS * 4]
-    record, losses = trained("classify", rows, folder, tmp_path)
+    record, losses = trained("classify", rows, folder, tmp_path, upper_share=upper_share)
     assert sum(losses[-3:]) < sum(losses[:3]) / 2
     engine = engine_of(folder)
     found = [

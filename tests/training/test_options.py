@@ -17,7 +17,8 @@ from playground.training.settings_file import CHOICES, parse_settings, settings_
 
 ODD = {
     "rank": 4, "alpha": 12, "dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "use_rslora": True,
-    "use_dora": True, "loraplus_lr_ratio": 4.0, "init": "pissa", "learning_rate": 2e-4, "schedule": "cosine",
+    "upper_share": 0.25, "use_dora": True, "loraplus_lr_ratio": 4.0, "init": "pissa", "learning_rate": 2e-4,
+    "schedule": "cosine",
     "weight_decay": 0.1, "batch_size": 6, "rows_a_pass": 2, "epochs": 1.5, "pretrain_epochs": 0.5,
     "time_limit_s": 600.0, "early_stopping": 3,
     "class_weights": True, "max_rows": 300, "max_length": 100, "attention": "bidirectional", "evaluation_rows": 200,
@@ -115,7 +116,7 @@ def test_a_settings_file_gives_the_same_settings_again():
         ("[1]", "one JSON object"),
         (json.dumps({"rank": 4, "data": "/etc/passwd"}), "no setting 'data'; there are preset, quantization, rank"),
         (json.dumps({"rank": "4"}), "'rank' must be a whole number"),
-        (json.dumps({"preset": "wild"}), "'preset' must be quick or balanced or best, not 'wild'"),
+        (json.dumps({"preset": "wild"}), "'preset' must be turbo or quick or balanced or best, not 'wild'"),
         (json.dumps({"quantization": ["none"]}), "'quantization' must be"),
     ],
 )

@@ -1,5 +1,6 @@
 """What is learnt: the losses, the frozen rest, and that what PEFT saves is what the engine runs."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -151,16 +152,28 @@ def test_rows_with_nothing_to_learn_have_no_loss():
     assert next_token_loss(states, torch.full((1, 4), IGNORED), Vocabulary(torch.randn(9, 8))) == 0
 
 
-def test_the_vocabulary_of_a_corpus_gives_the_softmax_over_its_tokens(monkeypatch):
+def test_a_corpus_of_few_tokens_takes_a_sample_for_all_others(monkeypatch):
     monkeypatch.setattr(trainee_module, "FREQUENT_TOKENS", 5)
+    monkeypatch.setattr(trainee_module, "SAMPLED_TOKENS", 10)
     torch.manual_seed(0)
     projection, states = torch.randn(50, 16), torch.randn(1, 4, 16)
     words = vocabulary(projection, [Feature([40, 3], [40, 3]), Feature([9], [9])])
     kept = [0, 1, 2, 3, 4, 9, 40]
-    torch.testing.assert_close(words.weight, projection[kept])
+    torch.testing.assert_close(words.weight[:7], projection[kept])
+    sampled = [(projection == row).all(1).nonzero().item() for row in words.weight[7:]]
+    assert len(set(sampled) - set(kept)) == 10
     found = next_token_loss(states, torch.tensor([[IGNORED, 9, 40, 0]]), words)
-    logits = states[0, :3] @ projection[kept].T
+    logits = states[0, :3] @ projection[[*kept, *sampled]].T
+    logits[:, 7:] += math.log(43 / 10)
     torch.testing.assert_close(found, cross_entropy(logits, torch.tensor([5, 6, 0])))
+
+
+def test_with_all_others_in_the_sample_the_loss_is_that_of_the_whole_vocabulary(monkeypatch):
+    monkeypatch.setattr(trainee_module, "FREQUENT_TOKENS", 5)
+    projection, states = torch.randn(50, 16), torch.randn(1, 4, 16)
+    words = vocabulary(projection, [Feature([40, 3], [40, 3])])
+    found = next_token_loss(states, torch.tensor([[IGNORED, 3, 40, 0]]), words)
+    torch.testing.assert_close(found, cross_entropy(states[0, :3] @ projection.T, torch.tensor([3, 40, 0])))
 
 
 def test_a_corpus_with_most_of_the_tokens_keeps_all(monkeypatch):
