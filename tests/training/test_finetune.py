@@ -96,7 +96,7 @@ def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     _, events = trained
     names = [event["event"] for event in events]
     assert list(dict.fromkeys(names)) == [
-        "phase", "material", "features", "step", "saved", "evaluated", "report",
+        "phase", "material", "features", "step", "samples", "saved", "evaluated", "report",
     ]  # fmt: skip
     steps = [event for event in events if event["event"] == "step"]
     assert steps[-1]["loss"] < steps[0]["loss"]
