@@ -14,7 +14,7 @@ from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["quick", "balanced", "best"]
-Init = Literal["default", "pissa"]
+Init = Literal["default", "pissa", "loftq"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
@@ -54,7 +54,8 @@ class RunConfig:
     loraplus_lr_ratio: float = 1.0
     """Learning rate of B over that of A, https://arxiv.org/abs/2402.12354."""
     init: Init = "default"
-    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948."""
+    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948. ``loftq``: from what
+    4-bit quantization takes away, https://arxiv.org/abs/2310.08659."""
     learning_rate: float = 5e-4
     schedule: Schedule = "linear"
     weight_decay: float = 0.01

@@ -368,6 +368,7 @@ def new_record(
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
+            **({"init": config.init} if config.init != "default" else {}),
             **({"notes": list(notes)} if notes else {}),
             **({"run": config.run} if config.run else {}),
         },
