@@ -22,10 +22,6 @@ from transformers.utils.hub import cached_file, get_checkpoint_shard_files
 
 from playground.errors import BackboneError
 
-ITERATIONS = 16
-"""Of the randomised singular value decomposition."""
-MORE_DIRECTIONS = 8
-"""Beyond the rank, in which it looks for the largest ones."""
 ADAPTER = "default"
 
 
@@ -39,7 +35,7 @@ def start_from_rounding(model: PeftModel, source: str) -> None:
     Raises:
         BackboneError: a weight is not there in full precision.
     """
-    exact = _ExactWeights(source)
+    exact = ExactWeights(source)
     for name, layer in _layers(model):
         rounded = dequantize_module_weight(layer.base_layer).float()
         is_turned = issubclass(getattr(layer.base_layer, "source_cls", nn.Linear), Conv1D)
@@ -51,11 +47,14 @@ def start_from_rounding(model: PeftModel, source: str) -> None:
 
 def low_rank(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """A (r, I) and B (O, r) whose product comes as near to `matrix` (O, I) as r directions can."""
-    directions = min(rank + MORE_DIRECTIONS, *matrix.shape)
-    left, sizes, right = torch.svd_lowrank(matrix, q=directions, niter=ITERATIONS)
-    roots = sizes[:rank].sqrt()
-    a, b = roots[:, None] * right[:, :rank].T, left[:, :rank] * roots
+    if len(matrix) > matrix.shape[1]:
+        b, a = low_rank(matrix.T, rank)
+        return a.T.contiguous(), b.T.contiguous()
+    left = torch.linalg.eigh(matrix @ matrix.T).eigenvectors[:, -rank:]  # the largest come last
+    right = left.T @ matrix
+    roots = right.norm(dim=1).clamp(min=1e-12).sqrt()
     missing = rank - len(roots)  # of a layer smaller than the rank
+    a, b = right / roots[:, None], left * roots
     return nn.functional.pad(a, (0, 0, 0, missing)), nn.functional.pad(b, (0, missing))
 
 
@@ -66,7 +65,7 @@ def _layers(model: PeftModel) -> Iterator[tuple[str, Linear4bit]]:
             yield name, layer
 
 
-class _ExactWeights:
+class ExactWeights:
     """The weights in the safetensors files of a backbone, read one by one."""
 
     def __init__(self, source: str) -> None:
