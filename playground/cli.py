@@ -27,7 +27,7 @@ from playground.data.batch import read_inputs
 from playground.data.columns import ColumnMap, propose
 from playground.data.fixes import FIXES
 from playground.data.reading import read_table
-from playground.data.rows import load_training_rows, map_table
+from playground.data.rows import LoadedRows, load_training_rows, map_table
 from playground.data.splits import SPLITS
 from playground.data.text import join_surrogates
 from playground.errors import AdapterError, InputError, Paused, PlaygroundError
@@ -139,6 +139,7 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
     parser.add_argument("--validation", type=Path, help="rows of your own to measure on, which must not be among them")
     parser.add_argument("--tokens", action="store_true", help="lengths in tokens of the backbone, not in characters")
+    parser.add_argument("--names", action="store_true", help="look for names of persons too, with the entity adapter")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_inspect)
@@ -368,6 +369,8 @@ def _inspect(options: argparse.Namespace) -> None:
         max_tokens=task.max_length + (task.max_new_tokens if task.shape == "generate" else 0),
         held_out=own,
     )
+    if options.names:
+        checkup = _with_names(checkup, found, options.backbone)
     if options.json:
         facts = {"columns": mapping.columns, "rejected": [asdict(one) for one in found.rejected], "notes": found.notes}
         print(json.dumps({**asdict(checkup), **facts}, ensure_ascii=False))
@@ -376,6 +379,19 @@ def _inspect(options: argparse.Namespace) -> None:
     for one in found.rejected[: doctor.NUM_EXAMPLES]:
         print(f"  line {one.line}: {one.reason}")
     print("\n".join(doctor.in_words(checkup)))
+
+
+def _with_names(checkup: doctor.Checkup, found: LoadedRows, backbone: str) -> doctor.Checkup:
+    """`checkup` with the names of persons, where an adapter for them fits the backbone."""
+    from playground.backbones.loading import automatic_quantization, load
+    from playground.engine.engine import Engine
+    from playground.engine.names import name_finder
+
+    engine = Engine(load(backbone, automatic_quantization(), _say_progress))
+    try:
+        return doctor.with_names(checkup, found.rows, found.lines, name_finder(engine))
+    finally:
+        engine.close()
 
 
 def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:

@@ -200,6 +200,19 @@ def save_tiny_adapter(tiny_peft: Callable[..., Any]) -> Callable[..., AdapterRec
     return save
 
 
+@pytest.fixture
+def make_name_adapter(save_tiny_adapter: Callable[..., AdapterRecord]) -> Callable[[str], AdapterRecord]:
+    """``make_name_adapter(folder)``: an untrained adapter for names of persons on the backbone in that folder."""
+
+    def make(folder: str) -> AdapterRecord:
+        from playground.backbones.loading import checksum, read_config
+
+        backbone = {"id": folder, "checksum": checksum(folder, folder, read_config(folder))}
+        return save_tiny_adapter("ner", backbone=backbone)
+
+    return make
+
+
 def _write_adapter(adapted: Any, record: AdapterRecord, folder: Path) -> AdapterRecord:
     from dataclasses import replace
 

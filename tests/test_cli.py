@@ -331,6 +331,13 @@ def test_inspect_prints_one_json_object(run, tickets):
     assert [one["line"] for one in found["rejected"]] == [6]
 
 
+def test_inspect_looks_for_names_where_an_adapter_fits(run, tickets, tiny_backbone_folder, make_name_adapter):
+    words = ["inspect", tickets, "--names", "--backbone", tiny_backbone_folder]
+    assert "no adapter for entities with the label PER fits this backbone" in run(*words).out
+    make_name_adapter(str(tiny_backbone_folder))
+    assert "Names of persons were looked for in all 4 rows by the adapter 'ner/tiny'." in run(*words).out
+
+
 def test_inspect_takes_a_task_columns_own_rows_and_tokens(run, tickets, tiny_backbone_folder, tmp_path):
     own = tmp_path / "own.csv"
     own.write_text("comment,team\nIt broke,shop\n", encoding="utf-8")

@@ -22,6 +22,16 @@ _PIPELINE_TAGS: Mapping[str, str] = {
     "generate": "text-generation",
 }
 _PIPELINE_TAGS_OF_TASKS: Mapping[str, str] = {"summarize": "summarization", "translate": "translation"}
+_INITS: Mapping[str, str] = {
+    "pissa": "PiSSA: the largest directions of the weights, saved as plain LoRA",
+    "loftq": "LoftQ: what 4-bit quantization took away, so that it belongs beside the same 4-bit weights",
+}
+_FOUR_BIT = (
+    "four_bit = BitsAndBytesConfig(  # as it was trained",
+    "    load_in_4bit=True, bnb_4bit_quant_type='nf4', bnb_4bit_use_double_quant=True,",
+    "    llm_int8_skip_modules=['lm_head', 'score'],",
+    ")",
+)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~!])")
 
@@ -65,11 +75,15 @@ def loading_code(record: AdapterRecord) -> str:
     options = "" if is_generate else f", num_labels={len(record.labels)}"
     if record.attention == "bidirectional":
         options += ", use_bidirectional_attention=True"
+    is_loftq = record.training.get("init") == "loftq"
+    if is_loftq:
+        options += ", quantization_config=four_bit"
     lines = [
         "import torch",
         "from peft import PeftModel",
-        f"from transformers import {loader}, AutoTokenizer",
+        f"from transformers import {loader}, AutoTokenizer{', BitsAndBytesConfig' if is_loftq else ''}",
         "",
+        *(_FOUR_BIT if is_loftq else ()),
         f"backbone = {(base_model(record) or record.backbone['id'])!r}",
         "tokenizer = AutoTokenizer.from_pretrained(backbone)",
         f"model = {loader}.from_pretrained(backbone{options})",
@@ -226,6 +240,8 @@ def _training(training: Mapping[str, Any]) -> str:
         "Held out": training.get("split"),
         "Preset": training.get("preset"),
         "Layers that learnt": upper_layers(training),
+        "Frozen weights while it was trained": training.get("quantization"),
+        "Initialisation": _INITS.get(str(training.get("init")), training.get("init")),
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
         "Loaded again in a fresh process": training.get("reloaded"),

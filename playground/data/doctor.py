@@ -3,12 +3,13 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from playground.data.duplicates import find_leaks
-from playground.data.fixes import BALANCE, CONFLICTS, EXACT, NEAR_ONES, label_counts
+from playground.data.fixes import BALANCE, CONFLICTS, EXACT, NAMES, NEAR_ONES, label_counts
 from playground.data.lengths import Lengths, measure_lengths
 from playground.data.masking import texts_of
+from playground.data.names import NAME, NameFinder, duration, sample_names
 from playground.data.pii import KINDS, find_details
 from playground.data.repeats import conflicts, exact_duplicates, near_duplicates, read_rows
 from playground.data.text import excerpt
@@ -23,6 +24,9 @@ UNEVEN = 5.0
 """The commonest label has so many times the rows of the rarest before that is worth a word."""
 NEEDS_WEIGHTS = "class-weights"
 """Named beside the fixes: the loss counts rare labels more (`RunConfig.class_weights`)."""
+
+NAMES_UNSEEN = "Names of persons were not looked for."
+NO_FINDER = "Names of persons were not looked for: no adapter for entities with the label PER fits this backbone."
 
 DetectLanguage = Callable[[str], str]
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
@@ -39,9 +43,9 @@ class Example:
 @dataclass(frozen=True)
 class Finding:
     kind: str
-    """exact-duplicates, near-duplicates, conflicts, imbalance, leakage, or pii- and a key of `pii.KINDS`."""
+    """exact-duplicates, near-duplicates, conflicts, imbalance, leakage, pii-name, or pii- and a key of `pii.KINDS`."""
     rows: int
-    """How many rows it concerns."""
+    """How many rows it concerns; of names, how many of the sample."""
     sentence: str
     examples: tuple[Example, ...] = ()
     fixes: tuple[str, ...] = ()
@@ -58,6 +62,8 @@ class Checkup:
     """Rows of each label, or places of each kind of entity, the commonest first."""
     languages: Mapping[str, int] = field(default_factory=dict)
     """Rows in each language, the commonest first, of a sample of `LANGUAGE_SAMPLE`."""
+    names: str = NAMES_UNSEEN
+    """How names of persons were looked for, or that they were not."""
 
 
 def examine(
@@ -103,6 +109,30 @@ def examine(
     )
 
 
+def with_names(checkup: Checkup, rows: Sequence[Row], lines: Sequence[int], finder: NameFinder | None) -> Checkup:
+    """`checkup` of `rows` with the names of persons in a sample of them, which takes some seconds.
+
+    Args:
+        finder: None where no adapter for entities fits the backbone.
+    """
+    if finder is None:
+        return replace(checkup, names=NO_FINDER)
+    sample = sample_names(checkup.task, rows, finder)
+    where = f"all {len(rows):,} rows" if sample.num_rows == len(rows) else f"a sample of {sample.num_rows:,} rows"
+    missed = f", which misses about {100 - finder.recall:.0f} in 100 of them" if finder.recall is not None else ""
+    said = f"Names of persons were looked for in {where} by the adapter '{finder.title}'{missed}."
+    if not sample.found:
+        return replace(checkup, names=said)
+    share = f"{len(sample.found):,} of {where} ({100 * len(sample.found) / sample.num_rows:.0f} %)"
+    sentence = (
+        f"{share} hold what looks like the name of a person. Masking names reads every row before the training: "
+        f"{duration(sample.all_rows_s)} for {len(rows):,} rows here."
+    )
+    examples = tuple(Example(lines[row], excerpt(name, 60)) for row, name in [*sample.found.items()][:NUM_EXAMPLES])
+    finding = Finding(f"pii-{NAME}", len(sample.found), sentence, examples, (NAMES,))
+    return replace(checkup, findings=(*checkup.findings, finding), names=said)
+
+
 def in_words(checkup: Checkup) -> list[str]:
     """Lines for a terminal."""
     lines: list[str] = []
@@ -112,6 +142,7 @@ def in_words(checkup: Checkup) -> list[str]:
         lines += [f"  line {example.line}: {example.text}" for example in finding.examples]
     if not checkup.findings:
         lines.append("Nothing stands out.")
+    lines.append(checkup.names)
     for name, counts in (("labels", checkup.labels), ("languages", checkup.languages)):
         if counts:
             lines.append(f"{name}: {', '.join(f'{value} {count:,}' for value, count in counts.items())}")

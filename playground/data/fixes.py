@@ -4,25 +4,27 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from playground.data.masking import mask_row
-from playground.data.pii import KINDS
+from playground.data.pii import KINDS, find_details
 from playground.data.repeats import conflicts, exact_duplicates, near_duplicates, read_rows
 from playground.errors import InputError
 from playground.types import Row
 
 EXACT, NEAR_ONES, CONFLICTS = "drop-exact-duplicates", "drop-near-duplicates", "drop-conflicts"
-MASK_ALL, BALANCE = "mask-pii", "balance-labels"
+MASK_ALL, NAMES, BALANCE = "mask-pii", "mask-names", "balance-labels"
 MASKS = {f"mask-{kind}": kind for kind in KINDS}
 MAX_REPEATS = 4
 """How often a row of a rare label is learnt from at most when labels are balanced."""
 
 FIXES: dict[str, str] = {
-    MASK_ALL: "Mask all personal details",
+    MASK_ALL: "Mask all personal details but names",
     **{name: f"Mask each {KINDS[kind]} as [{kind.upper()}]" for name, kind in MASKS.items()},
     EXACT: "Drop exact duplicates, keep the first",
     CONFLICTS: "Drop rows that contradict each other, all of them",
     NEAR_ONES: "Drop near duplicates, keep the first",
+    NAMES: "Mask each name of a person as [NAME]",
     BALANCE: f"Repeat rows of rare labels, up to {MAX_REPEATS} times",
 }
 """What each fix does, by its name; they are done in this order."""
@@ -50,7 +52,10 @@ def check_fixes(fixes: Collection[str]) -> list[str]:
 
 
 def fix_rows(task: str, rows: Sequence[Row], fixes: Collection[str]) -> Fixed:
-    """`rows` after `fixes`; balancing, which is for the rows to learn from alone, is left to `balance_labels`.
+    """`rows` after `fixes`, as far as one look at a text is enough for them.
+
+    Balancing, which is for the rows to learn from alone, is left to `balance_labels`; names, which take long to find,
+    are left to `playground.data.names.mask_names`, for the rows that are used.
 
     Details are masked first, so that rows that differ in nothing else count as duplicates.
 
@@ -61,10 +66,10 @@ def fix_rows(task: str, rows: Sequence[Row], fixes: Collection[str]) -> Fixed:
     counts: dict[str, int] = {}
     for name in check_fixes(fixes):
         if kinds := _masked_kinds(name):
-            masked = [mask_row(task, row, kinds) for _, row in kept]
+            masked = [mask_row(task, row, partial(find_details, kinds=kinds)) for _, row in kept]
             counts[name] = sum(new is not old for new, (_, old) in zip(masked, kept, strict=True))
             kept = [(place, row) for row, (place, _) in zip(masked, kept, strict=True)]
-        elif name != BALANCE:
+        elif name not in (NAMES, BALANCE):
             unwanted = _unwanted(task, [row for _, row in kept], name)
             counts[name] = len(unwanted)
             kept = [pair for i, pair in enumerate(kept) if i not in unwanted]
@@ -72,7 +77,7 @@ def fix_rows(task: str, rows: Sequence[Row], fixes: Collection[str]) -> Fixed:
 
 
 def masking_only(fixes: Collection[str]) -> list[str]:
-    """Those of `fixes` that keep every row; rows to measure on get them too."""
+    """Those of the fixes in `fix_rows` that keep every row; rows to measure on get them too."""
     return [name for name in fixes if _masked_kinds(name)]
 
 

@@ -1,12 +1,14 @@
 """Rows whose personal details are replaced by tags such as [EMAIL]; offsets of entities and answers follow."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from playground.data.columns import required_fields
 from playground.data.dialogue import conversation
-from playground.data.pii import Detail, find_details
+from playground.data.pii import Detail
 from playground.types import Row
 
+Find = Callable[[str], Sequence[Detail]]
+"""The details of a text that are to be masked, in their order, without overlaps."""
 _NOT_TEXTS = frozenset({"label", "entities", "answers", "source_lang", "target_lang"})
 
 
@@ -17,14 +19,26 @@ def texts_of(task: str, row: Row) -> list[str]:
     return [row[field] for field in required_fields(task) if field not in _NOT_TEXTS]
 
 
-def mask_row(task: str, row: Row, kinds: Collection[str]) -> Row:
-    """`row` without its personal details of these `kinds`; the same object where it has none.
+def maskable_texts(task: str, row: Row) -> list[str]:
+    """The texts of `row` that `mask_row` looks at."""
+    texts: list[str] = []
+
+    def note(text: str) -> Sequence[Detail]:
+        texts.append(text)
+        return ()
+
+    mask_row(task, row, note)
+    return texts
+
+
+def mask_row(task: str, row: Row, find: Find) -> Row:
+    """`row` without the personal details that `find` finds in its texts; the same object where it has none.
 
     An entity or answer that a detail cuts grows to the whole tag; of two entities in one tag, the first is kept.
     Columns that are not learnt from stay as they are.
     """
     fields = [field for field in required_fields(task) if field not in _NOT_TEXTS and isinstance(row.get(field), str)]
-    found = {field: details for field in fields if (details := find_details(row[field], kinds))}
+    found = {field: details for field in fields if (details := find(row[field]))}
     masked = {**row, **{field: mask(row[field], details) for field, details in found.items()}}
     if "text" in found and "entities" in row:
         masked["entities"] = _moved_entities(row["entities"], found["text"])
@@ -32,7 +46,7 @@ def mask_row(task: str, row: Row, kinds: Collection[str]) -> Row:
         masked["answers"] = _moved_answers(row["answers"], found["context"], masked["context"])
     if row.get("messages"):
         masked["messages"] = [
-            {**message, "content": mask(message["content"], find_details(message["content"], kinds))}
+            {**message, "content": mask(message["content"], find(message["content"]))}
             for message in conversation(row["messages"])
         ]
     return masked if found or masked.get("messages") != row.get("messages") else row

@@ -2,7 +2,8 @@
 
 Checked as far as they can be: cards by issuer and Luhn digit (ISO/IEC 7812-1), IBANs by country, length and remainder
 (ISO 13616), IP addresses by their parts. Phone numbers have no check digit; what looks like a date, or is called an
-order or an invoice, is none. Digits of all scripts count. Names of persons are not looked for: no rule finds them.
+order or an invoice, is none. Digits of all scripts count. Names of persons, which no rule finds, are in
+`playground.data.names`.
 """
 
 import re

@@ -14,7 +14,7 @@ from playground.training.options import check
 from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["turbo", "quick", "balanced", "best"]
-Init = Literal["default", "pissa"]
+Init = Literal["default", "pissa", "loftq"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "turbo": "As quick, but only the upper half of the layers learns: fastest, a little less exact.",
@@ -57,7 +57,8 @@ class RunConfig:
     loraplus_lr_ratio: float = 1.0
     """Learning rate of B over that of A, https://arxiv.org/abs/2402.12354."""
     init: Init = "default"
-    """``pissa``: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948."""
+    """pissa: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948. loftq: from what 4-bit
+    quantization takes away from them, https://arxiv.org/abs/2310.08659."""
     learning_rate: float = 5e-4
     schedule: Schedule = "linear"
     weight_decay: float = 0.01

@@ -37,10 +37,12 @@ class Estimate:
     """Before the run."""
     offer: dict[str, Any] | None = None
     """Settings with which it would fit, where it does not as it is; None when there are none or none are needed."""
+    masking_s: float = 0.0
+    """To find names of persons in the rows, where they are masked."""
 
     @property
     def seconds(self) -> float:
-        return self.loading_s + self.training_s + self.measuring_s
+        return self.loading_s + self.masking_s + self.training_s + self.measuring_s
 
     @property
     def fits(self) -> bool:
@@ -51,6 +53,8 @@ class Estimate:
         parts = (
             f"{_duration(self.training_s)} to train ({self.steps:,} steps), {_duration(self.measuring_s)} to measure"
         )
+        if self.masking_s:
+            parts = f"{_duration(self.masking_s)} to mask names, {parts}"
         took = f"This run takes about {_duration(self.seconds)}: {parts}."
         if self.fits:
             return f"{took} It needs about {_size(self.peak_bytes)} of memory, and {_size(self.free_bytes)} are free."

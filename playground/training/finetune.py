@@ -34,7 +34,7 @@ from playground.training.room import must_fit
 from playground.training.samples import Reader, Samples, chosen
 from playground.training.trainee import Trainee, build_trainee
 from playground.training.weights import copy_weights, mix_weights
-from playground.types import Row
+from playground.types import Progress, Row
 
 MUST_STAY = (
     *("task", "data", "columns", "backbone", "quantization", "rank", "alpha", "dropout", "learning_rate"),
@@ -96,7 +96,7 @@ def finetune(
     if parent:
         config = with_settings_of(parent, config)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    material = read_material(config, task)
+    material = read_material(config, task, _reading(emit))
     labels = head_labels(task, material.training, parent.labels if parent else ())
     emit(_material_event(config, material, labels))
 
@@ -153,6 +153,13 @@ def finetune(
     return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
+def _reading(emit: Emit) -> Progress:
+    """Tells how far the reading is."""
+    return lambda fraction, message: emit(
+        {"event": "phase", "phase": "reading", "message": message, "fraction": fraction}
+    )
+
+
 def _begin(config: RunConfig, task: Task, source: str, num_labels: int, parent: AdapterRecord | None) -> Trainee:
     """What is trained: a fresh adapter, or one with the weights of `parent`."""
     trainee = build_trainee(config, task.shape, source, num_labels)
@@ -172,7 +179,7 @@ def measure_saved(
     """
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    material, watched = hold_back(read_material(config, task), config, task)
+    material, watched = hold_back(read_material(config, task, _reading(emit)), config, task)
     return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
 
 
@@ -383,6 +390,7 @@ def new_record(
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,
             **({"upper_share": config.upper_share} if config.upper_share < 1 else {}),
+            **({"init": config.init} if config.init != "default" else {}),
             **({"notes": list(notes)} if notes else {}),
             **({"run": config.run} if config.run else {}),
         },

@@ -9,7 +9,7 @@ from pathlib import Path
 from playground import settings
 from playground.adapters.record import AdapterRecord
 from playground.data.augment import augment
-from playground.data.fixes import BALANCE
+from playground.data.fixes import BALANCE, NAMES
 from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.errors import DataError
@@ -18,9 +18,10 @@ from playground.training.config import RunConfig
 from playground.training.continuing import parent_of, replayed
 from playground.training.corpus import balanced, sample, thin
 from playground.training.early_stopping import FEWEST_ROWS
+from playground.training.naming import Mask, masking
 from playground.training.repair import evened, held_out_split, read_repaired, read_validation, without_leaks
 from playground.training.runs import run_of
-from playground.types import Row
+from playground.types import Progress, Row
 
 CALIBRATION_ROWS = 200
 HELD_BACK_FROM = 160
@@ -51,25 +52,37 @@ class Material:
         return [row for _, rows in self.stages for row in rows]
 
 
-def read_material(config: RunConfig, task: Task) -> Material:
+def _silent(_fraction: float, _message: str) -> None:
+    """Tells nobody."""
+
+
+def read_material(config: RunConfig, task: Task, progress: Progress | None = _silent) -> Material:
     """Rows of the run after its fixes; those like the rows to measure on are taken out of the others.
+
+    Args:
+        progress: told how far the masking of names is, which takes long; None leaves it out, for an estimate.
 
     Raises:
         DataError: no usable row, or too few to hold some out.
+        InputError: names can't be masked on this backbone.
         AdapterError: the adapter to go on from is gone.
     """
     if config.validation:
-        return _measured_on_own_rows(config, task)
+        with masking(config, progress) as mask:
+            return _measured_on_own_rows(config, task, mask)
     parent = parent_of(config)
-    old = _old_material(config, task, parent)
-    material = _split_rows(config, has_old_rows=old is not None)
+    old = _old_material(config, task, parent, progress)
+    with masking(config, progress) as mask:
+        material = _split_rows(config, mask, has_old_rows=old is not None)
     return material if old is None else _with_old_rows(config, material, old)
 
 
-def _old_material(config: RunConfig, task: Task, parent: AdapterRecord | None) -> Material | None:
+def _old_material(
+    config: RunConfig, task: Task, parent: AdapterRecord | None, progress: Progress | None
+) -> Material | None:
     """The rows of `parent`, where they are to be repeated and still there."""
     run = run_of(parent) if parent and config.replay else None
-    return read_material(run.config, task) if run else None
+    return read_material(run.config, task, progress) if run else None
 
 
 def _with_old_rows(config: RunConfig, material: Material, old: Material) -> Material:
@@ -87,11 +100,11 @@ def _with_old_rows(config: RunConfig, material: Material, old: Material) -> Mate
     )
 
 
-def _split_rows(config: RunConfig, *, has_old_rows: bool) -> Material:
+def _split_rows(config: RunConfig, mask: Mask, *, has_old_rows: bool) -> Material:
     """Rows of one file, some of them held out; a few beside old ones are all learnt from."""
     path = Path(config.data)
     read, counts = read_repaired(path, config)
-    loaded = balanced(read, config.max_rows, config.seed)
+    loaded, counts[NAMES] = _masked(balanced(read, config.max_rows, config.seed), mask)
     if len(loaded.rows) < FEWEST and has_old_rows:
         return Material([(config, loaded.rows)], [], [], loaded, 0, _counted(config, counts, 0))
     if len(loaded.rows) < FEWEST:
@@ -103,19 +116,29 @@ def _split_rows(config: RunConfig, *, has_old_rows: bool) -> Material:
     return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
 
 
-def _measured_on_own_rows(config: RunConfig, task: Task) -> Material:
+def _masked(loaded: LoadedRows, mask: Mask) -> tuple[LoadedRows, int]:
+    """`loaded` without names of persons, if that was chosen, and how many of its rows had some."""
+    rows = mask(loaded.rows)
+    return replace(loaded, rows=rows), sum(new is not old for new, old in zip(rows, loaded.rows, strict=True))
+
+
+def _measured_on_own_rows(config: RunConfig, task: Task, mask: Mask) -> Material:
     """Rows to learn from, and others in a file or folder of their own to measure on."""
     everything, name = read_validation(config), Path(config.validation or "").name
     parts = thin(everything, config.validation_shares, config.seed)
-    held = balanced(parts, config.evaluation_rows, config.seed).rows
+    measured = balanced(parts, config.evaluation_rows, config.seed).rows
     others = balanced(parts, settings.MAX_ROWS, config.seed).rows
-    unseen = [row for part in everything for row in part.rows]
+    held, spare = mask(measured), mask(_spare(others, measured, config.seed))
+    # As they were, and as they are measured on.
+    unseen = [*(row for part in everything for row in part.rows), *held]
     stages = []
-    duplicates = added = 0
+    duplicates = added = num_named = 0
     configs = [replace(config, stages=[], **differing) for differing in config.stages or [{}]]
     repaired = {data: read_repaired(Path(data), config) for data in {stage.data for stage in configs}}
     for stage in configs:
-        loaded = balanced(thin(repaired[stage.data][0], stage.source_shares, stage.seed), stage.max_rows, stage.seed)
+        parts = thin(repaired[stage.data][0], stage.source_shares, stage.seed)
+        loaded, num_masked = _masked(balanced(parts, stage.max_rows, stage.seed), mask)
+        num_named += num_masked
         rows = augment(loaded.rows, stage.augmentations, stage.seed)
         kept, num_leaking = without_leaks(task.name, rows, unseen)
         if not kept:
@@ -126,8 +149,8 @@ def _measured_on_own_rows(config: RunConfig, task: Task) -> Material:
         duplicates += num_leaking
         stages.append((stage, evened(config, kept, stage.seed)))
         added += len(stages[-1][1]) - len(kept)
-    fixes = _counted(config, sum((counts for _, counts in repaired.values()), Counter()), added)
-    return Material(stages, held, _spare(others, held, config.seed), loaded, duplicates, fixes)
+    counts = sum((counts for _, counts in repaired.values()), Counter({NAMES: num_named}))
+    return Material(stages, held, spare, loaded, duplicates, _counted(config, counts, added))
 
 
 def _counted(config: RunConfig, counts: Mapping[str, int], added: int) -> dict[str, int]:

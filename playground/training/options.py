@@ -54,8 +54,9 @@ OPTIONS = (
     ),
     Option(
         *("init", str, "Initialisation"),
-        "default: the adapter starts as the base; pissa: it starts from the largest directions of the weights.",
-        choices=("default", "pissa"),
+        "default: the adapter starts as the base; pissa: from the largest directions of the weights; loftq: from what "
+        "4-bit quantization takes away from them.",
+        choices=("default", "pissa", "loftq"),
     ),
     Option("learning_rate", float, "Learning rate", "Highest size of a step; lower it when the loss jumps.", 1e-7, 1),
     Option(
@@ -155,7 +156,15 @@ def check(config: "RunConfig", shape: Shape) -> None:
         raise InputError(
             f"Class weights are for labels; the task '{config.task}' has none: switch 'class_weights' off."
         )
-    if config.init == "pissa" and config.use_dora:
-        raise InputError("PiSSA and DoRA both change the weights they start from; choose one of 'init' and 'use_dora'.")
+    if config.init != "default" and config.use_dora:
+        title = {"pissa": "PiSSA", "loftq": "LoftQ"}[config.init]
+        raise InputError(
+            f"{title} and DoRA both change the weights they start from; choose one of 'init' and 'use_dora'."
+        )
+    if config.init == "loftq" and config.quantization != "4-bit":
+        raise InputError(
+            f"LoftQ starts from what 4-bit quantization takes away, and the quantization is '{config.quantization}'; "
+            "use quantization '4-bit' with it, or init 'default'."
+        )
     if config.init == "pissa" and config.quantization != "none":
         raise InputError("PiSSA starts from the exact weights; use quantization 'none' with it, or init 'default'.")

@@ -38,6 +38,7 @@ from playground.training.loop import (
 )
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
+from playground.training.naming import masking_s
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
@@ -60,7 +61,9 @@ def try_out(config: RunConfig) -> Estimate:
     task, parent = get_task(config.task), parent_of(config)
     if parent:
         config = with_settings_of(parent, config)
-    material = read_material(config, task)
+    # Masking all names would take as long as in the run itself.
+    material = read_material(config, task, progress=None)
+    masking = masking_s(config, [*material.training, *material.held_out, *material.spare])
     labels = head_labels(task, material.training, parent.labels if parent else ())
     material, watched = hold_back(material, config, task)
     source = locate(config.backbone, lambda *_: None)
@@ -77,7 +80,7 @@ def try_out(config: RunConfig) -> Estimate:
     rooms = [measure_room(trainee, features, stage, tokenizer.pad_token_id) for stage, features, _ in parts]
     room = max(rooms, key=lambda room: room.needed_bytes)
     if not fits(room.needed_bytes, free):
-        return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free))
+        return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free), masking)
     with memory.peak_memory() as peak:
         training = sum(_training_s(trainee, *part, tokenizer.pad_token_id) for part in parts)
         if config.pretrain_epochs:
@@ -96,7 +99,7 @@ def try_out(config: RunConfig) -> Estimate:
                 del other
                 release()
             measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
-    return Estimate(steps, loading, training, measuring, peak.size_bytes, free)
+    return Estimate(steps, loading, training, measuring, peak.size_bytes, free, masking_s=masking)
 
 
 def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Material, tokenizer: Any) -> float:

@@ -23,6 +23,7 @@ from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
 from playground.training.lower import LowerBlocks, blocks_of
+from playground.training.loftq import start_from_rounding
 from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Attention, Family, Shape
 
@@ -245,10 +246,12 @@ def vocabulary(projection: Tensor, features: Sequence[Feature]) -> Vocabulary:
 
 
 def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int) -> Trainee:
-    """The backbone in `source` with fresh LoRA weights (B is zero, so it starts as the base) and a fresh head.
+    """The backbone in `source` with fresh LoRA weights and a fresh head.
+
+    B is zero, so that it starts as the base, unless `config` asks for another start.
 
     Raises:
-        BackboneError: its architecture can't be trained for `shape`.
+        BackboneError: its architecture can't be trained for `shape`, or its files do not allow that start.
     """
     torch.manual_seed(config.seed)
     settings = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -267,6 +270,8 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
             parameter.data = parameter.data.float()
     blocks = blocks_of(model)
     num_upper = num_adapted(config, len(blocks))
+    if config.init == "loftq":
+        start_from_rounding(peft_model, source)
     if config.compile:
         for block in blocks[-num_upper:]:
             block.compile(dynamic=True)

@@ -1,7 +1,7 @@
 """What the Fine-tune tab says about the rows before a training: a check, the switches that help, the split."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from playground.chat.languages import detect_language
-from playground.data.doctor import LANGUAGE_SAMPLE, NEEDS_WEIGHTS, Checkup, Finding, examine
+from playground.data.doctor import LANGUAGE_SAMPLE, NAMES_UNSEEN, NEEDS_WEIGHTS, Checkup, Finding, examine, with_names
 from playground.data.duplicates import find_leaks
 from playground.data.fixes import EXACT, FIXES, check_fixes
 from playground.data.lengths import Lengths
 from playground.data.rows import load_training_rows
 from playground.data.splits import NEEDS_COLUMN, SPLITS, check_split, split
+from playground.engine.names import name_finder
 from playground.engine.startup import EngineLoader
-from playground.errors import DataError, InputError
+from playground.errors import DataError, InputError, PlaygroundError
 from playground.tasks import get_task
 from playground.tasks.languages import LANGUAGES
 from playground.ui import finetune_data, render
@@ -32,8 +33,9 @@ WEIGHTS_TITLE = "Count rare labels more (class weights)"
 NOTHING_FOUND = "Nothing stands out: no duplicates, contradictions, uneven labels or personal details."
 LOOKED_FOR = (
     "Personal details are looked for by their form: e-mail addresses, phone numbers, payment cards, IBANs and IP "
-    "addresses. Names of persons are not recognised."
+    "addresses."
 )
+LOOKING = "Names of persons are being looked for in some of the rows…"
 FIXES_INFO = "Done on a copy while training; your file stays as it is."
 SUSPECT_WORDS = "The adapter was not trained on these rows and is sure of another label; either may be wrong."
 NUM_BARS_SHOWN = 8
@@ -51,11 +53,13 @@ class Doctor:
     validation: gr.File
     leaks: gr.HTML
     """How the person's own file goes with the rows."""
+    checkup: gr.State
+    """What was found, but for names."""
 
     @property
     def seen(self) -> list[Block]:
         """What changes when a file was looked at."""
-        return [self.area, self.view, self.fixes, self.split, self.column, self.validation, self.leaks]
+        return [self.area, self.view, self.fixes, self.split, self.column, self.validation, self.leaks, self.checkup]
 
     @property
     def choices(self) -> list[Component]:
@@ -77,32 +81,49 @@ def build() -> Doctor:
             elem_id="finetune-validation",
         )
         leaks = gr.HTML()
-    return Doctor(area, view, fixes, picked, column, validation, leaks)
+    return Doctor(area, view, fixes, picked, column, validation, leaks, gr.State(None))
 
 
 def hidden(doctor: Doctor) -> Updates:
-    return {doctor.area: gr.Column(visible=False), doctor.view: ""}
+    return {doctor.area: gr.Column(visible=False), doctor.view: "", doctor.checkup: None}
 
 
 def shown(doctor: Doctor, found: Inspection, loader: EngineLoader) -> Updates:
-    """The check of these rows, with the safe switches on and the usual split."""
+    """The check of these rows but for names, with the safe switches on and the usual split."""
     if found.problem or not found.rows:
         return hidden(doctor)
     checkup = check(found, loader)
     helpful = helpful_fixes(checkup.findings)
     return {
         doctor.area: gr.Column(visible=True),
-        doctor.view: view(checkup),
+        doctor.checkup: checkup,
+        doctor.view: view(replace(checkup, names=LOOKING)),
         doctor.fixes: gr.CheckboxGroup(
-            choices=[(_title(name), name) for name in helpful],
-            value=[name for name in helpful if name == EXACT],
-            visible=bool(helpful),
+            choices=_choices(helpful), value=[name for name in helpful if name == EXACT], visible=bool(helpful)
         ),
         doctor.split: "stratified",
         doctor.column: gr.Dropdown(choices=found.table.columns, value=None, visible=False),
         doctor.validation: gr.File(value=None, visible=False),
         doctor.leaks: "",
     }
+
+
+def named(doctor: Doctor, checkup: Checkup, found: Inspection, loader: EngineLoader) -> Updates:
+    """What `shown` leaves out, some seconds later: `checkup` with names; switches stay as they are by then."""
+    checkup = check_names(checkup, found, loader)
+    helpful = helpful_fixes(checkup.findings)
+    return {
+        doctor.view: view(checkup),
+        doctor.fixes: gr.CheckboxGroup(choices=_choices(helpful), visible=bool(helpful)),
+    }
+
+
+def check_names(checkup: Checkup, found: Inspection, loader: EngineLoader) -> Checkup:
+    """`checkup` with the names of persons, or with the reason why they were not looked for."""
+    try:
+        return with_names(checkup, found.rows, found.lines, name_finder(loader.engine()))
+    except PlaygroundError as err:
+        return replace(checkup, names=f"{NAMES_UNSEEN} {err}")
 
 
 def check(found: Inspection, loader: EngineLoader) -> Checkup:
@@ -127,6 +148,10 @@ def check(found: Inspection, loader: EngineLoader) -> Checkup:
 def helpful_fixes(findings: Iterable[Finding]) -> list[str]:
     """The switches that help against `findings`, each once."""
     return list(dict.fromkeys(fix for finding in findings for fix in finding.fixes))
+
+
+def _choices(fixes: Iterable[str]) -> list[tuple[str, str]]:
+    return [(_title(name), name) for name in fixes]
 
 
 def _title(fix: str) -> str:
@@ -199,7 +224,7 @@ def view(checkup: Checkup) -> str:
     charts = "".join((_labels_chart(checkup), _lengths_chart(checkup.lengths), _languages_chart(checkup)))
     return (
         f'<section class="pg-result"><h3>Data check of {checkup.rows:,} rows</h3>{body}'
-        f'<div class="pg-charts">{charts}</div><p class="pg-stats">{LOOKED_FOR}</p></section>'
+        f'<div class="pg-charts">{charts}</div><p class="pg-stats">{LOOKED_FOR} {escape(checkup.names)}</p></section>'
     )
 
 

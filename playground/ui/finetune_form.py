@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from playground import access, settings
 from playground.adapters import store
+from playground.data.doctor import Checkup
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
@@ -246,17 +247,18 @@ def wire(form: Form, loader: EngineLoader) -> None:
         yield {form.preview: finetune_data.preview(found), **_startable(form, is_startable=not found.problem)}
 
     seen = [*form.seen, form.name]
-    form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    checks = [form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)]
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
-    form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **VISIBLE)
+    checks.append(form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **VISIBLE))
     for column in form.columns:
-        column.input(guarded(with_columns, form.notice), [form.file, form.task, *form.columns], seen, **VISIBLE)
+        chosen = [form.file, form.task, *form.columns]
+        checks.append(column.input(guarded(with_columns, form.notice), chosen, seen, **VISIBLE))
     doctor.split.input(lambda how: finetune_doctor.with_split(doctor, how), doctor.split, doctor.seen, **QUIET)
     own = [doctor.validation, form.file, form.task, *form.columns]
     doctor.validation.upload(guarded(with_own_rows, doctor.leaks), own, doctor.leaks, **VISIBLE)
     doctor.validation.clear(lambda: "", outputs=doctor.leaks, **QUIET)
     pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **VISIBLE)
-    pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    checks.append(pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE))
     started = [form.parent, form.file, form.task, *form.columns]
     form.parent.change(guarded(with_parent, form.notice), started, seen, **VISIBLE)
     source = form.corrections
@@ -264,7 +266,22 @@ def wire(form: Form, loader: EngineLoader) -> None:
         guarded(take_corrections, source.outcome), source.task, [form.file, source.outcome], **VISIBLE
     )
     reading = taking.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
-    reading.success(begin_with_usual, form.task, form.parent, **QUIET)
+    checks.append(reading.success(begin_with_usual, form.task, form.parent, **QUIET))
+    _wire_names(form, loader, checks)
+
+
+def _wire_names(form: Form, loader: EngineLoader, checks: Sequence[Any]) -> None:
+    """After each of `checks` names are looked for: it takes seconds, in which all else can be seen and chosen."""
+    doctor = form.doctor
+
+    def look(checkup: Checkup | None, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
+        if checkup is not None and path is not None:
+            found = finetune_data.inspect(Path(path), task, finetune_data.chosen_columns(task, values))
+            yield finetune_doctor.named(doctor, checkup, found, loader)
+
+    inputs = [doctor.checkup, form.file, form.task, *form.columns]
+    for check in checks:
+        check.success(guarded(look, form.notice), inputs, [*doctor.seen, form.notice], **VISIBLE)
 
 
 def closed(form: Form) -> Updates:

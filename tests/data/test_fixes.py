@@ -51,7 +51,8 @@ def test_an_unknown_fix_is_named():
 
 def test_fixes_are_done_in_one_order_whatever_the_order_of_the_switches():
     assert check_fixes(list(FIXES)[::-1]) == list(FIXES)
-    assert masking_only(["drop-conflicts", "mask-ip", "mask-pii"]) == ["mask-ip", "mask-pii"]
+    assert fix_rows("classify", rows(("Anna Schmidt", "x")), ["mask-names"]).counts == {}
+    assert masking_only(["drop-conflicts", "mask-names", "mask-ip", "mask-pii"]) == ["mask-ip", "mask-pii"]
 
 
 def test_rare_labels_are_repeated_up_to_the_commonest_or_the_limit():

@@ -71,6 +71,9 @@ def test_a_value_that_can_not_be_is_refused_by_name(name, value, words):
         ({"class_weights": True}, "the task 'ner' has none"),
         ({"init": "pissa", "use_dora": True}, "PiSSA and DoRA"),
         ({"init": "pissa", "quantization": "4-bit"}, "quantization 'none'"),
+        ({"init": "loftq", "quantization": "none"}, "the quantization is 'none'; use quantization '4-bit'"),
+        ({"init": "loftq", "quantization": "8-bit"}, "the quantization is '8-bit'; use quantization '4-bit'"),
+        ({"init": "loftq", "quantization": "4-bit", "use_dora": True}, "LoftQ and DoRA"),
         ({"stages": [{}, {"rank": 999}]}, "'rank' must be"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.data.names import NameFinder
 from playground.engine.startup import LoadStatus
 from playground.errors import DataError, InputError
 from playground.training import runs
@@ -49,7 +50,7 @@ def test_the_view_shows_findings_with_lines_and_three_charts(found, loader):
     assert "2 rows hold what looks like an e-mail address." in view
     assert view.count("<figure>") == 3
     assert "Length in tokens" in view
-    assert "Names of persons are not recognised" in view
+    assert "Names of persons were not looked for." in view
 
 
 def test_nothing_of_the_rows_is_html(found, loader):
@@ -73,7 +74,9 @@ def test_safe_switches_are_on_and_only_helpful_ones_offered(found, loader):
 
     with gr.Blocks():
         doctor = finetune_doctor.build()
-    fixes = finetune_doctor.shown(doctor, found, loader)[doctor.fixes]
+    updates = finetune_doctor.shown(doctor, found, loader)
+    fixes = updates[doctor.fixes]
+    assert "are being looked for" in updates[doctor.view]
     offered = [value for _, value in fixes.choices]
     assert fixes.value == ["drop-exact-duplicates"]
     assert offered == ["drop-exact-duplicates", "drop-conflicts", "class-weights", "balance-labels", "mask-email"]
@@ -86,6 +89,32 @@ def test_rows_that_can_not_be_used_are_not_checked(file, loader):
         doctor = finetune_doctor.build()
     problem = finetune_data.inspect(file, "summarize", {"document": "comment"})
     assert finetune_doctor.shown(doctor, problem, loader)[doctor.area].visible is False
+
+
+def test_names_come_later_with_their_switch_and_leave_the_others_as_they_are(found, loader, monkeypatch):
+    import gradio as gr
+
+    def find(texts):
+        return [[(0, 6)] if text.startswith("Parcel") else [] for text in texts]
+
+    monkeypatch.setattr(finetune_doctor, "name_finder", lambda engine: NameFinder("ner/<i>", find, recall=75.3))
+    with gr.Blocks():
+        doctor = finetune_doctor.build()
+    checkup = finetune_doctor.shown(doctor, found, loader)[doctor.checkup]
+    updates = finetune_doctor.named(doctor, checkup, found, loader)
+    assert "21 of all 23 rows (91 %) hold what looks like the name of a person" in updates[doctor.view]
+    assert "ner/&lt;i&gt;&#x27;, which misses about 25 in 100" in updates[doctor.view]
+    assert "mask-names" in [value for _, value in updates[doctor.fixes].choices]
+    assert "value" not in updates[doctor.fixes]._constructor_args[0]
+
+
+def test_why_names_were_not_looked_for_is_said(found, loader, no_shipped_adapters):
+    checkup = finetune_doctor.check(found, loader)
+    loader.backbone.checksum = "0"
+    assert "no adapter for entities" in finetune_doctor.check_names(checkup, found, loader).names
+    loader.current = LoadStatus("loading", 0.5, "Converting")
+    said = finetune_doctor.check_names(checkup, found, loader).names
+    assert said == "Names of persons were not looked for. The backbone is still being prepared (50%)."
 
 
 def test_switches_and_split_reach_the_run(begin):
