@@ -17,7 +17,7 @@ Preset = Literal["turbo", "quick", "balanced", "best"]
 Init = Literal["default", "pissa", "loftq"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
-    "turbo": "As quick, but only the upper half of the layers learns: fastest, a little less exact.",
+    "turbo": "As quick, but only the upper half of the layers learns: less time and memory.",
     "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
     "best": "Four rounds over everything, with a larger adapter; take a break.",
