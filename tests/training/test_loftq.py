@@ -71,7 +71,7 @@ def test_plain_peft_loads_the_same_adapter_beside_the_same_4_bit_weights(
         llm_int8_skip_modules=["lm_head", "score"],
     )
     base = AutoModelForSequenceClassification.from_pretrained(
-        tiny_backbone_folder, num_labels=2, quantization_config=four_bit, dtype=torch.float32
+        tiny_backbone_folder, num_labels=2, quantization_config=four_bit, dtype=trainee.model.dtype
     )
     plain = layers(PeftModel.from_pretrained(base, tmp_path))
     trained = layers(trainee.model)
