@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from playground.backbones.loading import automatic_quantization, load
+from playground.backbones.release import release
 from playground.data.fixes import NAMES
 from playground.data.names import NameFinder, mask_names, sample_names
 from playground.engine.engine import Engine
 from playground.engine.names import name_finder
 from playground.errors import InputError
-from playground.training import memory
 from playground.training.config import RunConfig
 from playground.types import Progress, Row
 
@@ -61,4 +61,4 @@ def _finder(backbone: str, progress: Progress) -> Iterator[NameFinder]:
         engine.close()
         finder = None
         del engine
-        memory.release()
+        release()

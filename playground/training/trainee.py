@@ -22,8 +22,8 @@ from playground.errors import BackboneError, InputError
 from playground.exporting.plain import HEADS, bare_model, head_outputs
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature
-from playground.training.lower import LowerBlocks, blocks_of
 from playground.training.loftq import start_from_rounding
+from playground.training.lower import LowerBlocks, blocks_of
 from playground.training.pissa import init_name, save_as_lora, start_of
 from playground.types import Attention, Family, Shape
 
