@@ -26,6 +26,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from playground.backbones import embedded, gemma_gguf
+from playground.backbones.apart import apart
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
 from playground.backbones.lean import Decoder, can_run
 from playground.backbones.quantize import Int8Linear
@@ -152,7 +153,7 @@ def _load(backbone_id: str, quantization: Quantization, options: dict[str, Any],
     decoder = None
     try:
         if eight_bits_on_cpu and can_run(config, source):
-            decoder, model = Decoder(source, config), _without_weights(source, config)
+            decoder, model = apart(lambda: Decoder(source, config)), _without_weights(source, config)
         else:
             model = MODEL_CLASSES[family].from_pretrained(source, **options)
     except (OSError, ValueError, KeyError, SafetensorError) as err:

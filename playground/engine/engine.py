@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from playground import settings
 from playground.adapters.record import AdapterRecord
+from playground.backbones.apart import apart
 from playground.backbones.loading import Backbone
 from playground.backbones.release import release
 from playground.engine.adapters import load_adapter
@@ -77,7 +78,7 @@ class Engine:
             if key in self._adapters:
                 self._adapters.move_to_end(key)
                 return self._adapters[key]
-        loaded = load_adapter(record, self.backbone, self._sizes)
+        loaded = apart(lambda: load_adapter(record, self.backbone, self._sizes))
         with self._adapters_lock:
             self._adapters[key] = loaded
             while len(self._adapters) > settings.MAX_LOADED_ADAPTERS:
