@@ -274,14 +274,14 @@ def _wire_names(form: Form, loader: EngineLoader, checks: Sequence[Any]) -> None
     """After each of `checks` names are looked for: it takes seconds, in which all else can be seen and chosen."""
     doctor = form.doctor
 
-    def look(checkup: Checkup | None, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
+    def look_for_names(checkup: Checkup | None, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         if checkup is not None and path is not None:
             found = finetune_data.inspect(Path(path), task, finetune_data.chosen_columns(task, values))
             yield finetune_doctor.named(doctor, checkup, found, loader)
 
     inputs = [doctor.checkup, form.file, form.task, *form.columns]
     for check in checks:
-        check.success(guarded(look, form.notice), inputs, [*doctor.seen, form.notice], **VISIBLE)
+        check.success(guarded(look_for_names, form.notice), inputs, [*doctor.seen, form.notice], **VISIBLE)
 
 
 def closed(form: Form) -> Updates:
