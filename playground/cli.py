@@ -29,7 +29,7 @@ from playground.data.fixes import FIXES
 from playground.data.reading import read_table
 from playground.data.rows import LoadedRows, load_training_rows, map_table
 from playground.data.splits import SPLITS
-from playground.data.text import join_surrogates
+from playground.data.text import excerpt, join_surrogates
 from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.exporting.formats import FORMATS
@@ -491,7 +491,7 @@ def _say_event(event: dict[str, Any]) -> None:
         print(event["message"], file=sys.stderr)
     elif kind == "samples":
         for row in event["rows"]:
-            said, answer, expected = (_beginning(row[part]) for part in ("input", "answer", "expected"))
+            said, answer, expected = (excerpt(row[part], SAMPLE_CHARS) for part in ("input", "answer", "expected"))
             print(f"  {said}  ->  {answer}  (right: {expected})", file=sys.stderr)
     elif kind == "step" and (event["step"] % 10 == 0 or event["step"] == event["steps"] or "validation_loss" in event):
         held_back = f" (held back {event['validation_loss']:.3f})" if "validation_loss" in event else ""
@@ -501,12 +501,6 @@ def _say_event(event: dict[str, Any]) -> None:
             file=sys.stderr,
             flush=True,
         )
-
-
-def _beginning(text: str) -> str:
-    """`text` in one line of the terminal."""
-    line = " ".join(text.split())
-    return line if len(line) <= SAMPLE_CHARS else f"{line[: SAMPLE_CHARS - 1]}…"
 
 
 def _named(options: argparse.Namespace) -> AdapterRecord:

@@ -109,6 +109,10 @@ class AdapterRecord:
         """How messages call it."""
         return f"Adapter '{self.task}/{self.name}'"
 
+    def is_for(self, backbone_id: str, checksum: str) -> bool:
+        """Whether it was made for that very backbone."""
+        return bool(self.backbone["id"] == backbone_id and self.backbone["checksum"] == checksum)
+
 
 def check_name(name: object, what: str = "adapter") -> str:
     """`name` if it can be a folder under ``adapters/``.

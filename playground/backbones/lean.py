@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedConfig
 
 from playground.backbones import packed
+from playground.backbones.checkpoint_tensors import CheckpointTensors
 from playground.backbones.packed import PackedLinear
 from playground.types import Attention
 
@@ -116,10 +116,7 @@ class Decoder:
 
     def __init__(self, source: str, config: PreTrainedConfig) -> None:
         self.config = config
-        self._where: dict[str, Path] = {}
-        for path in sorted(Path(source).glob("*.safetensors")):
-            with safe_open(path, framework="pt") as opened:
-                self._where |= dict.fromkeys(opened.keys(), path)
+        self._tensors = CheckpointTensors(sorted(Path(source).glob("*.safetensors")))
         self.products: dict[str, tuple[str, ...]] = {}
         """Which linear layers of the checkpoint each product computes at once."""
         self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
@@ -134,9 +131,7 @@ class Decoder:
 
     def weight(self, name: str) -> Tensor:
         """A tensor of the checkpoint, unquantized, mapped from its file as long as it is in use."""
-        with safe_open(self._where[name], framework="pt") as opened:
-            found: Tensor = opened.get_tensor(name)
-        return found
+        return self._tensors[name]
 
     def _read_layer(self, index: int) -> _Layer:
         config = self.config

@@ -62,7 +62,7 @@ def _frozen(backbone: Backbone, layer: str) -> tuple[Tensor, Tensor | None]:
 def check_backbone(record: AdapterRecord, backbone: Backbone) -> None:
     """Raises AdapterError when `record` was made for another backbone."""
     made_for = record.backbone
-    if (made_for["id"], made_for["checksum"]) != (backbone.id, backbone.checksum):
+    if not record.is_for(backbone.id, backbone.checksum):
         raise AdapterError(
             f"Adapter '{record.name}' was made for the backbone '{made_for['id']}' "
             f"({made_for['checksum'][:8]}), but '{backbone.id}' ({backbone.checksum[:8]}) is loaded."

@@ -32,8 +32,7 @@ def name_finder(engine: Engine) -> NameFinder | None:
     fitting = (
         record
         for record in store.list_adapters("ner")
-        if f"B-{PERSON}" in record.labels
-        and (record.backbone["id"], record.backbone["checksum"]) == (backbone.id, backbone.checksum)
+        if f"B-{PERSON}" in record.labels and record.is_for(backbone.id, backbone.checksum)
     )
     record = next(fitting, None)
     if record is None:

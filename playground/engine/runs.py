@@ -87,14 +87,15 @@ class Blends:
 
     def _hold(self, wanted: Sequence[LoadedAdapter]) -> bool:
         """Whether `wanted` are blended now, if need be in the place of those that were."""
-        if any(delta.is_gained for adapter in wanted for delta in adapter.deltas.values()):
-            return False
         missing = [adapter for adapter in wanted if not any(adapter is held for held in self._adapters)]
-        if missing:
-            kept = self._adapters if len(self._adapters) + len(missing) <= MAX_BLENDED else []
-            self._adapters = [*kept, *missing] if kept else list(wanted)
-            self._blended = {}
-        return len(self._adapters) <= MAX_BLENDED
+        if not missing:
+            return True
+        if len(wanted) > MAX_BLENDED or any(delta.is_gained for new in missing for delta in new.deltas.values()):
+            return False
+        has_room = len(self._adapters) + len(missing) <= MAX_BLENDED
+        self._adapters = [*self._adapters, *missing] if has_room else list(wanted)
+        self._blended = {}
+        return True
 
     def _blended_of(self, product: str) -> _Blended | None:
         if product not in self._blended:

@@ -55,7 +55,7 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
 
 def check_backbone(parent: AdapterRecord, backbone_id: str, checksum: str) -> None:
     """Raises AdapterError when `parent` was made for another backbone."""
-    if (parent.backbone["id"], parent.backbone["checksum"]) != (backbone_id, checksum):
+    if not parent.is_for(backbone_id, checksum):
         raise AdapterError(
             f"'{parent.title}' was made for the backbone '{parent.backbone['id']}', not for '{backbone_id}'; start "
             "with a fresh adapter."

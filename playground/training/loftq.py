@@ -14,12 +14,13 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora import Linear4bit
 from peft.utils.integrations import dequantize_module_weight
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from transformers.utils.hub import cached_file, get_checkpoint_shard_files
 
+from playground.backbones.checkpoint_tensors import CheckpointTensors
 from playground.errors import BackboneError
 
 ADAPTER = "default"
@@ -66,25 +67,21 @@ def _layers(model: PeftModel) -> Iterator[tuple[str, Linear4bit]]:
 
 
 class ExactWeights:
-    """The weights in the safetensors files of a backbone, read one by one."""
+    """The weights of a backbone before they were rounded."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._file_of: dict[str, Path] = {}
-        for file in _files(source):
-            with safe_open(file, framework="pt") as tensors:
-                self._file_of |= dict.fromkeys(tensors.keys(), file)
+        self._tensors = CheckpointTensors(_files(source))
 
     def read(self, layer: str, shape: torch.Size, *, is_turned: bool) -> Tensor:
         """The weight of `layer`, which has `shape` in the model and lies in the file as (I, O) if `is_turned`."""
         # A model for labels calls the blocks by another beginning than one for text.
         wanted = f"{layer}.weight"
-        names = [name for name in self._file_of if wanted.endswith(f".{name}") or name.endswith(f".{wanted}")]
-        found = wanted if wanted in self._file_of else names[0] if len(names) == 1 else None
+        names = [name for name in self._tensors if wanted.endswith(f".{name}") or name.endswith(f".{wanted}")]
+        found = wanted if wanted in self._tensors else names[0] if len(names) == 1 else None
         if found is None:
             raise self._useless(f"they hold no '{wanted}'")
-        with safe_open(self._file_of[found], framework="pt") as tensors:
-            kept: Tensor = tensors.get_tensor(found)
+        kept = self._tensors[found]
         weight = kept.T if is_turned else kept
         if weight.shape != shape or not weight.is_floating_point():
             raise self._useless(f"'{found}' has the shape {tuple(weight.shape)} and the type {weight.dtype}")
