@@ -128,6 +128,7 @@ class Decoder:
         half = torch.arange(0, config.head_dim, 2).float() / config.head_dim
         ropes = config.rope_parameters
         self._frequencies = {kind: ropes[kind]["rope_theta"] ** -half for kind in set(config.layer_types)}
+        self._tables: dict[str, Tensor] = {}
 
     def weight(self, name: str) -> Tensor:
         """A tensor of the checkpoint, unquantized, mapped from its file as long as it is in use."""
@@ -169,6 +170,14 @@ class Decoder:
         config = self.config
         return Cache(config.num_hidden_layers, config.num_key_value_heads, config.head_dim)
 
+    def _rotations(self, position: Sequence[int]) -> dict[str, tuple[Tensor, ...]]:
+        """Cosines and signed sines (N, 1, D) of `position` for each kind of layer."""
+        end = max(position) + 1
+        if not self._tables or end > next(iter(self._tables.values())).shape[1]:
+            self._tables = {kind: _rotation(2 * end, of) for kind, of in self._frequencies.items()}
+        places = torch.tensor(position)
+        return {kind: table[:, places].unbind() for kind, table in self._tables.items()}
+
     @torch.inference_mode()
     def states(self, pieces: Sequence[Piece], update: Update) -> Tensor:
         """Last hidden states (N, H) of `pieces`, one after the other; their caches grow by their tokens."""
@@ -180,7 +189,7 @@ class Decoder:
                 piece.cache.reserve(piece.past + len(piece.ids))
         ids = torch.tensor([token for piece in pieces for token in piece.ids])
         x = self._embeddings[ids].float() * self.config.hidden_size**0.5
-        rotations = {kind: _rotation(position, of) for kind, of in self._frequencies.items()}
+        rotations = self._rotations(position)
         masks: dict[tuple[int, int | None], Tensor | None] = {}
         for index, layer in enumerate(self._layers):
             rotation = rotations[self.config.layer_types[index]]
@@ -216,7 +225,7 @@ class Decoder:
         layer: _Layer,
         x: Tensor,
         pieces: Sequence[Piece],
-        rotation: tuple[Tensor, Tensor],
+        rotation: tuple[Tensor, ...],
         masks: dict[tuple[int, int | None], Tensor | None],
         update: Update,
     ) -> Tensor:
@@ -232,25 +241,25 @@ class Decoder:
         # Heads first: (A, N, D), (K, N, D).
         queries, keys = torch.split(turned.transpose(0, 1), [config.num_attention_heads, num_keys])
         values = heads[:, -num_keys:].transpose(0, 1)
-        seen = x.new_empty(len(x), config.num_attention_heads, config.head_dim)
+        seen = []
         for number, piece in enumerate(pieces):
             span = piece.span
             mine = _with_past(piece, index, keys[:, span], values[:, span])
             key = (number, layer.window)
             if key not in masks:
                 masks[key] = _mask(piece, layer.window)
-            seen[span] = _attention(queries[:, span], *mine, piece, layer.window, masks[key])
-        joined = seen.view(len(x), -1)
+            seen.append(_attention(queries[:, span], *mine, piece, layer.window, masks[key]))
+        joined = (seen[0] if len(seen) == 1 else torch.cat(seen)).reshape(len(x), -1)
         outputs = layer.out(joined)
         update(f"{layer.name}.out", joined, outputs)
         return x + self._normed(outputs, layer.norms["after_attention"])
 
 
-def _rotation(position: Sequence[int], frequencies: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines (N, 1, D) that turn queries and keys, https://arxiv.org/abs/2104.09864."""
-    angles = torch.tensor(position, dtype=torch.float32)[:, None, None] * frequencies
+def _rotation(length: int, frequencies: Tensor) -> Tensor:
+    """Cosines and signed sines (2, length, 1, D) that turn queries and keys, https://arxiv.org/abs/2104.09864."""
+    angles = torch.arange(length, dtype=torch.float32)[:, None, None] * frequencies
     cosine, sine = angles.cos(), angles.sin()
-    return torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)
+    return torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)])
 
 
 def _with_past(piece: Piece, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

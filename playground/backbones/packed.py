@@ -45,16 +45,12 @@ class PackedLinear:
         if self.levels is not None:
             states = states * self.levels
         num = len(states)
-        largest = states.abs().amax(1, keepdim=True).clamp_(min=1e-30)
-        both = states.new_empty(2, num, states.shape[1])
-        coarse, fine = both.unbind()
-        torch.mul(states, LEVELS / largest, out=fine)
-        torch.round(fine, out=coarse)
-        fine.sub_(coarse).mul_(FINER)
-        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            both.view(2 * num, -1), 1.0, LEVELS + 1, self._packed
-        )
-        return torch.add(product[:num], product[num:], alpha=1 / FINER).mul_(largest / LEVELS)
+        unit = states.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(LEVELS)
+        scaled = states / unit
+        coarse = torch.round(scaled)
+        both = torch.cat([coarse, scaled.sub_(coarse).mul_(FINER)])
+        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(both, 1.0, LEVELS + 1, self._packed)
+        return torch.add(product[:num], product[num:], alpha=1 / FINER).mul_(unit)
 
 
 def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
