@@ -67,7 +67,7 @@ def fake_hub() -> Iterator[FakeHub]:
 
 def oid(data: bytes | None) -> str | None:
     """What git calls a file with that content."""
-    return None if data is None else hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()  # noqa: S324 - as git does
+    return None if data is None else hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def _entry(path: str, data: bytes) -> dict[str, Any]:

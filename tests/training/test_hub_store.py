@@ -77,6 +77,7 @@ def test_a_run_goes_on_after_its_machine_is_lost_and_ends_in_the_same_weights(
     def note_until_lost(self, event):
         note(self, event)
         if event.get("step") == 4:
+            self.save()
             copy.save()
             raise MachineLost
 
