@@ -46,7 +46,7 @@ _KINDS_IF_KNOWN: Mapping[str, type] = {
 LOST = "The machine of this run was lost. Nothing else is: it goes on from the last checkpoint that was kept."
 
 
-def put_back(key: str, incoming: Path, changed: float) -> None:
+def restore(key: str, incoming: Path, changed: float) -> None:
     """Moves the unit `key` from the folder `incoming`, which holds its files, into the home.
 
     Args:
@@ -58,9 +58,9 @@ def put_back(key: str, incoming: Path, changed: float) -> None:
     """
     kind, _, rest = key.partition("/")
     if kind == "runs":
-        _put_back_run(rest, incoming / key, changed)
+        _restore_run(rest, incoming / key, changed)
     elif kind == "adapters":
-        _put_back_adapter(incoming / key)
+        _restore_adapter(incoming / key)
         _set_times(settings.home() / key, changed)
     else:
         target = settings.home() / key
@@ -69,7 +69,7 @@ def put_back(key: str, incoming: Path, changed: float) -> None:
         (incoming / key).replace(target)
 
 
-def _put_back_run(run_id: str, folder: Path, changed: float) -> None:
+def _restore_run(run_id: str, folder: Path, changed: float) -> None:
     config = _config_of(run_id, folder)
     state = _state_of(run_id, config, folder / ROW_FILE)
     final = root_of("runs") / run_id
@@ -146,7 +146,7 @@ def _person_of(key: str) -> access.Person:
         raise InputError(f"its owner is {shown(key)}, which is no visitor's key.") from err
 
 
-def _put_back_adapter(folder: Path) -> None:
+def _restore_adapter(folder: Path) -> None:
     task, name = folder.parent.name, folder.name
     record = read_record(folder, "own")
     if (record.task, record.name) != (task, name):

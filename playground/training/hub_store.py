@@ -26,7 +26,7 @@ from playground.adapters.untrusted import is_kind
 from playground.errors import AdapterError, InputError, PlaygroundError
 from playground.training import runs
 from playground.training.hub_files import Content, Unit, local_units, place_of, read_whole, root_of
-from playground.training.hub_restore import put_back
+from playground.training.hub_restore import restore
 
 SECONDS_BETWEEN_LOOKS = 60.0
 """At most one commit in that time."""
@@ -83,7 +83,8 @@ class HubStore:
         self._stamps: dict[str, tuple[object, ...]] = {}
         self._sent: dict[str, tuple[str, float]] = {}
         """State of a run when it was sent, and when that was."""
-        self._must_squash = False
+        self._must_squash = True
+        """Perhaps the program ended before it could."""
         self._squashed_at = -SECONDS_BETWEEN_SQUASHES
 
     def fill(self) -> list[str]:
@@ -108,7 +109,7 @@ class HubStore:
             _name_foreign(remote)
             wanted = {key: paths for key, paths in units.items() if self._is_wanted(key, here) and _fits(remote, paths)}
             self._download(remote, [path for paths in wanted.values() for path in paths], incoming)
-            filled = [key for key in wanted if self._put_back(key, incoming)]
+            filled = [key for key in wanted if self._restore(key, incoming)]
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
         # What could not be put back is not taken for deleted here.
@@ -185,9 +186,9 @@ class HubStore:
                 self.repo_id, revision=remote.sha, local_dir=incoming, allow_patterns=sorted(paths)
             )
 
-    def _put_back(self, key: str, incoming: Path) -> bool:
+    def _restore(self, key: str, incoming: Path) -> bool:
         try:
-            put_back(key, incoming, self._changed.get(key, time.time()))
+            restore(key, incoming, self._changed.get(key, time.time()))
         except (PlaygroundError, OSError) as err:
             log.warning("%s of '%s' is not put back: %s", key, self.repo_id, err)
             return False
@@ -242,14 +243,17 @@ class HubStore:
         replace_file(settings.home() / SENT_FILE, json.dumps(sent, indent=0).encode(), mode=0o600)
 
 
-def start() -> None:
+def start() -> FileLock | None:
     """Fills the home from the repository that the owner set, if any, and copies it there from then on.
 
     Nothing that goes wrong there ends the program: it is said in the log and by `status`, and tried again.
+
+    Returns:
+        What is held as long as the home is copied; None: it is not.
     """
     repo_id = settings.runs_repository()
     if not repo_id:
-        return
+        return None
     try:
         store = HubStore(repo_id, connect())
         settings.home().mkdir(parents=True, exist_ok=True)
@@ -261,8 +265,9 @@ def start() -> None:
         _say("Another process with the same folder keeps the copy on the Hub.")
     else:
         attempt(store, store.fill)
-        keeper = threading.Thread(target=_keep, args=(store, lock), name="copy on the Hub", daemon=True)
-        keeper.start()
+        threading.Thread(target=_keep, args=(store, lock), name="copy on the Hub", daemon=True).start()
+        return lock
+    return None
 
 
 def status() -> str:
@@ -286,10 +291,12 @@ def attempt(store: HubStore, doing: Callable[[], object]) -> bool:
 
 
 def _keep(store: HubStore, lock: FileLock) -> None:
-    """Copies until the program ends; `lock` is held as long as that."""
+    """Copies as long as `lock` is held."""
     failures = 0 if store.is_filled else 1
-    while lock.is_locked:
+    while True:
         time.sleep(min(SECONDS_BETWEEN_LOOKS * 2.0**failures, LONGEST_PAUSE_S))
+        if not lock.is_locked:
+            return
         if store.is_filled:
             is_done = attempt(store, store.save)
         else:

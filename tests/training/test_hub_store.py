@@ -21,6 +21,7 @@ from tests.fake_hub import TOKEN, Repository, fake_hub
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
 REPOSITORY = "somebody/runs"
 RUN = "0" * 32
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -226,6 +227,32 @@ def test_the_program_starts_without_its_repository_and_says_why(repo_id, says, m
         hub_store.start()
     assert says in hub_store.status()
     assert says in caplog.text
+
+
+def test_a_hub_that_is_down_at_the_start_is_asked_again(
+    make_run_config, reviews, unborn_workers, kept, served, lose_home, monkeypatch, save_tiny_adapter
+):
+    run_id = runs.start_run(make_run_config(), reviews)
+    kept().save()
+    lose_home()
+    recovered = []
+    monkeypatch.setenv("PLAYGROUND_RUNS_REPO", REPOSITORY)
+    monkeypatch.setattr(hub_store, "connect", served.api)
+    monkeypatch.setattr(hub_store, "SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr(runs, "keep_recovering", lambda: recovered.extend(runs.recover_runs()))  # no second look later
+    served.is_down = True
+    with hub_store.start():
+        assert "503" in hub_store.status()
+        assert hub_store.start() is None, "one process a home"
+        assert "Another process" in hub_store.status()
+        save_tiny_adapter("ner", "people")
+        served.is_down = False
+        deadline = time.monotonic() + PATIENCE_S
+        while "adapters/ner/people/playground.json" not in files_of(served) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    next(thread for thread in threading.enumerate() if thread.name == "copy on the Hub").join(PATIENCE_S)
+    assert recovered == [run_id]
+    assert "adapters/ner/people/playground.json" in files_of(served)
 
 
 @pytest.mark.parametrize(
