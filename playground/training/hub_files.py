@@ -89,9 +89,14 @@ class Unit:
     """The line of a run in the table of runs, as JSON."""
 
     @property
+    def is_damaged(self) -> bool:
+        """Whether its line can't be read, so that the copy is the better one."""
+        return bool(self.row) and not self._line()
+
+    @property
     def state(self) -> str:
         """Of a run; else empty."""
-        return str(json.loads(self.row)["state"]) if self.row else ""
+        return str(self._line().get("state", ""))
 
     @property
     def is_under_way(self) -> bool:
@@ -104,8 +109,15 @@ class Unit:
 
     def changed(self) -> float:
         """When something in it was last written, in seconds since 1970. Raises OSError as `stamp` does."""
-        ended = (json.loads(self.row).get("ended") or 0.0) if self.row else 0.0
-        return max([float(ended), *(file.stat().st_mtime for file in self.files.values())])
+        ended = float(self._line().get("ended") or 0.0)
+        return max([ended, *(file.stat().st_mtime for file in self.files.values())])
+
+    def _line(self) -> dict[str, Any]:
+        try:
+            line = json.loads(self.row or "{}")
+        except ValueError:
+            return {}
+        return line if isinstance(line, dict) else {}
 
 
 def local_units() -> dict[str, Unit]:

@@ -74,8 +74,7 @@ def _restore_run(run_id: str, folder: Path, changed: float) -> None:
     state = _state_of(run_id, config, folder / ROW_FILE)
     final = root_of("runs") / run_id
     if final.exists():
-        if is_alive(final, load_state(final)):
-            raise InputError("it is being trained here at this moment.")
+        _must_be_idle(final)
         shutil.rmtree(final)
     (folder / ROW_FILE).unlink()
     for name in ROWS_FOLDERS:
@@ -85,6 +84,15 @@ def _restore_run(run_id: str, folder: Path, changed: float) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(final)
     save_state(state)
+
+
+def _must_be_idle(folder: Path) -> None:
+    try:
+        state = load_state(folder)
+    except InputError:  # what is here is damaged, so nobody works on it
+        return
+    if state.is_active and is_alive(folder, state):
+        raise InputError("it is being trained here at this moment.")
 
 
 def _config_of(run_id: str, folder: Path) -> RunConfig:

@@ -167,7 +167,7 @@ class HubStore:
         """Whether the copy is to be put back: what is missing was deleted here, or was never here."""
         if key not in here:
             return key not in self._kept or not root_of(key).is_dir()
-        return self._changed.get(key, 0.0) > here[key].changed() + 1.0
+        return here[key].is_damaged or self._changed.get(key, 0.0) > here[key].changed() + 1.0
 
     def _download(self, remote: Remote, paths: list[str], incoming: Path) -> None:
         if not paths:
@@ -196,7 +196,7 @@ class HubStore:
 
     def _is_due(self, unit: Unit) -> bool:
         try:
-            if self._stamps.get(unit.key) == unit.stamp():
+            if unit.is_damaged or self._stamps.get(unit.key) == unit.stamp():
                 return False
         except OSError:  # it is changing right now
             return False

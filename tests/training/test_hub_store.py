@@ -1,10 +1,13 @@
 """Runs that outlive their machine, in a repository of a small Hub on this one."""
 
+import hashlib
 import json
 import logging
 import shutil
+import sqlite3
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +18,7 @@ from playground.errors import AdapterError, InputError
 from playground.training import corrections, hub_store, loop, run_store, runs, worker
 from playground.training.hub_files import place_of
 from playground.training.hub_store import HubStore
-from playground.training.run_files import folder_of, load_state
+from playground.training.run_files import CHECKPOINT_FOLDER, EVENTS_FILE, folder_of, load_state, save_state
 from tests.fake_hub import TOKEN, Repository, fake_hub
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
@@ -79,6 +82,8 @@ def test_a_run_goes_on_after_its_machine_is_lost_and_ends_in_the_same_weights(
         note(self, event)
         if event.get("step") == 4:
             self.save()
+            with (self.folder / EVENTS_FILE).open("a", encoding="utf-8") as events:
+                events.write('{"event": "ste')  # half a line, as it may be found
             copy.save()
             raise MachineLost
 
@@ -94,6 +99,7 @@ def test_a_run_goes_on_after_its_machine_is_lost_and_ends_in_the_same_weights(
     back = runs.read_run(run_id)
     assert (back.state, back.step["step"], back.pid) == ("interrupted", 4, None)
     assert store.find("classify", "whole").path.joinpath(WEIGHTS_FILE).read_bytes() == expected
+    assert json.loads((folder_of(run_id) / EVENTS_FILE).read_text(encoding="utf-8").splitlines()[-1])["step"] == 4
     assert runs.recover_runs() == [run_id]
     steps = []
 
@@ -153,6 +159,38 @@ def test_what_is_deleted_here_is_deleted_there_with_its_history(
     assert served.repositories[REPOSITORY].commits == []
 
 
+def test_a_run_under_way_is_sent_now_and_then_and_never_with_half_a_checkpoint(
+    make_run_config, reviews, unborn_workers, kept, served, monkeypatch
+):
+    run_id = runs.start_run(make_run_config(), reviews)
+    copy, folder = kept(), folder_of(run_id)
+    checkpoint = folder / CHECKPOINT_FOLDER
+
+    def sent(name):
+        return files_of(served).get(f"runs/{run_id}/{CHECKPOINT_FOLDER}/{name}")
+
+    def write(step, tensors, digest_of):
+        (checkpoint / f"step-{step}.safetensors").write_bytes(tensors)
+        digest = hashlib.sha256(digest_of).hexdigest()
+        index = json.dumps({"file": f"step-{step}.safetensors", "sha256": digest})
+        (checkpoint / "checkpoint.json").write_text(index, encoding="utf-8")
+
+    assert copy.save() > 0
+    checkpoint.mkdir()
+    write(1, b"one", b"one")
+    assert copy.save() == 0, "too early"
+    save_state(replace(load_state(folder), state="running"))
+    assert copy.save() > 0
+    assert sent("step-1.safetensors") == b"one"
+    monkeypatch.setattr(hub_store, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    write(2, b"tw", b"two")
+    assert copy.save() == 0
+    (checkpoint / "step-1.safetensors").unlink()
+    write(2, b"two", b"two")
+    copy.save()
+    assert (sent("step-1.safetensors"), sent("step-2.safetensors")) == (None, b"two")
+
+
 def test_a_home_that_vanished_deletes_nothing_there(kept, served, save_tiny_adapter):
     save_tiny_adapter("ner", "people")
     copy = kept()
@@ -163,6 +201,23 @@ def test_a_home_that_vanished_deletes_nothing_there(kept, served, save_tiny_adap
     assert files_of(served) == before
     kept()
     assert store.find("ner", "people")
+
+
+def test_a_run_whose_line_is_damaged_is_put_back_and_keeps_no_other_from_being_sent(
+    make_run_config, reviews, unborn_workers, kept, served
+):
+    copy = kept()
+    whole = runs.start_run(make_run_config("whole"), reviews)
+    copy.save()
+    before = files_of(served)[f"runs/{whole}/run.json"]
+    with sqlite3.connect(settings.runs() / run_store.DATABASE_FILE) as table:
+        table.execute("UPDATE runs SET status = '{' WHERE run_id = ?", (whole,))
+    other = runs.start_run(make_run_config("other"), reviews)
+    copy.save()
+    assert files_of(served)[f"runs/{whole}/run.json"] == before
+    assert f"runs/{other}/run.json" in files_of(served)
+    kept()
+    assert runs.read_run(whole).config.name == "whole"
 
 
 def test_the_newer_of_two_is_kept(kept, served, save_tiny_adapter, lose_home, playground_home, monkeypatch):
