@@ -9,18 +9,16 @@ import json
 import logging
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from playground import settings
-from playground.adapters.hub import TIMEOUT_S, check_id, connect, explained
+from playground.adapters.hub import TIMEOUT_S, check_id, explained
 from playground.adapters.record import replace_file
 from playground.adapters.untrusted import is_kind
 from playground.errors import AdapterError, InputError, PlaygroundError
@@ -28,23 +26,19 @@ from playground.training import runs
 from playground.training.hub_files import Content, Unit, local_units, place_of, read_whole, root_of
 from playground.training.hub_restore import restore
 
-SECONDS_BETWEEN_LOOKS = 60.0
-"""At most one commit in that time."""
 SECONDS_BETWEEN_CHECKPOINTS = 180.0
 """How often a run that is under way is sent, beside the moments when its state changes."""
 SECONDS_BETWEEN_SQUASHES = 3600.0
 """What was deleted stays in the history of the repository, and counts as used, until that is thrown away."""
-LONGEST_PAUSE_S = 1800.0
 CHANGED_FILE = "changed.json"
 """In the repository: when each unit was last written, in seconds since 1970."""
 MAX_CHANGED_BYTES = 8 * settings.MEGABYTE
-SENT_FILE, LOCK_FILE, INCOMING_FOLDER = "hub-store.json", "hub-store.lock", ".hub-store"
-"""In the home: what was in the repository when it was last looked at, so that what is missing was deleted here."""
+SENT_FILE, INCOMING_FOLDER = "hub-store.json", ".hub-store"
+"""In the home: what was in the repository when it was last looked at, so that what is missing was deleted here; and
+where files arrive."""
 NUM_NAMED = 3
 
 log = logging.getLogger(__name__)
-_said: list[str] = []
-"""The last word about the copy, if any."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +99,12 @@ class HubStore:
         incoming.mkdir(parents=True, mode=0o700)
         try:
             self._changed = self._read_changed(remote, incoming)
-            units, here = remote.units(), local_units()
+            here = local_units()
             _name_foreign(remote)
-            wanted = {key: paths for key, paths in units.items() if self._is_wanted(key, here) and _fits(remote, paths)}
-            self._download(remote, [path for paths in wanted.values() for path in paths], incoming)
-            filled = [key for key in wanted if self._restore(key, incoming)]
+            wanted = {key: paths for key, paths in remote.units().items() if self._is_wanted(key, here)}
+            usable = {key: paths for key, paths in wanted.items() if _fits(remote, paths)}
+            self._download(remote, [path for paths in usable.values() for path in paths], incoming)
+            filled = [key for key in usable if self._restore(key, incoming)]
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
         # What could not be put back is not taken for deleted here.
@@ -241,75 +236,6 @@ class HubStore:
         self._kept = (self._kept | set(kept)) - set(gone)
         sent = {"repository": self.repo_id, "units": sorted(self._kept)}
         replace_file(settings.home() / SENT_FILE, json.dumps(sent, indent=0).encode(), mode=0o600)
-
-
-def start() -> FileLock | None:
-    """Fills the home from the repository that the owner set, if any, and copies it there from then on.
-
-    Nothing that goes wrong there ends the program: it is said in the log and by `status`, and tried again.
-
-    Returns:
-        What is held as long as the home is copied; None: it is not.
-    """
-    repo_id = settings.runs_repository()
-    if not repo_id:
-        return None
-    try:
-        store = HubStore(repo_id, connect())
-        settings.home().mkdir(parents=True, exist_ok=True)
-        lock = FileLock(settings.home() / LOCK_FILE, timeout=0, thread_local=False)
-        lock.acquire()
-    except InputError as err:
-        _say(f"Nothing is kept on the Hub: PLAYGROUND_RUNS_REPO is '{repo_id}', but {err}")
-    except Timeout:
-        _say("Another process with the same folder keeps the copy on the Hub.")
-    else:
-        attempt(store, store.fill)
-        threading.Thread(target=_keep, args=(store, lock), name="copy on the Hub", daemon=True).start()
-        return lock
-    return None
-
-
-def status() -> str:
-    """One sentence about the copy, for the owner; empty where there is none."""
-    return _said[-1] if _said else ""
-
-
-def attempt(store: HubStore, doing: Callable[[], object]) -> bool:
-    """Whether it went well; if not, the reason is said."""
-    try:
-        doing()
-    except PlaygroundError as err:
-        _say(f"The copy on the Hub is not up to date. {err}")
-    except Exception as err:
-        log.exception("The copy on the Hub failed")
-        _say(f"The copy on the Hub is not up to date ({type(err).__name__}); the log says more.")
-    else:
-        _say(f"Runs, adapters and corrections are kept in the private repository '{store.repo_id}'.", logging.INFO)
-        return True
-    return False
-
-
-def _keep(store: HubStore, lock: FileLock) -> None:
-    """Copies as long as `lock` is held."""
-    failures = 0 if store.is_filled else 1
-    while True:
-        time.sleep(min(SECONDS_BETWEEN_LOOKS * 2.0**failures, LONGEST_PAUSE_S))
-        if not lock.is_locked:
-            return
-        if store.is_filled:
-            is_done = attempt(store, store.save)
-        else:
-            is_done = attempt(store, store.fill)
-            if is_done:
-                runs.keep_recovering()
-        failures = 0 if is_done else min(failures + 1, 10)
-
-
-def _say(sentence: str, level: int = logging.WARNING) -> None:
-    if status() != sentence:
-        log.log(level, "%s", sentence)
-        _said[:] = [sentence]
 
 
 def _read_sent(repo_id: str) -> set[str]:

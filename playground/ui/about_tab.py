@@ -9,7 +9,7 @@ from playground.backbones.catalogue import CATALOGUE
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import list_tasks
-from playground.training import hub_store
+from playground.training import hub_keeper
 from playground.ui import access_box
 from playground.ui.visitors import Visitors
 
@@ -68,7 +68,7 @@ def _copy() -> str:
     """What goes to the Hub, where the owner wants that."""
     if not settings.runs_repository():
         return ""
-    state = f" {escape(hub_store.status())}" if access.current().is_owner else ""
+    state = f" {escape(hub_keeper.status())}" if access.current().is_owner else ""
     return f"""<p>One exception: runs with the rows that they learn from, corrections and adapters are copied to a
 private repository that the owner of this page has on the Hugging Face Hub, so that a restart loses nothing. What is
 deleted here is deleted there.{state}</p>"""

@@ -15,7 +15,7 @@ from playground import access, settings
 from playground.adapters import edit, store
 from playground.adapters.record import WEIGHTS_FILE
 from playground.errors import AdapterError, InputError
-from playground.training import corrections, hub_store, loop, run_store, runs, worker
+from playground.training import corrections, hub_keeper, hub_store, loop, run_store, runs, worker
 from playground.training.hub_files import place_of
 from playground.training.hub_store import HubStore
 from playground.training.run_files import CHECKPOINT_FOLDER, EVENTS_FILE, folder_of, load_state, save_state
@@ -238,15 +238,15 @@ def test_a_run_goes_on_while_the_hub_is_down(make_run_config, reviews, unborn_wo
     copy = kept()
     served.is_down = True
     run_id = runs.start_run(make_run_config(), reviews)
-    assert not hub_store.attempt(copy, copy.save)
-    assert "503" in hub_store.status()
+    assert not hub_keeper.attempt(copy, copy.save)
+    assert "503" in hub_keeper.status()
     worker.work(run_id, threading.Event())
     assert load_state(folder_of(run_id)).state == "done"
     assert files_of(served) == {}
     served.is_down = False
-    assert hub_store.attempt(copy, copy.save)
+    assert hub_keeper.attempt(copy, copy.save)
     assert f"runs/{run_id}/run.json" in files_of(served)
-    assert REPOSITORY in hub_store.status()
+    assert REPOSITORY in hub_keeper.status()
 
 
 def test_a_repository_that_is_not_there_is_made_private(kept, served):
@@ -279,8 +279,8 @@ def test_the_program_starts_without_its_repository_and_says_why(repo_id, says, m
     monkeypatch.setenv("PLAYGROUND_RUNS_REPO", repo_id)
     monkeypatch.setattr("playground.adapters.hub.get_token", lambda: None)
     with caplog.at_level(logging.WARNING):
-        hub_store.start()
-    assert says in hub_store.status()
+        hub_keeper.start()
+    assert says in hub_keeper.status()
     assert says in caplog.text
 
 
@@ -292,20 +292,20 @@ def test_a_hub_that_is_down_at_the_start_is_asked_again(
     lose_home()
     recovered = []
     monkeypatch.setenv("PLAYGROUND_RUNS_REPO", REPOSITORY)
-    monkeypatch.setattr(hub_store, "connect", served.api)
-    monkeypatch.setattr(hub_store, "SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr(hub_keeper, "connect", served.api)
+    monkeypatch.setattr(hub_keeper, "SECONDS_BETWEEN_LOOKS", 0.02)
     monkeypatch.setattr(runs, "keep_recovering", lambda: recovered.extend(runs.recover_runs()))  # no second look later
     served.is_down = True
-    with hub_store.start():
-        assert "503" in hub_store.status()
-        assert hub_store.start() is None, "one process a home"
-        assert "Another process" in hub_store.status()
+    with hub_keeper.start():
+        assert "503" in hub_keeper.status()
+        assert hub_keeper.start() is None, "one process a home"
+        assert "Another process" in hub_keeper.status()
         save_tiny_adapter("ner", "people")
         served.is_down = False
         deadline = time.monotonic() + PATIENCE_S
         while "adapters/ner/people/playground.json" not in files_of(served) and time.monotonic() < deadline:
             time.sleep(0.02)
-    next(thread for thread in threading.enumerate() if thread.name == "copy on the Hub").join(PATIENCE_S)
+    next(thread for thread in threading.enumerate() if thread.name == hub_keeper.THREAD).join(PATIENCE_S)
     assert recovered == [run_id]
     assert "adapters/ner/people/playground.json" in files_of(served)
 
@@ -359,7 +359,10 @@ def test_nothing_strange_in_the_repository_reaches_the_home(
     files[f"runs/{ids['large']}/config.json"] = b" " * 2**20 + files[f"runs/{ids['large']}/config.json"]
     files["adapters/ner/people/adapter_model.safetensors"] += b"x"
     files |= {"runs/runs.sqlite3": b"SQLite", f"runs/{ids['good']}/evil.pkl": b"x", "../evil.json": b"{}"}
+    sent = (settings.home() / hub_store.SENT_FILE).read_bytes()
     lose_home()
+    settings.home().mkdir()
+    (settings.home() / hub_store.SENT_FILE).write_bytes(sent)
     with caplog.at_level(logging.WARNING):
         copy = kept()
     assert {state.run_id for state in runs.list_runs()} == {ids["good"], ids["secret"]}
