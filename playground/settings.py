@@ -82,6 +82,11 @@ def corrections() -> Path:
     return home() / "corrections"
 
 
+def runs_repository() -> str:
+    """``PLAYGROUND_RUNS_REPO``: id of the private repository on the Hub that keeps a copy of what people make."""
+    return os.environ.get("PLAYGROUND_RUNS_REPO", "").strip()
+
+
 def checkpoints() -> Path:
     """One folder a training run of the command line that was not finished."""
     return home() / "checkpoints"

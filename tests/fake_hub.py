@@ -21,6 +21,21 @@ COMMIT = "c" * 40
 class Repository:
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
+    commits: list[list[str]] = field(default_factory=list)
+    """Paths that each commit added or deleted, since the history was squashed."""
+
+    def take(self, line: dict[str, Any]) -> None:
+        """Does what one line of a commit says."""
+        kind, value = line["key"], line["value"]
+        if kind == "header":
+            self.commits.append([])
+            return
+        self.commits[-1].append(value["path"])
+        if kind == "file":
+            self.files[value["path"]] = base64.b64decode(value["content"])
+        else:
+            assert kind == "deletedFile", kind
+            del self.files[value["path"]]
 
 
 @dataclass
@@ -29,6 +44,8 @@ class FakeHub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     """Paths of all requests."""
+    is_down: bool = False
+    """Whether it answers nothing but that it has no time."""
 
     def api(self, token: str | None = TOKEN) -> HfApi:
         return HfApi(endpoint=self.endpoint, token=token or False)
@@ -46,6 +63,15 @@ def fake_hub() -> Iterator[FakeHub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def oid(data: bytes | None) -> str | None:
+    """What git calls a file with that content."""
+    return None if data is None else hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _entry(path: str, data: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": path, "size": len(data), "oid": oid(data)}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,9 +105,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = self._parts()
+        if self.hub.is_down:
+            self._answer({"error": "No time"}, 503)
+            return
         if parts[:2] == ["api", "models"]:
             repo_id = "/".join(parts[2:4])
             if found := self._repository(repo_id):
+                if parts[4:5] == ["tree"]:
+                    self._answer([_entry(name, data) for name, data in found.files.items()])
+                    return
                 siblings = [{"rfilename": name, "size": len(data)} for name, data in found.files.items()]
                 self._answer({"id": repo_id, "sha": COMMIT, "private": found.private, "siblings": siblings})
             return
@@ -106,16 +138,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts == ["api", "validate-yaml"]:
             self._answer({"errors": [], "warnings": []})
         elif parts[4] == "preupload":
+            known = self.hub.repositories["/".join(parts[2:4])].files
             files = [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
-                for one in json.loads(body)["files"]
+                {"path": path, "uploadMode": "regular", "shouldIgnore": False, "oid": oid(known.get(path))}
+                for path in (one["path"] for one in json.loads(body)["files"])
             ]
             self._answer({"files": files})
+        elif parts[4] == "super-squash":
+            self.hub.repositories["/".join(parts[2:4])].commits.clear()
+            self._answer({})
         elif parts[4] == "commit":
-            repository = self.hub.repositories["/".join(parts[2:4])]
             for line in map(json.loads, body.splitlines()):
-                if line["key"] == "file":
-                    repository.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+                self.hub.repositories["/".join(parts[2:4])].take(line)
             self._answer(
                 {
                     "commitUrl": f"{self.hub.endpoint}/{'/'.join(parts[2:4])}/commit/{COMMIT}",

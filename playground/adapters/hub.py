@@ -85,7 +85,7 @@ def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = Fals
     paths = [record.path / name for name in (*record.files, RECORD_FILE) if name != CARD_FILE]
     operations = [CommitOperationAdd(path.name, path) for path in paths]
     operations.append(CommitOperationAdd(CARD_FILE, card_text))
-    with _explained(repo_id):
+    with explained(repo_id):
         api.create_repo(repo_id, private=not public, exist_ok=True)
         if not public and not api.model_info(repo_id, timeout=TIMEOUT_S).private:
             raise AdapterError(
@@ -112,7 +112,7 @@ def downloaded(repo_id: str, api: HfApi, revision: str | None = None) -> Iterato
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "adapter"
         folder.mkdir()
-        with _explained(repo_id):
+        with explained(repo_id):
             info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
             for name in chosen_files(info, repo_id):
                 cached = api.hf_hub_download(repo_id, name, revision=info.sha, cache_dir=Path(place) / "cache")
@@ -186,8 +186,8 @@ def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
 
 
 @contextmanager
-def _explained(repo_id: str) -> Iterator[None]:
-    """Turns what the Hub says into one sentence, without addresses and tokens."""
+def explained(repo_id: str) -> Iterator[None]:
+    """Turns what the Hub says into an AdapterError of one sentence, without addresses and tokens."""
     try:
         yield
     except GatedRepoError as err:

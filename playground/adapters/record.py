@@ -33,7 +33,9 @@ MAX_PROBE_VALUES = 4096
 Origin = Literal["shipped", "own"]
 
 NOT_IN_RECORD = ("path", "origin", "owner")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+"""What the name of an adapter or a task looks like."""
+_NAME = re.compile(NAME)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TRAINING_KINDS: Mapping[str, type] = {

@@ -8,7 +8,7 @@ wishes), ``worker.lock`` (held while a worker lives), ``log.txt``.
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -88,6 +88,7 @@ class RunState:
 
 
 _NOT_IN_STATUS = {"run_id", "config"}
+_DAMAGED = "The record of this run is damaged or of another version; start a new one."
 _STATUS_KEYS = {f.name for f in fields(RunState)} - _NOT_IN_STATUS
 
 
@@ -125,20 +126,32 @@ def load_state(folder: Path) -> RunState:
     Raises:
         InputError: it is gone, damaged, or of a version that is too different.
     """
-    damaged = "The record of this run is damaged or of another version; start a new one."
     try:
         values = run_store.read_status(folder.name)
     except (OSError, ValueError) as err:
-        raise InputError(damaged) from err
+        raise InputError(_DAMAGED) from err
     if values is None:
         raise InputError("There is no run at this address any more; start a new one.")
+    try:
+        config = load_config(folder / CONFIG_FILE)
+    except (OSError, ValueError, TypeError, AttributeError) as err:
+        raise InputError(_DAMAGED) from err
+    return as_state(folder.name, config, values)
+
+
+def as_state(run_id: str, config: RunConfig, values: Mapping[str, Any]) -> RunState:
+    """The state of a run out of what the table of runs says about it.
+
+    Raises:
+        InputError: that is damaged, or of a version that is too different.
+    """
     try:
         known = {key: value for key, value in values.items() if key in _STATUS_KEYS}
         for curve in ("losses", "checks"):
             known[curve] = [(int(step), float(loss)) for step, loss in known.get(curve, [])]
-        state = RunState(run_id=folder.name, config=load_config(folder / CONFIG_FILE), **known)
-    except (OSError, ValueError, TypeError, AttributeError) as err:
-        raise InputError(damaged) from err
+        state = RunState(run_id=run_id, config=config, **known)
+    except (ValueError, TypeError, AttributeError) as err:
+        raise InputError(_DAMAGED) from err
     if state.state not in get_args(State):
         raise InputError(f"The run's state is '{state.state}', which this version does not know; start a new one.")
     return state

@@ -59,6 +59,11 @@ def read_status(run_id: str) -> dict[str, Any] | None:
     return status
 
 
+def statuses() -> dict[str, str]:
+    """What was last written about each run, as JSON, by its id."""
+    return dict(_select("SELECT run_id, status FROM runs"))
+
+
 def run_ids(*states: str) -> list[str]:
     """Runs in one of the `states`, or all, in the order in which they were created."""
     chosen = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""

@@ -4,11 +4,12 @@ from html import escape
 
 import gradio as gr
 
-from playground import settings
+from playground import access, settings
 from playground.backbones.catalogue import CATALOGUE
 from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import list_tasks
+from playground.training import hub_keeper
 from playground.ui import access_box
 from playground.ui.visitors import Visitors
 
@@ -60,7 +61,17 @@ def _privacy() -> str:
     where = "on the server that hosts this page" if settings.is_shared() else "on this computer"
     return f"""<h2>Your texts</h2>
 <p>Everything is computed {where}. Texts are not stored or sent anywhere else; uploaded files are deleted after a day.
-Adapters that you train or import stay until you delete them under Adapters.</p>"""
+Adapters that you train or import stay until you delete them under Adapters.</p>{_copy()}"""
+
+
+def _copy() -> str:
+    """What goes to the Hub, where the owner wants that."""
+    if not settings.runs_repository():
+        return ""
+    state = f" {escape(hub_keeper.status())}" if access.current().is_owner else ""
+    return f"""<p>One exception: runs with the rows that they learn from, corrections and adapters are copied to a
+private repository that the owner of this page has on the Hugging Face Hub, so that a restart loses nothing. What is
+deleted here is deleted there.{state}</p>"""
 
 
 LICENCE = """<h2>Licence of the weights</h2>

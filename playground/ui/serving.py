@@ -20,7 +20,7 @@ from playground import settings
 from playground.adapters.report_page import PARTS_STYLE
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
-from playground.training import runs
+from playground.training import hub_keeper, runs
 from playground.training.quota import size_of
 from playground.ui import theme
 from playground.ui.page import create_page
@@ -54,6 +54,7 @@ def serve(host: str | None = None, port: int | None = None, *, backbone_id: str 
         visitors.recognise()
     loader = EngineLoader(backbone_id or settings.backbone_id(), "auto")
     loader.start()
+    hub_keeper.start()
     runs.keep_recovering()
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
