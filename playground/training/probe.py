@@ -11,9 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
-from torch import nn
-
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
 from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
 from playground.backbones.release import release
@@ -26,19 +23,11 @@ from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
-from playground.training.loop import (
-    MAX_GRADIENT_NORM,
-    TOKENS_A_PASS,
-    Passes,
-    accelerator_of,
-    adamw_of,
-    batches,
-    cut,
-    num_steps,
-)
+from playground.training.loop import MAX_GRADIENT_NORM, adamw_of, batches, num_steps
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
 from playground.training.naming import masking_s
+from playground.training.passes import TOKENS_A_PASS, Passes, cut
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
@@ -115,15 +104,14 @@ def _training_s(
     trainee: Trainee, config: RunConfig, features: Sequence[Feature], held_back: Sequence[Feature], pad_id: int
 ) -> float:
     """Seconds for all steps of one part, from some of them that are really taken."""
-    accelerator = accelerator_of()
-    model, optimizer = accelerator.prepare(trainee, adamw_of(trainee, config))
-    passes = Passes(model.train(), config, accelerator, pad_id, lambda _: None)
+    passes = Passes(trainee.train(), config, pad_id)
+    optimizer = passes.accelerator.prepare_optimizer(adamw_of(trainee, config))
     planned = sorted(batches(features, config, num_steps(features, config)), key=lambda batch: _work(batch, config))
     # The largest comes first, because it decides on the memory.
     tried = [planned[min(int(share * len(planned)), len(planned) - 1)] for share in QUANTILES]
     points, first_s = [], []
     for batch in reversed(tried):
-        step = partial(_step_s, passes, accelerator, model, optimizer, batch)
+        step = partial(_step_s, passes, trainee, optimizer, batch)
         first, seconds = step(), _usual_step_s(trainee, config, step)
         first_s.append(max(first - seconds, 0.0))
         points.append((_work(batch, config), seconds))
@@ -146,10 +134,10 @@ def _usual_step_s(trainee: Trainee, config: RunConfig, step: Callable[[], float]
     return new_share * step() + (1 - new_share) * step()
 
 
-def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimizer: Any, batch: list[Feature]) -> float:
+def _step_s(passes: Passes, trainee: Trainee, optimizer: Any, batch: list[Feature]) -> float:
     began = time.monotonic()
     passes.learn(batch)
-    accelerator.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    passes.accelerator.clip_grad_norm_(trainee.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return time.monotonic() - began
