@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from playground import settings
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
 from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
 from playground.backbones.release import release
@@ -31,6 +32,7 @@ from playground.training.passes import TOKENS_A_PASS, Passes, cut
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
+from playground.training.samples import Reader, Samples, chosen
 from playground.training.trainee import Trainee, build_trainee, padded_width
 from playground.types import Row
 
@@ -39,9 +41,14 @@ QUANTILES = (0.1, 0.5, 0.9, 1.0)
 PROBE_ROWS = 16
 """Rows that are predicted to time the measuring."""
 
+T = TypeVar("T")
 
-def try_out(config: RunConfig) -> Estimate:
+
+def try_out(config: RunConfig, starting_s: float) -> Estimate:
     """See `playground.training.estimate.estimate`; in this process.
+
+    Args:
+        starting_s: what a process like this one takes before it can begin.
 
     Raises:
         PlaygroundError: the rows or the settings do not allow the run.
@@ -57,24 +64,29 @@ def try_out(config: RunConfig) -> Estimate:
     material, watched = hold_back(material, config, task)
     source = locate(config.backbone, lambda *_: None)
     tokenizer = load_tokenizer(source)
-    trainee = build_trainee(config, task.shape, source, len(labels))
+    trainee, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))
     parts = []
     for stage, rows in material.stages:
         features = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed).features
         held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
         parts.append((stage, features, affordable(held_back, features, stage) if stage.early_stopping else []))
     trainee.prepare([feature for _, features, held_back in parts for feature in [*features, *held_back]])
-    loading = time.monotonic() - began
     steps = sum(num_steps(features, stage) for stage, features, _ in parts)
-    rooms = [measure_room(trainee, features, stage, tokenizer.pad_token_id) for stage, features, _ in parts]
+    pad_id = tokenizer.pad_token_id
+    rooms = [measure_room(trainee, features, stage, pad_id) for stage, features, _ in parts]
     room = max(rooms, key=lambda room: room.needed_bytes)
+    reader = Reader(task, tokenizer, labels, config.max_length)
+    samples = Samples(reader, chosen(material.held_out or watched, reader, config), lambda _: None)
+    loading = starting_s + time.monotonic() - began
     if not fits(room.needed_bytes, free):
         return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free), masking)
     with memory.peak_memory() as peak:
-        training = sum(_training_s(trainee, *part, tokenizer.pad_token_id) for part in parts)
+        training = sum(_training_s(trainee, *part, pad_id, samples) for part in parts)
         if config.pretrain_epochs:
             training += _reading_s(trainee, config, task, material, tokenizer)
         record = finetune.new_record(config, task, labels, source, material, [], [])
+        # The saved adapter is loaded again in a fresh process.
+        measuring = starting_s + building if settings.reloads_saved() else 0.0
         with tempfile.TemporaryDirectory() as folder:
             trainee.save(Path(folder))
             del trainee
@@ -82,13 +94,19 @@ def try_out(config: RunConfig) -> Estimate:
             again = SHARES if has_refits(config, len(material.training)) else ()
             if again:
                 # The second training in a process needs more than the first, because not all is given back.
-                other = build_trainee(config, task.shape, source, len(labels))
+                other, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))
                 other.prepare(parts[0][1])
-                _training_s(other, *parts[0], tokenizer.pad_token_id)
+                measuring += len(again) * building + sum(again) * _training_s(other, *parts[0], pad_id)
                 del other
                 release()
-            measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
+            measuring += _measuring_s(record, Path(folder), task, material, 1 + len(again))
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free, masking_s=masking)
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What `work` returns, and the seconds that it takes."""
+    began = time.monotonic()
+    return work(), time.monotonic() - began
 
 
 def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Material, tokenizer: Any) -> float:
@@ -101,9 +119,14 @@ def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Materi
 
 
 def _training_s(
-    trainee: Trainee, config: RunConfig, features: Sequence[Feature], held_back: Sequence[Feature], pad_id: int
+    trainee: Trainee,
+    config: RunConfig,
+    features: Sequence[Feature],
+    held_back: Sequence[Feature],
+    pad_id: int,
+    samples: Samples | None = None,
 ) -> float:
-    """Seconds for all steps of one part, from some of them that are really taken."""
+    """Seconds for all steps of one part, and for the answers on the way, from some of them that are really taken."""
     passes = Passes(trainee.train(), config, pad_id)
     optimizer = passes.accelerator.prepare_optimizer(adamw_of(trainee, config))
     planned = sorted(batches(features, config, num_steps(features, config)), key=lambda batch: _work(batch, config))
@@ -122,7 +145,9 @@ def _training_s(
     steps = once + sum(_interpolated(points, _work(batch, config)) for batch in planned)
     a_token = points[-1][1] / points[-1][0]
     checks = CHECKS * sum(len(feature.input_ids) for feature in held_back) * a_token / COST_OF_TRAINING
-    return min(steps + checks, config.time_limit_s or math.inf)
+    learning = steps + checks
+    answering = samples.reckoned_s(trainee, learning, num_checks=CHECKS if held_back else 0) if samples else 0.0
+    return min(learning + answering, config.time_limit_s or math.inf)
 
 
 def _usual_step_s(trainee: Trainee, config: RunConfig, step: Callable[[], float]) -> float:
