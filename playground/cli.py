@@ -410,6 +410,9 @@ def _train(options: argparse.Namespace) -> None:
 
     config = make_config(backbone=options.backbone, **_training_settings(options))
     check_name(config.name)
+    team = assemble()
+    if options.estimate and team.size > 1:
+        raise InputError("An estimate is made for one process; ask for it without 'accelerate launch' or 'torchrun'.")
     if options.estimate:
         _say_estimate(config, as_json=options.json)
         return
@@ -417,7 +420,6 @@ def _train(options: argparse.Namespace) -> None:
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
-    team = assemble()
     if not team.is_main:
         help_finetune(config, state, team)
         return

@@ -21,7 +21,7 @@ from playground.training.team import assemble
 FEATURES = [Feature([4 + number % 7] * (1 + number % 9), [3]) for number in range(41)]
 WATCHED = [Feature([4 + number % 7] * 3, [1]) for number in range(17)]
 SETTINGS = RunConfig(
-    task="classify", data="", name="x", backbone="b", batch_size=8, epochs=20.0, learning_rate=0.05, early_stopping=2
+    task="classify", data="", name="x", backbone="b", batch_size=7, epochs=20.0, learning_rate=0.05, early_stopping=2
 )
 
 
