@@ -13,7 +13,6 @@ import pytest
 from safetensors.torch import load_file
 
 from playground.adapters import store
-from playground.training import passes, trainee
 from playground.training.command import command_line
 from playground.training.finetune import finetune
 from playground.training.team import ALONE
@@ -48,9 +47,7 @@ def launch(folder, arguments):
     return printed
 
 
-def test_two_processes_learn_what_one_alone_would(make_run_config, tmp_path, monkeypatch):
-    monkeypatch.setattr(passes, "fast_bfloat16", lambda: False)
-    monkeypatch.setattr(trainee, "fast_bfloat16", lambda: False)
+def test_two_processes_learn_what_one_alone_would(make_run_config, tmp_path, full_precision):
     # A last batch of one row leaves nothing for the second process.
     config = make_run_config(name="alone", batch_size=5, epochs=1.0, learning_rate=1e-2)
     arguments = shlex.split(command_line(replace(config, name="together")))[3:]

@@ -11,7 +11,6 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.errors import BackboneError, InputError
 from playground.tasks import get_task
-from playground.training import passes
 from playground.training import trainee as trainee_module
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature, build_features, head_labels
@@ -52,13 +51,6 @@ def config(backbone, task, **changes):
 @pytest.fixture(scope="module")
 def tokenizer(tiny_backbone_folder):
     return PreTrainedTokenizerFast.from_pretrained(tiny_backbone_folder)
-
-
-@pytest.fixture
-def full_precision(monkeypatch):
-    """The backbone in fp32, also where the processor has bfloat16, to compare figures."""
-    for module in (trainee_module, passes):
-        monkeypatch.setattr(module, "fast_bfloat16", lambda: False)
 
 
 @pytest.fixture
