@@ -404,11 +404,15 @@ def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:
 def _train(options: argparse.Namespace) -> None:
     from playground.training.config import make_config
     from playground.training.curves import curves
-    from playground.training.finetune import finetune
+    from playground.training.finetune import finetune, help_finetune
     from playground.training.runs import is_taken
+    from playground.training.team import assemble
 
     config = make_config(backbone=options.backbone, **_training_settings(options))
     check_name(config.name)
+    team = assemble()
+    if options.estimate and team.size > 1:
+        raise InputError("An estimate is made for one process; ask for it without 'accelerate launch' or 'torchrun'.")
     if options.estimate:
         _say_estimate(config, as_json=options.json)
         return
@@ -416,8 +420,11 @@ def _train(options: argparse.Namespace) -> None:
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
+    if not team.is_main:
+        help_finetune(config, state, team)
+        return
     with curves(options.tensorboard, config, _say_event) as emit:
-        record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state)
+        record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state, team)
     if options.json:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:

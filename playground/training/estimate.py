@@ -9,10 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from playground.engine import zerogpu
 from playground.errors import PlaygroundError
@@ -133,7 +136,8 @@ def main(arguments: Sequence[str]) -> int:
         # torch takes seconds to import, which those who only want the names above need not spend.
         from playground.training.probe import try_out
 
-        found: dict[str, Any] = asdict(try_out(load_config(Path(path))))
+        starting_s = time.time() - psutil.Process().create_time()
+        found: dict[str, Any] = asdict(try_out(load_config(Path(path)), starting_s))
     except PlaygroundError as err:
         found = {"error": str(err)}
     sys.stdout.write(json.dumps(found) + "\n")

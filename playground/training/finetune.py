@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from playground.training.refits import has_refits, refit
 from playground.training.repair import split_words
 from playground.training.room import must_fit
 from playground.training.samples import Reader, Samples, chosen
+from playground.training.team import ALONE, Team, disband
 from playground.training.trainee import Trainee, build_trainee
 from playground.training.weights import copy_weights, mix_weights
 from playground.types import Progress, Row
@@ -78,8 +79,46 @@ class Part:
     """Looks at answers on the way."""
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of a training, who may end it, and who takes part."""
+
+    emit: Emit
+    stop_wish: Callable[[], StopWish]
+    team: Team = ALONE
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+        self.emit({"event": "note", "message": message})
+
+    def phase(self, phase: str, message: str, **more: Any) -> None:
+        self.emit({"event": "phase", "phase": phase, "message": message, **more})
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A training at its end, before anything is saved."""
+
+    config: RunConfig
+    task: Task
+    labels: Sequence[str]
+    source: str
+    tokenizer: Any
+    material: Material
+    watched: Sequence[Row]
+    """Held back to stop early."""
+    trainee: Trainee
+    positions: Sequence[Position]
+    """How far each part came."""
+
+
 def finetune(
-    config: RunConfig, emit: Emit, stop_wish: Callable[[], StopWish], checkpoints: Path | None = None
+    config: RunConfig,
+    emit: Emit,
+    stop_wish: Callable[[], StopWish],
+    checkpoints: Path | None = None,
+    team: Team = ALONE,
 ) -> AdapterRecord:
     """Trains, saves and measures the adapter that `config` asks for.
 
@@ -87,70 +126,85 @@ def finetune(
 
     Args:
         checkpoints: folder of the run's state; a run that was cut or paused goes on from there.
+        team: the processes that train; this is the main one, and the others call `help_finetune`.
 
     Raises:
         Paused: the wish was to pause; the same call goes on.
         PlaygroundError: the data or the backbone does not allow it, or the person discarded the run.
     """
+    watch = Watch(emit, stop_wish, team)
+    learnt = _learn(config, watch, checkpoints)
+    config, positions = learnt.config, learnt.positions
+    if stop_wish() == "pause":
+        steps = positions[-1].steps if positions else 0
+        raise Paused(f"Paused after {steps} steps; start it again with the same settings to go on.")
+    if stop_wish() == "discard" or not any(position.steps for position in positions):
+        raise Cancelled("The run was stopped and nothing was kept.")
+    watch.phase("saving", "Saving the adapter")
+    record = _save_learnt(learnt, watch.notes)
+    material, watched = learnt.material, learnt.watched
+    del learnt
+    release()
+    if checkpoints:
+        remove(checkpoints)
+    emit({"event": "saved", "adapter": record.name, "task": record.task})
+    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
+
+
+def help_finetune(config: RunConfig, checkpoints: Path | None, team: Team) -> None:
+    """What the other processes of `team` do while the main one is in `finetune`: they end with the training.
+
+    Raises:
+        PlaygroundError: as `finetune`.
+    """
+    _learn(config, Watch(lambda _: None, lambda: "", team), checkpoints)
+
+
+def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
+    """Trains until the end, or until the wish to stop; then each process of the team is alone."""
     task, parent = get_task(config.task), parent_of(config)
     if parent:
         config = with_settings_of(parent, config)
-    emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
-    material = read_material(config, task, _reading(emit))
+    watch.phase("reading", "Reading the rows")
+    material = read_material(config, task, _reading(watch.emit))
     labels = head_labels(task, material.training, parent.labels if parent else ())
-    emit(_material_event(config, material, labels))
-
-    def progress(fraction: float, message: str) -> None:
-        emit({"event": "phase", "phase": "loading", "message": message, "fraction": fraction})
-
-    notes: list[str] = []
-
-    def note(message: str) -> None:
-        notes.append(message)
-        emit({"event": "note", "message": message})
-
+    watch.emit(_material_event(config, material, labels))
     material, watched = hold_back(material, config, task)
     if config.early_stopping and not watched:
-        note("There are too few rows to hold some back, so the training does not stop early.")
+        watch.note("There are too few rows to hold some back, so the training does not stop early.")
     if parent and not material.num_replayed:
-        note(NOT_REPLAYED.format(parent=parent.name))
-    source = locate(config.backbone, progress)
+        watch.note(NOT_REPLAYED.format(parent=parent.name))
+    source = locate(config.backbone, lambda done, message: watch.phase("loading", message, fraction=done))
     tokenizer = load_tokenizer(source)
     trainee = _begin(config, task, source, len(labels), parent)
-    emit({"event": "phase", "phase": "training", "message": "Training"})
+    watch.phase("training", "Training")
     reader = Reader(task, tokenizer, labels, config.max_length)
-    shown = chosen(material.held_out or watched, reader, config)
+    shown = chosen(material.held_out or watched, reader, config) if watch.team.is_main else []
 
     def parts() -> Iterator[Part]:
         for number, (stage, rows) in enumerate(material.stages, start=1):
             built = build_features(
                 task, rows, tokenizer, labels, stage.max_length, stage.seed, logit_adjustment=stage.logit_adjustment
             )
-            emit(_features_event(built, number, len(material.stages)))
+            watch.emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features))
-            yield Part(stage, built.features, held_back, state, Samples(reader, shown, emit))
+            yield Part(stage, built.features, held_back, state, Samples(reader, shown, watch.emit))
 
     if config.pretrain_epochs:
-        emit({"event": "phase", "phase": "training", "message": "Reading the bare texts"})
-        _read_texts(trainee, config, task, material, tokenizer, checkpoints, emit, stop_wish, note)
-    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, emit, stop_wish, note)
-    if stop_wish() == "pause":
-        steps = positions[-1].steps if positions else 0
-        raise Paused(f"Paused after {steps} steps; start it again with the same settings to go on.")
-    if stop_wish() == "discard" or not any(position.steps for position in positions):
-        raise Cancelled("The run was stopped and nothing was kept.")
-    emit({"event": "phase", "phase": "saving", "message": "Saving the adapter"})
-    record = new_record(config, task, labels, source, material, positions, notes)
-    ids = probe_ids(record, tokenizer)
-    record = replace(record, probe=trained_probe(trainee, ids, config.quantization))
-    record = save(trainee, record)
-    del trainee
-    release()
-    if checkpoints:
-        remove(checkpoints)
-    emit({"event": "saved", "adapter": record.name, "task": record.task})
-    return _measure(config, material, watched, reload(record, emit), emit, stop_wish)
+        watch.phase("training", "Reading the bare texts")
+        _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
+    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch)
+    disband(watch.team)
+    return Learnt(config, task, labels, source, tokenizer, material, watched, trainee, positions)
+
+
+def _save_learnt(learnt: Learnt, notes: Sequence[str]) -> AdapterRecord:
+    """Writes the adapter, with what it says on probe rows in its record."""
+    config, trainee = learnt.config, learnt.trainee
+    record = new_record(config, learnt.task, learnt.labels, learnt.source, learnt.material, learnt.positions, notes)
+    ids = probe_ids(record, learnt.tokenizer)
+    return save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
 
 
 def _reading(emit: Emit) -> Progress:
@@ -217,49 +271,41 @@ def _read_texts(
     material: Material,
     tokenizer: Any,
     checkpoints: Path | None,
-    emit: Emit,
-    stop_wish: Callable[[], StopWish],
-    note: Callable[[str], None],
+    watch: Watch,
 ) -> None:
     """Continued pretraining on the rows to learn from."""
     stage = pretraining_of(config)
     features = text_features(task, material.training, tokenizer, stage)
     if not features:
-        note("The texts are too short to be read before the training.")
+        watch.note("The texts are too short to be read before the training.")
         return
     state = _checkpoint(checkpoints / PRETRAINING_FOLDER if checkpoints else None, stage, stage, 0, len(features))
     with trainee.reading(config.attention):
-        _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, emit, stop_wish, note)
+        _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, watch)
 
 
-def _train_parts(
-    trainee: Trainee,
-    parts: Iterable[Part],
-    pad_id: int,
-    emit: Emit,
-    stop_wish: Callable[[], StopWish],
-    note: Callable[[str], None],
-) -> list[Position]:
+def _train_parts(trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Watch) -> list[Position]:
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
     for part in parts:
         trainee.prepare([*part.features, *part.held_back])
         before = copy_weights(trainee) if part.config.start_share else {}
-        must_fit(trainee, part.features, part.config, pad_id)
+        must_fit(trainee, part.features, part.config, pad_id, watch.team)
         position = train(
             trainee,
             part.features,
             part.config,
             pad_id,
-            on_step=partial(_after_step, emit, trainee, part.samples),
-            should_stop=lambda: bool(stop_wish()),
+            on_step=partial(_after_step, watch.emit, trainee, part.samples),
+            should_stop=lambda: bool(watch.stop_wish()),
             checkpoint=part.checkpoint,
             held_back=part.held_back,
-            on_note=note,
+            on_note=watch.note,
+            team=watch.team,
         )
         positions.append(position)
         mix_weights(trainee, before, part.config.start_share)
-        if stop_wish():
+        if watch.team.as_main(bool(watch.stop_wish())):
             break
     return positions
 

@@ -33,7 +33,7 @@ def text_features(task: Task, rows: Sequence[Row], tokenizer: Any, config: RunCo
     ids = (tokenizer(text, truncation=True, max_length=config.max_length)["input_ids"] for text in texts)
     chance, mask = random.Random(config.seed), _mask_id(tokenizer)
     return [
-        _masked(one, mask, chance) if config.attention == "bidirectional" else Feature(one, one)
+        _masked(one, mask, chance) if config.attention == "bidirectional" else Feature(one, [IGNORED, *one[1:]])
         for one in ids
         if len(one) >= FEWEST_TOKENS
     ]

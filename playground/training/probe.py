@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from accelerate import Accelerator
-from torch import nn
-
+from playground import settings
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
 from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
 from playground.backbones.release import release
@@ -26,22 +24,15 @@ from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels
-from playground.training.loop import (
-    MAX_GRADIENT_NORM,
-    TOKENS_A_PASS,
-    Passes,
-    accelerator_of,
-    adamw_of,
-    batches,
-    cut,
-    num_steps,
-)
+from playground.training.loop import MAX_GRADIENT_NORM, adamw_of, batches, num_steps
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
 from playground.training.naming import masking_s
+from playground.training.passes import TOKENS_A_PASS, Passes, cut
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits
 from playground.training.room import measure_room
+from playground.training.samples import Reader, Samples, chosen
 from playground.training.trainee import Trainee, build_trainee, padded_width
 from playground.types import Row
 
@@ -50,9 +41,14 @@ QUANTILES = (0.1, 0.5, 0.9, 1.0)
 PROBE_ROWS = 16
 """Rows that are predicted to time the measuring."""
 
+T = TypeVar("T")
 
-def try_out(config: RunConfig) -> Estimate:
+
+def try_out(config: RunConfig, starting_s: float) -> Estimate:
     """See `playground.training.estimate.estimate`; in this process.
+
+    Args:
+        starting_s: what a process like this one takes before it can begin.
 
     Raises:
         PlaygroundError: the rows or the settings do not allow the run.
@@ -68,24 +64,29 @@ def try_out(config: RunConfig) -> Estimate:
     material, watched = hold_back(material, config, task)
     source = locate(config.backbone, lambda *_: None)
     tokenizer = load_tokenizer(source)
-    trainee = build_trainee(config, task.shape, source, len(labels))
+    trainee, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))
     parts = []
     for stage, rows in material.stages:
         features = build_features(task, rows, tokenizer, labels, stage.max_length, stage.seed).features
         held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
         parts.append((stage, features, affordable(held_back, features, stage) if stage.early_stopping else []))
     trainee.prepare([feature for _, features, held_back in parts for feature in [*features, *held_back]])
-    loading = time.monotonic() - began
     steps = sum(num_steps(features, stage) for stage, features, _ in parts)
-    rooms = [measure_room(trainee, features, stage, tokenizer.pad_token_id) for stage, features, _ in parts]
+    pad_id = tokenizer.pad_token_id
+    rooms = [measure_room(trainee, features, stage, pad_id) for stage, features, _ in parts]
     room = max(rooms, key=lambda room: room.needed_bytes)
+    reader = Reader(task, tokenizer, labels, config.max_length)
+    samples = Samples(reader, chosen(material.held_out or watched, reader, config), lambda _: None)
+    loading = starting_s + time.monotonic() - began
     if not fits(room.needed_bytes, free):
         return Estimate(steps, loading, 0.0, 0.0, round(room.needed_bytes), free, room.offer(config, free), masking)
     with memory.peak_memory() as peak:
-        training = sum(_training_s(trainee, *part, tokenizer.pad_token_id) for part in parts)
+        training = sum(_training_s(trainee, *part, pad_id, samples) for part in parts)
         if config.pretrain_epochs:
             training += _reading_s(trainee, config, task, material, tokenizer)
         record = finetune.new_record(config, task, labels, source, material, [], [])
+        # The saved adapter is loaded again in a fresh process.
+        measuring = starting_s + building if settings.reloads_saved() else 0.0
         with tempfile.TemporaryDirectory() as folder:
             trainee.save(Path(folder))
             del trainee
@@ -93,13 +94,19 @@ def try_out(config: RunConfig) -> Estimate:
             again = SHARES if has_refits(config, len(material.training)) else ()
             if again:
                 # The second training in a process needs more than the first, because not all is given back.
-                other = build_trainee(config, task.shape, source, len(labels))
+                other, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))
                 other.prepare(parts[0][1])
-                _training_s(other, *parts[0], tokenizer.pad_token_id)
+                measuring += len(again) * building + sum(again) * _training_s(other, *parts[0], pad_id)
                 del other
                 release()
-            measuring = _measuring_s(record, Path(folder), task, material, 1 + len(again)) + sum(again) * training
+            measuring += _measuring_s(record, Path(folder), task, material, 1 + len(again))
     return Estimate(steps, loading, training, measuring, peak.size_bytes, free, masking_s=masking)
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What `work` returns, and the seconds that it takes."""
+    began = time.monotonic()
+    return work(), time.monotonic() - began
 
 
 def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Material, tokenizer: Any) -> float:
@@ -112,18 +119,22 @@ def _reading_s(trainee: Trainee, config: RunConfig, task: Task, material: Materi
 
 
 def _training_s(
-    trainee: Trainee, config: RunConfig, features: Sequence[Feature], held_back: Sequence[Feature], pad_id: int
+    trainee: Trainee,
+    config: RunConfig,
+    features: Sequence[Feature],
+    held_back: Sequence[Feature],
+    pad_id: int,
+    samples: Samples | None = None,
 ) -> float:
-    """Seconds for all steps of one part, from some of them that are really taken."""
-    accelerator = accelerator_of()
-    model, optimizer = accelerator.prepare(trainee, adamw_of(trainee, config))
-    passes = Passes(model.train(), config, accelerator, pad_id, lambda _: None)
+    """Seconds for all steps of one part, and for the answers on the way, from some of them that are really taken."""
+    passes = Passes(trainee.train(), config, pad_id)
+    optimizer = passes.accelerator.prepare_optimizer(adamw_of(trainee, config))
     planned = sorted(batches(features, config, num_steps(features, config)), key=lambda batch: _work(batch, config))
     # The largest comes first, because it decides on the memory.
     tried = [planned[min(int(share * len(planned)), len(planned) - 1)] for share in QUANTILES]
     points, first_s = [], []
     for batch in reversed(tried):
-        step = partial(_step_s, passes, accelerator, model, optimizer, batch)
+        step = partial(_step_s, passes, trainee, optimizer, batch)
         first, seconds = step(), _usual_step_s(trainee, config, step)
         first_s.append(max(first - seconds, 0.0))
         points.append((_work(batch, config), seconds))
@@ -134,7 +145,9 @@ def _training_s(
     steps = once + sum(_interpolated(points, _work(batch, config)) for batch in planned)
     a_token = points[-1][1] / points[-1][0]
     checks = CHECKS * sum(len(feature.input_ids) for feature in held_back) * a_token / COST_OF_TRAINING
-    return min(steps + checks, config.time_limit_s or math.inf)
+    learning = steps + checks
+    answering = samples.reckoned_s(trainee, learning, num_checks=CHECKS if held_back else 0) if samples else 0.0
+    return min(learning + answering, config.time_limit_s or math.inf)
 
 
 def _usual_step_s(trainee: Trainee, config: RunConfig, step: Callable[[], float]) -> float:
@@ -146,10 +159,10 @@ def _usual_step_s(trainee: Trainee, config: RunConfig, step: Callable[[], float]
     return new_share * step() + (1 - new_share) * step()
 
 
-def _step_s(passes: Passes, accelerator: Accelerator, model: nn.Module, optimizer: Any, batch: list[Feature]) -> float:
+def _step_s(passes: Passes, trainee: Trainee, optimizer: Any, batch: list[Feature]) -> float:
     began = time.monotonic()
     passes.learn(batch)
-    accelerator.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    passes.accelerator.clip_grad_norm_(trainee.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return time.monotonic() - began

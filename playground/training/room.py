@@ -1,7 +1,8 @@
 """Whether the memory suffices for a training: reckoned from the shortest and the longest row before the first step."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -11,7 +12,8 @@ from playground.training import memory
 from playground.training.config import RunConfig
 from playground.training.estimate import fits, no_room
 from playground.training.features import Feature
-from playground.training.loop import TOKENS_A_PASS, Passes, accelerator_of, rows_a_pass
+from playground.training.passes import TOKENS_A_PASS, Passes, rows_a_pass
+from playground.training.team import ALONE, Team
 from playground.training.trainee import Trainee, padded_width
 
 FEWEST_TOKENS = 32
@@ -60,9 +62,10 @@ class Room:
         return next((offer for needed, offer in candidates if fits(needed, free_bytes)), None)
 
 
-def must_fit(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int) -> None:
+def must_fit(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int, team: Team = ALONE) -> None:
     """Raises PlaygroundError, naming settings that fit, when the memory does not suffice for the largest pass."""
-    room = measure_room(trainee, features, config, pad_id)
+    share = replace(config, batch_size=math.ceil(config.batch_size / team.size))
+    room = measure_room(trainee, features, share, pad_id)
     free = memory.free_bytes() + memory.used_bytes()
     if not fits(room.needed_bytes, free):
         raise PlaygroundError(no_room(room.needed_bytes, free, room.offer(config, free)))
@@ -70,9 +73,7 @@ def must_fit(trainee: Trainee, features: Sequence[Feature], config: RunConfig, p
 
 def measure_room(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int) -> Room:
     """Takes the shortest and the longest row through `trainee`, which learns nothing from it."""
-    accelerator = accelerator_of()
-    model = accelerator.prepare(trainee).train()
-    passes = Passes(model, config, accelerator, pad_id, lambda _: None)
+    passes = Passes(trainee.train(), config, pad_id)
     order = sorted(features, key=lambda feature: len(feature.input_ids))
     longest = order[-config.batch_size :]
     rows = rows_a_pass(longest, TOKENS_A_PASS, config.rows_a_pass)
@@ -80,7 +81,7 @@ def measure_room(trainee: Trainee, features: Sequence[Feature], config: RunConfi
     before = memory.used_bytes()
     with memory.peak_memory() as peak:
         passes.learn(order[-1:])
-    model.zero_grad(set_to_none=True)
+    trainee.zero_grad(set_to_none=True)
     tokens = padded_width(len(order[-1].input_ids))
     trained = sum(weight.nbytes for weight in trainee.parameters() if weight.requires_grad)
     # Gradients are there by now; the two moments of AdamW and two copies of the weights are still to come.

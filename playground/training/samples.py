@@ -142,19 +142,38 @@ class Samples:
         # The last look is worth it even where there is time for few words.
         if allowed < (max(self._needed_s, 2 * reading) if step.eta_s > 0 else reading):
             return
+        answers, took_s = self._look(trainee, allowed)
+        if not answers:
+            return
+        self._spent_s += took_s
+        told = [self._told(row, answer) for row, answer in zip(self._rows, answers, strict=True)]
+        self._emit({"event": "samples", "step": step.step, "rows": told})
+
+    def reckoned_s(self, trainee: Trainee, training_s: float, *, num_checks: int = 0) -> float:
+        """Seconds that the answers will take in a training of `training_s` without them, from one look at them.
+
+        Args:
+            num_checks: of the early stopping.
+        """
+        if not self._rows:
+            return 0.0
+        budget = max(SHARE_OF_TIME * training_s, FREE_S)
+        _, took_s = self._look(trainee, budget)
+        return min((num_checks or LOOKS) * took_s, budget)
+
+    def _look(self, trainee: Trainee, allowed_s: float) -> tuple[list[str], float]:
+        """Answers, and the seconds that they took; none, now and later, where the memory does not suffice."""
         began = time.monotonic()
         try:
-            answers = self._answers(trainee, began + allowed)
+            answers = self._answers(trainee, began + allowed_s)
         except (RuntimeError, MemoryError) as err:
             if not memory.ran_out(err):
                 raise
             self._rows = []
         if not self._rows:  # outside of the handler, whose traceback would keep the tensors alive
             release()
-            return
-        self._spent_s += time.monotonic() - began
-        told = [self._told(row, answer) for row, answer in zip(self._rows, answers, strict=True)]
-        self._emit({"event": "samples", "step": step.step, "rows": told})
+            return [], 0.0
+        return answers, time.monotonic() - began
 
     def _is_due(self, step: Step) -> bool:
         share = step.elapsed_s / (step.elapsed_s + step.eta_s)

@@ -1,6 +1,6 @@
 """Rows to train on, and runs whose worker is not started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +37,17 @@ def unborn_workers(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folders: list[Path] = []
     monkeypatch.setattr(runs, "spawn", folders.append)
     return folders
+
+
+@pytest.fixture
+def full_precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Backbone and passes in fp32, also where the processor has bfloat16, to compare figures."""
+    from accelerate.state import AcceleratorState
+
+    from playground.training import passes, trainee
+
+    for module in (passes, trainee):
+        monkeypatch.setattr(module, "fast_bfloat16", lambda: False)
+    AcceleratorState._reset_state()  # a process decides once on its number format
+    yield
+    AcceleratorState._reset_state()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from playground.errors import PlaygroundError
-from playground.training import loop, memory
+from playground.training import memory, passes
 from playground.training.checkpoint import Checkpoint
 from playground.training.config import RunConfig
 from playground.training.early_stopping import (
@@ -290,7 +290,7 @@ def test_long_rows_go_through_in_parts_with_the_same_result(monkeypatch):
     whole, cut = Line(), Line()
     features = [Feature([4] * (1 + number % 9), [number % 5]) for number in range(40)]
     before = run(whole, features=features)
-    monkeypatch.setattr(loop, "TOKENS_A_PASS", 20)
+    monkeypatch.setattr(passes, "TOKENS_A_PASS", 20)
     after = run(cut, features=features)
     assert len(cut.batches) > len(whole.batches)
     assert all(len(batch) * len(batch[0]) <= 20 or len(batch) == 1 for batch in padded_to_longest(cut.batches))

@@ -35,7 +35,7 @@ def test_each_text_is_read_once_with_next_or_masked_tokens(make_run_config, toke
         hidden = [place for place, label in enumerate(feature.labels) if label != IGNORED]
         shown = [place for place in range(len(feature.labels)) if place not in hidden]
         if attention == "causal":
-            assert feature.labels == feature.input_ids
+            assert feature.labels == [IGNORED, *feature.input_ids[1:]]
         else:
             assert 1 <= len(hidden) <= len(feature.labels) / 4
             assert all(feature.input_ids[place] != feature.labels[place] for place in hidden)

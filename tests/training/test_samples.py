@@ -182,6 +182,15 @@ def test_long_texts_leave_time_for_fewer_rows_in_a_short_training(begun, monkeyp
     assert [len(event["rows"]) for event in events] == [1]
 
 
+def test_what_the_answers_of_a_training_take_is_reckoned_from_one_look(begun, monkeypatch):
+    trainee, samples, events = begun("sentiment")
+    assert 0 < samples.reckoned_s(trainee, 1.0) < 600
+    monkeypatch.setattr(samples_module, "FREE_S", 0.0)
+    assert samples.reckoned_s(trainee, 1e-4) == pytest.approx(3e-6)  # there is no time for more
+    assert Samples(samples._reader, [], events.append).reckoned_s(trainee, 1e6) == 0
+    assert events == []
+
+
 def test_a_text_ends_where_its_time_is_over(begun, monkeypatch):
     monkeypatch.setattr(samples_module, "FREE_S", 0.0)
     trainee, samples, events = begun("instruct")

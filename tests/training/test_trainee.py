@@ -15,6 +15,7 @@ from playground.training import trainee as trainee_module
 from playground.training.config import RunConfig
 from playground.training.features import IGNORED, Feature, build_features, head_labels
 from playground.training.loop import train
+from playground.training.passes import Passes
 from playground.training.trainee import (
     LOGIT_ROWS,
     MAX_LABEL_WEIGHT,
@@ -53,12 +54,6 @@ def tokenizer(tiny_backbone_folder):
 
 
 @pytest.fixture
-def full_precision(monkeypatch):
-    """The backbone in fp32, also where the processor has bfloat16, to compare figures."""
-    monkeypatch.setattr(trainee_module, "fast_bfloat16", lambda: False)
-
-
-@pytest.fixture
 def learnt(tiny_backbone_folder, tokenizer):
     """``learnt(task)``: the trainee after some steps, and its losses."""
 
@@ -87,6 +82,22 @@ def test_class_weights_change_the_loss_only_where_they_are_asked_for(tiny_backbo
     plain, weighted = losses
     assert weighted[0] != pytest.approx(plain[0])
     assert weighted[1] == pytest.approx(plain[1] * 2 / 3)  # the frequent label alone
+
+
+@pytest.mark.parametrize(("shape", "num_labels"), [("tag", 3), ("generate", 0)])
+def test_parts_of_a_batch_count_by_what_there_is_to_learn_in_them(
+    shape, num_labels, tiny_backbone_folder, full_precision
+):
+    batch = [Feature(list(range(60, 70)), [IGNORED] * (10 - known) + [known % 2] * known) for known in (1, 3, 8)]
+    found = []
+    for rows in (0, 1):
+        settings = config(tiny_backbone_folder, "instruct", rows_a_pass=rows)
+        trainee = build_trainee(settings, shape, str(tiny_backbone_folder), num_labels)
+        passes = Passes(trainee.train(), settings, 0)
+        losses = torch.tensor([passes.learn(batch), passes.loss(batch)])
+        found.append([losses, *(weight.grad for weight in trainee.parameters() if weight.grad is not None)])
+    for whole, parts in zip(*found, strict=True):
+        torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("task", ROWS)
