@@ -138,8 +138,8 @@ def _running(command: Sequence[str]) -> Iterator[str]:
             sys.stderr.write(log.read().decode(errors="replace")[-3000:])
             raise
         finally:
-            process.terminate()
-            process.wait(30)
+            process.kill()
+            process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
