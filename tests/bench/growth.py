@@ -39,7 +39,7 @@ NOTES = {
     "prompt": "Most of the cost of a token is the same wherever it stands; attention in one layer of six looks at "
     "everything before it, and only that part grows with the square of the length.",
     "adapters": "The engine keeps the 16 used last in memory, and loads the others again when they are asked for. A "
-    "list of all reads the record of each.",
+    "request reads one record; a list of all, for the page, reads the record of each.",
     "visitors": "Each thinks for 2 s on average between an answer and the next question. Once the machine is busy all "
     "the time, answers a second stay the same and each visitor waits for all others: the time until the answer grows "
     "faster than the number of visitors around that point, and linearly beyond it. When too many wait, the next one is "

@@ -103,12 +103,12 @@ def of_prompt(effort: Effort) -> Series:
 
 def of_adapters(effort: Effort) -> Series:
     """Each adapter is registered, as the page lists them, and used once; the engine keeps those used last."""
-    from playground.adapters.store import list_adapters
+    from playground.adapters.store import find, list_adapters
     from playground.engine.requests import Decoding
 
     asker, sizes = Asker(), effort.sizes["adapters"]
     shipped = asker.records["translate"]
-    found: dict[str, list[float]] = {"warm": [], "cold": [], "list": [], "memory": []}
+    found: dict[str, list[float]] = {"warm": [], "cold": [], "find": [], "list": [], "memory": []}
     loads: list[float] = []
 
     prompt = asker.prompt(PROMPT_TOKENS)
@@ -128,13 +128,15 @@ def of_adapters(effort: Effort) -> Series:
             found["memory"].append(memory_mb(os.getpid())["now"])
             found["cold"].append(1000 * statistics.median(loads[-NUM_LOADS:]))
             found["warm"].append(1000 * median_s(lambda used=adapter: write(used), effort.repeats))
+            found["find"].append(1000 * median_s(lambda name=record.name: find(shipped.task, name), effort.repeats))
             found["list"].append(1000 * median_s(lambda: list_adapters(shipped.task), effort.repeats))
             if len(list_adapters(shipped.task)) != num_shipped + number:
                 raise SystemExit(f"The store does not list the {number} adapters in {home}.")
     lines = [
         Line(f"{WARM_TOKENS} tokens with one of them", "ms", found["warm"]),
         Line("loading one", "ms", found["cold"]),
-        Line("listing all", "ms", found["list"]),
+        Line("finding one by its name", "ms of the store", found["find"]),
+        Line("listing all", "ms of the store", found["list"]),
         Line("of the process", "MB", found["memory"]),
     ]
     return Series("adapters registered", [*sizes], lines)
