@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from playground import settings
+from playground.adapters import store
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
 from playground.adapters.store import new_folder
 
@@ -55,6 +56,23 @@ def no_shipped_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     folder.mkdir(parents=True)
     monkeypatch.setattr(settings, "REPOSITORY", folder.parent)
     return folder
+
+
+@pytest.fixture
+def pretend_stored(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[AdapterRecord]], None]:
+    """``pretend_stored(records)``: the store has these instead of what is on the disk; the list may change."""
+
+    def pretend(records: list[AdapterRecord]) -> None:
+        def of(origin: str, task: str | None) -> list[AdapterRecord]:
+            return [record for record in records if record.origin == origin and task in (None, record.task)]
+
+        def look_up(origin: str, task: str, name: str) -> AdapterRecord | None:
+            return next((record for record in of(origin, task) if record.name == name), None)
+
+        monkeypatch.setattr(store, "_records", of)
+        monkeypatch.setattr(store, "_look_up", look_up)
+
+    return pretend
 
 
 @pytest.fixture(scope="session")

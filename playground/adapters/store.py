@@ -4,7 +4,7 @@ import errno
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -23,6 +23,8 @@ from playground.errors import AccessError, AdapterError
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 NO_ADAPTER = "none"
 """What stands for the base alone where a name is asked for."""
+ORIGINS: tuple[Origin, ...] = ("shipped", "own")
+"""In the order in which adapters are looked for."""
 PARTIAL_SUFFIX = ".partial"
 OWNER_FILE = "owner.json"
 """Beside an adapter, where a visitor made it; neither hashed nor exported."""
@@ -33,15 +35,19 @@ def list_adapters(task: str | None = None) -> list[AdapterRecord]:
     """Usable adapters that the present person sees, of one task or all: shipped ones by name, then own ones, the newest
     first.
     """
-    shipped = [found for _, found in _scan("shipped") if isinstance(found, AdapterRecord)]
-    own = [found for _, found in _scan("own") if isinstance(found, AdapterRecord)]
-    own.sort(key=lambda record: record.created, reverse=True)
-    return [record for record in shipped + own if task in (None, record.task)]
+    return [*_records("shipped", task), *_records("own", task)]
+
+
+def _records(origin: Origin, task: str | None) -> list[AdapterRecord]:
+    """Those of one origin, in the order of `list_adapters`."""
+    folders = [folder for folder in _folders(origin) if task in (None, folder.parent.name)]
+    found = [record for _, record in _read(origin, folders) if isinstance(record, AdapterRecord)]
+    return found if origin == "shipped" else sorted(found, key=lambda record: record.created, reverse=True)
 
 
 def list_broken() -> list[tuple[Path, str]]:
     """Folders among the person's adapters that can't be used, each with the reason."""
-    found = [*_scan("shipped"), *_scan("own")]
+    found = [entry for origin in ORIGINS for entry in _read(origin, _folders(origin))]
     return [(folder, reason) for folder, reason in found if isinstance(reason, str)]
 
 
@@ -51,14 +57,14 @@ def find(task: str, name: str) -> AdapterRecord:
     Raises:
         AdapterError: there is none, or its folder is broken; the message gives the reason or near names.
     """
-    adapters = list_adapters(task)
-    for record in adapters:
-        if record.name == name:
+    found = [_look_up(origin, task, name) for origin in ORIGINS]
+    for record in found:
+        if isinstance(record, AdapterRecord):
             return record
-    for folder, reason in list_broken():
-        if (folder.parent.name, folder.name) == (task, name):
+    for reason in found:
+        if reason:
             raise AdapterError(reason)
-    names = [record.name for record in adapters]
+    names = [record.name for record in list_adapters(task)]
     near = get_close_matches(str(name), names, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none yet'}."
     raise AdapterError(f"There is no adapter '{name}' for the task '{task}'; {hint}")
@@ -80,8 +86,8 @@ def choose(tasks: Sequence[str], name: str | None, backbone_id: str | None = Non
         return default_adapter(tasks[0], backbone_id)
     if name == NO_ADAPTER:
         return None
-    named = next((record for record in adapters_for(tasks) if record.name == name), None)
-    return named or find(tasks[0], name)
+    found = (_look_up(origin, task, name) for origin in ORIGINS for task in tasks)
+    return next((record for record in found if isinstance(record, AdapterRecord)), None) or find(tasks[0], name)
 
 
 def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord | None:
@@ -92,7 +98,9 @@ def default_adapter(task: str, backbone_id: str | None = None) -> AdapterRecord 
     """
     wanted = backbone_id or settings.backbone_id()
     mine = access.current().key
-    theirs = (record for record in list_adapters(task) if record.origin == "shipped" or record.owner == mine)
+    # One after the other: where a shipped one will do, people's own ones, which may be many, are not read.
+    records = (record for origin in ORIGINS for record in _records(origin, task))
+    theirs = (record for record in records if record.origin == "shipped" or record.owner == mine)
     return next((record for record in theirs if record.backbone["id"] == wanted), None)
 
 
@@ -200,10 +208,23 @@ def _root(origin: Origin) -> Path:
     return settings.shipped_adapters() if origin == "shipped" else settings.own_adapters()
 
 
-def _scan(origin: Origin) -> Iterator[tuple[Path, AdapterRecord | str]]:
-    """Each adapter folder that the present person sees, with its record or the reason why it has none."""
+def _folders(origin: Origin) -> list[Path]:
+    return sorted(_root(origin).glob("[!.]*/[!.]*"))
+
+
+def _look_up(origin: Origin, task: str, name: str) -> AdapterRecord | str | None:
+    """The adapter of that name, or the reason why it can't be used; the others, which may be many, are not read."""
+    try:
+        folder = _root(origin) / check_name(task) / check_name(name)
+    except AdapterError:
+        return None
+    return next((found for _, found in _read(origin, [folder])), None)
+
+
+def _read(origin: Origin, folders: Iterable[Path]) -> Iterator[tuple[Path, AdapterRecord | str]]:
+    """Those of `folders` that are there for the present person, with their record or the reason why they have none."""
     person = access.current()
-    for folder in sorted(_root(origin).glob("[!.]*/[!.]*")):
+    for folder in folders:
         task, name = folder.parent.name, folder.name
         if not folder.is_dir() or not (origin == "shipped" or person.sees(owner_of(folder))):
             continue

@@ -11,7 +11,16 @@ from safetensors.torch import load_file, save_file
 from playground import settings
 from playground.adapters import store
 from playground.adapters.record import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE, hash_files, read_record, write_record
-from playground.adapters.store import default_adapter, find, list_adapters, list_broken, new_folder, remove, verify
+from playground.adapters.store import (
+    choose,
+    default_adapter,
+    find,
+    list_adapters,
+    list_broken,
+    new_folder,
+    remove,
+    verify,
+)
 from playground.errors import AdapterError
 
 MAGNITUDE = "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector"
@@ -75,6 +84,25 @@ def test_an_unknown_name_is_answered_with_near_ones(save_tiny_adapter):
         find("sentiment", "reviews-d")
     with pytest.raises(AdapterError, match="there are: none yet"):
         find("qa", "reviews-de")
+
+
+def test_to_answer_a_request_only_the_adapter_it_wants_is_read(save_tiny_adapter, no_shipped_adapters, monkeypatch):
+    for name in ("a", "b"):
+        save_tiny_adapter(name=name)
+    save_tiny_adapter(name="shipped", folder=no_shipped_adapters / "sentiment" / "shipped")
+    read = []
+    monkeypatch.setattr(
+        store, "read_record", lambda folder, origin: read.append(folder.name) or read_record(folder, origin)
+    )
+    wanted = [find("sentiment", "b"), choose(("ner", "sentiment"), "a"), choose(("sentiment",), None, "tiny")]
+    assert [record.name for record in wanted] == read == ["b", "a", "shipped"]
+
+
+@pytest.mark.parametrize("name", ["../sentiment/a", "a/../a", "*", "", "A"])
+def test_what_is_no_name_leads_nowhere(save_tiny_adapter, name):
+    save_tiny_adapter(name="a")
+    with pytest.raises(AdapterError, match="There is no adapter"):
+        find("sentiment", name)
 
 
 def test_a_broken_folder_is_skipped_and_reported_with_the_reason(save_tiny_adapter):

@@ -5,22 +5,27 @@
 - engine: the product's own, with its 8-bit weights
 - plain: `transformers` in fp32 with the adapters loaded by `peft`, one request at a time
 - llama.cpp: the embedded GGUF file through `llama-cpp-python`, where that is installed (--llama names another
-  interpreter that has it)
+  interpreter that has it), and through the servers beside it: `llama-server` of llama.cpp itself, and the one of
+  `llama-cpp-python[server]`, which answers one request at a time. They get the base model, as they can't mix adapters
+  in one batch
 
 Seconds are medians of --repeats runs after a warm-up. Texts have no end token, so that all write as much.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.bench.answering import LICENCE, Asker, median_s, text_ids
 
 PROMPT_TOKENS = 100
 NEW_TOKENS = 64
@@ -34,6 +39,9 @@ TITLES = {
     "decode_adapter": "one text with an adapter, tokens/s",
     "prompt": f"prompt of {LONG_PROMPT_TOKENS} tokens, tokens/s",
     "streams": f"{NUM_STREAMS} texts at once over 5 adapters, tokens/s in all",
+    "streams_base": f"{NUM_STREAMS} texts at once without adapters, tokens/s in all",
+    "llama_server": "the same from llama-server over HTTP, tokens/s in all",
+    "llama_cpp_server": "the same from llama-cpp-python's server over HTTP, tokens/s in all",
     "first_token_ms": f"first token after {PROMPT_TOKENS} beside another text, ms",
     "pass_30_ms": "one pass of 30 tokens with an adapter, ms",
     "pass_256_ms": "one pass of 256 tokens with an adapter, ms",
@@ -88,93 +96,56 @@ def _has_llama_cpp(interpreter: str) -> bool:
     return found.returncode == 0
 
 
-def median_s(run: Callable[[], Any], repeats: int) -> float:
-    run()
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
-
-
 def _resident_mb() -> float:
-    import psutil
+    from tests.bench.asking import memory_mb
 
-    return psutil.Process().memory_info().rss / 1e6
-
-
-def _text_ids(tokenizer: Any) -> list[int]:
-    """Enough tokens of real text, never the same for two prompts: the licence of this repository."""
-    text = (Path(__file__).parents[2] / "LICENSE").read_text(encoding="utf-8")
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    return memory_mb(os.getpid())["now"]
 
 
 def of_engine(options: argparse.Namespace) -> dict[str, float]:
-    from playground.adapters.store import list_adapters
-    from playground.backbones.catalogue import EMBEDDED_ID
-    from playground.backbones.loading import load
-    from playground.engine.engine import Engine
-    from playground.engine.requests import Decoding, EncodeRow
+    from playground.engine.requests import Decoding
 
-    backbone = load(EMBEDDED_ID, "8-bit", lambda *_: None)
-    backbone.tokenizer.eos_token = None
-    backbone.model.generation_config.eos_token_id = None
-    engine = Engine(backbone)
-    ids, used = _text_ids(backbone.tokenizer), 0
-    records = {record.task: record for record in list_adapters() if record.name == "multilingual"}
-    adapters = {task: engine.adapter(record) for task, record in records.items()}
+    asker, repeats = Asker(), options.repeats
+    engine, adapters = asker.engine, asker.adapters
 
-    def fresh(length: int) -> list[int]:
-        """A prompt that shares no beginning with an earlier one."""
-        nonlocal used
-        used += 7
-        return [2, *ids[used : used + length - 1]]
+    def seconds(wanted: list[Any], length: int = PROMPT_TOKENS, new: int = NEW_TOKENS) -> float:
+        return median_s(lambda: asker.write(wanted, length, new), repeats)
 
-    def write(wanted: Sequence[Any], length: int = PROMPT_TOKENS, new: int = NEW_TOKENS) -> None:
-        tickets = [engine.generate([(fresh(length), adapter)], Decoding(max_new_tokens=new)) for adapter in wanted]
-        for ticket in tickets:
-            ticket.wait()
+    def rate(wanted: list[Any]) -> float:
+        """Tokens a second after the first ones."""
+        return len(wanted) * (NEW_TOKENS - 1) / (seconds(wanted) - seconds(wanted, new=1))
 
-    def seconds(*args: Any, **options_of: Any) -> float:
-        return median_s(lambda: write(*args, **options_of), options.repeats)
-
-    prompt_s = seconds([None], new=1)
-    with_adapter_s = seconds([adapters["translate"]], new=1)
-    streams = [*adapters.values(), *adapters.values()][:NUM_STREAMS]
     figures = {
-        "decode": (NEW_TOKENS - 1) / (seconds([None]) - prompt_s),
-        "decode_adapter": (NEW_TOKENS - 1) / (seconds([adapters["translate"]]) - with_adapter_s),
+        "decode": rate([None]),
+        "decode_adapter": rate([adapters["translate"]]),
         "prompt": LONG_PROMPT_TOKENS / seconds([None], LONG_PROMPT_TOKENS, 1),
-        "streams": NUM_STREAMS * (NEW_TOKENS - 1) / (seconds(streams) - seconds(streams, new=1)),
+        "streams": rate(asker.mixed_adapters(NUM_STREAMS)),
+        "streams_base": rate([None] * NUM_STREAMS),
     }
-    other = engine.generate([(fresh(PROMPT_TOKENS), adapters["summarize"])], Decoding(max_new_tokens=1_000_000))
+    endless = Decoding(max_new_tokens=1_000_000)
+    other = engine.generate([(asker.prompt(PROMPT_TOKENS), adapters["summarize"])], endless)
     figures["first_token_ms"] = 1000 * seconds([adapters["translate"]], new=1)
     other.cancel()
 
-    def row(task: str, length: int) -> EncodeRow:
-        return EncodeRow(fresh(length), adapters[task], records[task].attention, task == "sentiment")
-
     for length in PASS_TOKENS:
-        asked = [row("sentiment", length)]
-        once = median_s(lambda asked=asked: engine.encode(asked).wait(), 3 * options.repeats)
-        figures[f"pass_{length}_ms"] = 1000 * once
-    mixed = [row(("sentiment", "ner", "qa")[index % 3], 30) for index in range(NUM_ROWS)]
-    figures["rows_together"] = NUM_ROWS / median_s(lambda: engine.encode(mixed).wait(), options.repeats)
-    figures["rows_apart"] = NUM_ROWS / median_s(lambda: [engine.encode([one]).wait() for one in mixed], options.repeats)
+        asked = [asker.row("sentiment", length)]
+        figures[f"pass_{length}_ms"] = 1000 * median_s(lambda asked=asked: engine.encode(asked).wait(), 3 * repeats)
+    mixed = asker.mixed_rows(NUM_ROWS, 30)
+    figures["rows_together"] = NUM_ROWS / median_s(lambda: engine.encode(mixed).wait(), repeats)
+    figures["rows_apart"] = NUM_ROWS / median_s(lambda: [engine.encode([one]).wait() for one in mixed], repeats)
 
     def second_question() -> None:
-        document, question = fresh(500), fresh(20)
-        for prompt in ([*document, *fresh(20)], [*document, *question]):
+        document, question = asker.prompt(500), asker.prompt(20)
+        for prompt in ([*document, *asker.prompt(20)], [*document, *question]):
             began = time.perf_counter()
             engine.generate([(prompt, None)], Decoding(max_new_tokens=1)).wait()
             took.append(time.perf_counter() - began)
 
     took: list[float] = []
-    median_s(second_question, options.repeats)
+    median_s(second_question, repeats)
     figures["same_document_ms"] = 1000 * statistics.median(took[1::2])
     figures["resident_mb"] = _resident_mb()
-    return figures | _with_many_adapters(engine, records["translate"], options.repeats)
+    return figures | _with_many_adapters(engine, asker.records["translate"], repeats)
 
 
 def _with_many_adapters(engine: Any, record: Any, repeats: int) -> dict[str, float]:
@@ -212,7 +183,7 @@ def of_plain(options: argparse.Namespace) -> dict[str, float]:
     from playground.settings import REPOSITORY
 
     folder = settings.backbone_cache() / EMBEDDED_ID
-    ids = _text_ids(AutoTokenizer.from_pretrained(folder))
+    ids = text_ids(AutoTokenizer.from_pretrained(folder))
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
     def write(length: int, new: int) -> None:
@@ -240,9 +211,10 @@ def of_plain(options: argparse.Namespace) -> dict[str, float]:
 def of_llama(options: argparse.Namespace) -> dict[str, float]:
     from llama_cpp import Llama
 
+    from tests.bench.llama_peers import batch_seconds, server_rates
+
     llama = Llama(options.gguf, n_ctx=2048, n_threads=2, n_threads_batch=2, n_batch=2048, verbose=False)
-    text = (Path(__file__).parents[2] / "LICENSE").read_bytes()
-    ids = llama.tokenize(text)
+    ids = llama.tokenize(LICENCE.read_bytes())
 
     def write(length: int, new: int) -> None:
         llama.reset()
@@ -254,7 +226,13 @@ def of_llama(options: argparse.Namespace) -> dict[str, float]:
         return median_s(lambda: write(length, new), options.repeats)
 
     decode_s = seconds(PROMPT_TOKENS, NEW_TOKENS) - seconds(PROMPT_TOKENS, 1)
-    return {"decode": (NEW_TOKENS - 1) / decode_s, "prompt": LONG_PROMPT_TOKENS / seconds(LONG_PROMPT_TOKENS, 1)}
+    together_s = batch_seconds(llama, ids, NUM_STREAMS, PROMPT_TOKENS, NEW_TOKENS, options.repeats)
+    return {
+        "decode": (NEW_TOKENS - 1) / decode_s,
+        "prompt": LONG_PROMPT_TOKENS / seconds(LONG_PROMPT_TOKENS, 1),
+        "streams_base": NUM_STREAMS * (NEW_TOKENS - 1) / together_s,
+        **server_rates(options.gguf, NUM_STREAMS, NEW_TOKENS, options.repeats),
+    }
 
 
 CONTENDERS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {

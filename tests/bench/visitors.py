@@ -46,6 +46,15 @@ CHAT_COMMANDS = ("/sentiment", "/entities", "/summarize", "/translate en")
 
 
 @dataclass(frozen=True)
+class Crowd:
+    visitors: int
+    seconds: float
+    think: float = 2.0
+    """Mean seconds between an answer and the next question."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Asked:
     visitor: int
     endpoint: str
@@ -60,27 +69,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.visitors", description="Many visitors at once.")
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--think", type=float, default=2.0, help="mean seconds between an answer and the next question")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--think", type=float, default=Crowd.think, help="mean seconds between an answer and the next question"
+    )
+    parser.add_argument("--seed", type=int, default=Crowd.seed)
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args()
+    found = visit(Crowd(options.visitors, options.seconds, options.think, options.seed))
+    print(json.dumps(found["summary"], indent=1))
+    if options.json:
+        rows = [vars(one) for one in found["asked"]]
+        options.json.write_text(json.dumps(found | {"asked": rows}), encoding="utf-8")
+    sys.exit(1 if found["summary"]["errors"] else 0)
+
+
+def visit(crowd: Crowd) -> dict[str, Any]:
+    """What a fresh app gave the `crowd`: ``summary``, everything ``asked``, and its ``memory`` every second."""
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
         with running_app(Path(scratch) / "home", log) as app:
             app.wait_until_ready()
-            asked, memory = asyncio.run(_visit(app.address, app.process.pid, options))
+            asked, memory = asyncio.run(_visit(app.address, app.process.pid, crowd))
             summary = summarize(asked, memory)
             summary["tracebacks_in_log"] = log.read_text(encoding="utf-8").count("Traceback")
-    print(json.dumps(summary, indent=1))
-    if options.json:
-        rows = [vars(one) for one in asked]
-        options.json.write_text(json.dumps({"summary": summary, "asked": rows, "memory": memory}), encoding="utf-8")
-    sys.exit(1 if summary["errors"] else 0)
+    return {"summary": summary, "asked": asked, "memory": memory}
 
 
-async def _visit(
-    address: str, pid: int, options: argparse.Namespace
-) -> tuple[list[Asked], list[tuple[float, dict[str, float]]]]:
+async def _visit(address: str, pid: int, crowd: Crowd) -> tuple[list[Asked], list[tuple[float, dict[str, float]]]]:
     """Everything that was asked, and the app's memory every second."""
     questions = _questions()
     asked: list[Asked] = []
@@ -88,11 +103,11 @@ async def _visit(
     began = time.monotonic()
 
     async def visitor(number: int) -> None:
-        chance = random.Random(options.seed * 1000 + number)
+        chance = random.Random(crowd.seed * 1000 + number)
         endpoints = _round_and_round(list(questions), chance)
         async with httpx.AsyncClient(base_url=address) as client:
-            while time.monotonic() - began < options.seconds:
-                await asyncio.sleep(chance.expovariate(1 / options.think) if options.think else 0)
+            while time.monotonic() - began < crowd.seconds:
+                await asyncio.sleep(chance.expovariate(1 / crowd.think) if crowd.think else 0)
                 endpoint = next(endpoints)
                 sent = time.monotonic()
                 outcome = outcome_of(await ask(client, endpoint, chance.choice(questions[endpoint])))
@@ -105,8 +120,8 @@ async def _visit(
             await asyncio.sleep(1)
 
     watching = asyncio.create_task(watch())
-    visitors = [asyncio.create_task(visitor(number)) for number in range(options.visitors)]
-    done, impatient = await asyncio.wait(visitors, timeout=options.seconds + GRACE_S)
+    visitors = [asyncio.create_task(visitor(number)) for number in range(crowd.visitors)]
+    done, impatient = await asyncio.wait(visitors, timeout=crowd.seconds + GRACE_S)
     for task in (*impatient, watching):
         task.cancel()
     for task in done:
@@ -156,6 +171,7 @@ def summarize(asked: Sequence[Asked], memory: Sequence[tuple[float, dict[str, fl
         "errors": wrong.total(),
         "error_words": dict(wrong),
         "answers_per_s": round(len(served) / max(one.at_s for one in asked), 2),
+        "all": _times(served),
         "tasks": {name: _times([one for one in served if one.endpoint == name]) for name in (*FIELDS, "chat")},
         "visitors": _fairness(asked, served),
         "memory_mb": {

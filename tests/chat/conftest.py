@@ -1,12 +1,11 @@
 """An engine without weights, and predictions that say what they were asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from playground.adapters import store
 from playground.adapters.record import AdapterRecord
 from playground.chat import conversation, talk
 from playground.engine.predict import Prediction
@@ -82,14 +81,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Row, str | None]]:
 
 
 @pytest.fixture
-def adapters(monkeypatch: pytest.MonkeyPatch) -> list[AdapterRecord]:
-    """What the store lists: one adapter of another backbone and one of the loaded one for each task."""
+def adapters(pretend_stored: Callable[[list[AdapterRecord]], None]) -> list[AdapterRecord]:
+    """What the store has: one adapter of another backbone and one of the loaded one for each task."""
     records = [
         AdapterRecord(name=name, task=task, shape="generate", backbone=backbone)
         for task in OUTPUTS
         for name, backbone in (("foreign", {"id": "other", "checksum": "0"}), ("multilingual", LOADED))
     ]
-    monkeypatch.setattr(store, "list_adapters", lambda task=None: [r for r in records if task in (None, r.task)])
+    pretend_stored(records)
     return records
 
 

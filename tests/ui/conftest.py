@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from playground.adapters import store
 from playground.adapters.record import AdapterRecord
 from playground.engine.predict import Prediction
 from playground.engine.startup import LoadStatus
@@ -60,8 +59,10 @@ def predicted() -> Callable[..., Prediction]:
 
 
 @pytest.fixture
-def adapters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[AdapterRecord]:
-    """The adapters that the store lists, all for the app's backbone; a test may add some and remove some."""
+def adapters(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pretend_stored: Callable[[list[AdapterRecord]], None]
+) -> list[AdapterRecord]:
+    """The adapters that the store has, all for the app's backbone; a test may add some and remove some."""
     monkeypatch.setenv("PLAYGROUND_BACKBONE", "tiny")
     records: list[AdapterRecord] = []
     for task, name, origin in (("sentiment", "multilingual", "shipped"), ("classify", "reviews", "own")):
@@ -80,8 +81,5 @@ def adapters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[AdapterRec
             )
         )
 
-    def listed(task: str | None = None) -> list[AdapterRecord]:
-        return [record for record in records if task in (None, record.task)]
-
-    monkeypatch.setattr(store, "list_adapters", listed)
+    pretend_stored(records)
     return records
