@@ -1,6 +1,10 @@
 """What a run would take: reckoned before it, offered in smaller settings where it can't fit."""
 
+import io
 import json
+import subprocess
+import sys
+from contextlib import redirect_stdout
 
 import pytest
 
@@ -8,8 +12,9 @@ from playground.backbones.loading import load_tokenizer
 from playground.cli import main
 from playground.errors import PlaygroundError
 from playground.tasks import get_task
+from playground.training import estimate as estimate_module
 from playground.training import memory
-from playground.training.estimate import Estimate, estimate, fits
+from playground.training.estimate import Estimate, fits
 from playground.training.features import build_features, head_labels
 from playground.training.finetune import finetune
 from playground.training.material import read_material
@@ -25,30 +30,32 @@ def room():
     return Room(base_bytes=GB, bytes_a_token=2**20, longest=512, rows=8, linear_weights=2**27)
 
 
-def test_a_run_is_tried_out_in_a_process_of_its_own(make_run_config):
-    config = make_run_config(batch_size=4)
-    found = estimate(config)
+def test_the_command_line_only_says_what_a_process_of_its_own_has_tried_out(make_run_config, reviews, capsys):
+    backbone = make_run_config().backbone
+    own = ["--data", str(reviews), "--name", "lamps", "--backbone", backbone]
+    main(["train", "classify", *own, "--epochs", "2", "--batch-size", "4", "--estimate", "--json"])
+    found = Estimate(**json.loads(capsys.readouterr().out))
     assert found.steps == 18  # 36 rows to learn from, twice, four at a time
     assert found.fits
+    assert found.offer is None
     assert found.training_s > 0
     assert found.measuring_s > 0
     assert 0 < found.peak_bytes < found.free_bytes
     assert "(18 steps)" in found.in_words()
 
 
-def test_the_command_line_only_says_what_it_would_take(make_run_config, reviews, capsys):
-    backbone = make_run_config().backbone
-    own = ["--data", str(reviews), "--name", "lamps", "--backbone", backbone]
-    main(["train", "classify", *own, "--estimate", "--json"])
-    said = json.loads(capsys.readouterr().out)
-    assert said["steps"] == 7  # 36 rows, three times, sixteen at a time
-    assert said["offer"] is None
+def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews, monkeypatch):
+    def in_this_process(command, **_):
+        """The same without the seconds that a fresh Python needs to import torch."""
+        assert command[:3] == [sys.executable, "-m", "playground.training.estimate"]
+        with redirect_stdout(io.StringIO()) as said:
+            code = estimate_module.main(command[3:])
+        return subprocess.CompletedProcess(command, code, said.getvalue().encode())
 
-
-def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews):
+    monkeypatch.setattr(subprocess, "run", in_this_process)
     reviews.write_text("text,label\nonly one,row\n")
     with pytest.raises(PlaygroundError, match="My reviews"):
-        estimate(make_run_config())
+        estimate_module.estimate(make_run_config())
 
 
 def test_less_memory_is_found_by_fewer_rows_then_by_4_bit_then_by_shorter_rows(room, make_run_config):
