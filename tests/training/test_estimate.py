@@ -1,10 +1,6 @@
 """What a run would take: reckoned before it, offered in smaller settings where it can't fit."""
 
-import io
 import json
-import subprocess
-import sys
-from contextlib import redirect_stdout
 
 import pytest
 
@@ -12,9 +8,8 @@ from playground.backbones.loading import load_tokenizer
 from playground.cli import main
 from playground.errors import PlaygroundError
 from playground.tasks import get_task
-from playground.training import estimate as estimate_module
 from playground.training import memory
-from playground.training.estimate import Estimate, fits
+from playground.training.estimate import Estimate, estimate, fits
 from playground.training.features import build_features, head_labels
 from playground.training.finetune import finetune
 from playground.training.material import read_material
@@ -44,18 +39,10 @@ def test_the_command_line_only_says_what_a_process_of_its_own_has_tried_out(make
     assert "(18 steps)" in found.in_words()
 
 
-def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews, monkeypatch):
-    def in_this_process(command, **_):
-        """The same without the seconds that a fresh Python needs to import torch."""
-        assert command[:3] == [sys.executable, "-m", "playground.training.estimate"]
-        with redirect_stdout(io.StringIO()) as said:
-            code = estimate_module.main(command[3:])
-        return subprocess.CompletedProcess(command, code, said.getvalue().encode())
-
-    monkeypatch.setattr(subprocess, "run", in_this_process)
+def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews, without_fresh_process):
     reviews.write_text("text,label\nonly one,row\n")
     with pytest.raises(PlaygroundError, match="My reviews"):
-        estimate_module.estimate(make_run_config())
+        estimate(make_run_config())
 
 
 def test_less_memory_is_found_by_fewer_rows_then_by_4_bit_then_by_shorter_rows(room, make_run_config):
