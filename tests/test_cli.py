@@ -214,7 +214,7 @@ def test_the_base_can_be_measured_on_fewer_rows(run, adapter, six_rows):
     assert (metrics["adapter"]["n"], metrics["base"]["n"]) == (6, 2)
 
 
-def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path, without_fresh_process):
+def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
     (adapter.path / "README.md").write_text("# The card\n")
     (listed,) = lines(run("adapters", "list", "--json").out)
     assert [(one["task"], one["name"], one["origin"]) for one in listed["adapters"]] == [("sentiment", "mine", "own")]
