@@ -1,6 +1,11 @@
 """Fixtures for all tests: a home of their own, and a tiny seeded random backbone with real PEFT adapters on it."""
 
+import importlib
+import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +78,24 @@ def pretend_stored(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[AdapterRec
         monkeypatch.setattr(store, "_look_up", look_up)
 
     return pretend
+
+
+@pytest.fixture
+def without_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of ours that would run in a fresh process does the same in this one.
+
+    It spares the seconds in which Python imports torch, in tests of what is made of an answer; that a fresh process
+    gives one is shown by others.
+    """
+
+    def run(command: list[str], *, text: bool = False, **_: Any) -> subprocess.CompletedProcess[Any]:
+        assert command[:2] == [sys.executable, "-m"]
+        with redirect_stdout(io.StringIO()) as said:
+            code = importlib.import_module(command[2]).main(command[3:])
+        output, nothing = (said.getvalue(), "") if text else (said.getvalue().encode(), b"")
+        return subprocess.CompletedProcess(command, code, output, nothing)
+
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 @pytest.fixture(scope="session")

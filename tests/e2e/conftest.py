@@ -1,5 +1,6 @@
 """The real app in a process of its own on the embedded backbone, and a browser that watches what a page does."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 ANSWER_MS = 120_000  # other work may be using the processor
 WIDE = {"width": 1280, "height": 900}
 LOCAL_SCHEMES = ("data", "blob")
+QUESTIONS = ("/gradio_api/queue/", "/gradio_api/run/", "/gradio_api/call/")
+FORGET = "() => { localStorage.clear(); sessionStorage.clear(); }"
 HOSTILE = """<img src=x onerror="window.pwned=1"><script>window.pwned=2</script><form action="//evil"><b>ok</b>"""
 CARRY_FILE = """([name, bytes]) => {
   const carried = new DataTransfer();
@@ -134,15 +137,29 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """One visitor's page, and what went wrong on it."""
+    """One visitor's page."""
 
-    page: Page
+    window: "Window"
     address: str
-    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def page(self) -> Page:
+        return self.window.page
 
     def open(self, query: str = "") -> None:
+        self.window.num_asked = 0
         self.page.goto(f"{self.address}/{query}")
         expect(self.page.get_by_role("tab", selected=True)).to_be_visible()
+        self.settle(num_asked=1)
+
+    def settle(self, num_asked: int = 0) -> None:
+        """Returns when the server has answered all that the page asked by itself, and at least `num_asked` questions:
+        what comes late, such as the choices of a picker, would undo what a test has chosen in the meantime.
+        """
+        deadline = time.monotonic() + ANSWER_MS / 1000
+        while self.window.num_asked < num_asked or self.window.unanswered:
+            assert time.monotonic() < deadline, [request.url for request in self.window.unanswered]
+            self.page.wait_for_timeout(10)
 
     def tab(self, title: str) -> None:
         """Selects a tab; on a narrow page it may be in the menu behind the dots."""
@@ -153,6 +170,7 @@ class Visit:
         else:
             tab.first.click()
         expect(self.page.get_by_role("tabpanel").locator("visible=true").first).to_be_visible()
+        self.settle()
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True).locator("visible=true")
@@ -216,53 +234,96 @@ class Visit:
         return part.evaluate(ENDS_BEFORE_IT_BEGINS)
 
 
+@dataclass
+class Window:
+    """A page with nothing in it, no cookies and nothing stored, and what goes wrong on it while it is visited."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    unanswered: set[Request] = field(default_factory=set)
+    """What the page asks the server now."""
+    num_asked: int = 0
+    """Questions since the page was opened."""
+
+    def clear(self) -> None:
+        self.page.evaluate(FORGET)
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def free_windows() -> list[Window]:
+    """Windows to be visited in again: another one costs the browser and the page's scripts more than all the rest."""
+    return []
+
+
 @pytest.fixture
-def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visit]]:
+def visit(
+    browser: Browser, free_windows: list[Window], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Visit]]:
     """``visit(viewport=WIDE, query="", at=server, **context_options)``: a new visitor of a server. The test fails if
     any of its pages logged an error, asked another machine for something, or got an error from the server.
     """
-    visits: list[Visit] = []
-    contexts = []
+    usual: list[Window] = []
+    special: list[Window] = []
 
     def begin(
         query: str = "?__theme=light", viewport: dict[str, int] = WIDE, at: Server | None = None, **options: Any
     ) -> Visit:
         server = at or request.getfixturevalue("server")
-        context = browser.new_context(viewport=viewport, locale="en-US", **options)
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.address)
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        this = Visit(context.new_page(), server.address)
-        _watch(this)
-        visits.append(this)
+        window = free_windows.pop() if free_windows and not options else _opened(browser, options)
+        (special if options else usual).append(window)
+        window.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.address)
+        window.page.set_viewport_size(viewport)
+        this = Visit(window, server.address)
         this.open(query)
         return this
 
     yield begin
-    complaints = [complaint for this in visits for complaint in this.complaints]
-    for context in contexts:
-        context.close()
+    complaints = [complaint for window in usual + special for complaint in window.complaints]
+    for window in special:
+        window.page.context.close()
+    for window in usual:
+        window.clear()
+        free_windows.append(window)
     assert complaints == []
 
 
-def _watch(visit: Visit) -> None:
+def _opened(browser: Browser, options: dict[str, Any]) -> Window:
+    context = browser.new_context(locale="en-US", **options)
+    context.set_default_timeout(30_000)
+    window = Window(context.new_page())
+    _watch(window)
+    return window
+
+
+def _watch(window: Window) -> None:
     def said(message: ConsoleMessage) -> None:
         if message.type == "error":
-            visit.complaints.append(f"console: {message.text}")
+            window.complaints.append(f"console: {message.text}")
 
     def asked(request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in LOCAL_SCHEMES and parts.hostname != "127.0.0.1":
-            visit.complaints.append(f"left the machine: {request.url}")
+            window.complaints.append(f"left the machine: {request.url}")
+        if parts.path.startswith(QUESTIONS):
+            window.unanswered.add(request)
+            window.num_asked += 1
+
+    def ended(request: Request) -> None:
+        window.unanswered.discard(request)
 
     def answered(response: Response) -> None:
         if response.status >= 400:
-            visit.complaints.append(f"{response.status}: {response.url}")
+            window.complaints.append(f"{response.status}: {response.url}")
 
-    visit.page.on("console", said)
-    visit.page.on("pageerror", lambda error: visit.complaints.append(f"script: {error}"))
-    visit.page.on("request", asked)
-    visit.page.on("response", answered)
+    window.page.on("console", said)
+    window.page.on("pageerror", lambda error: window.complaints.append(f"script: {error}"))
+    window.page.on("request", asked)
+    window.page.on("requestfinished", ended)
+    window.page.on("requestfailed", ended)
+    window.page.on("response", answered)
 
 
 @pytest.fixture

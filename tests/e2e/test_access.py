@@ -56,13 +56,14 @@ def bring(visitor, content):
 
 
 def names(visitor):
-    """Names of the adapters that have a card, without the shipped ones."""
-    visitor.tab("Chat")
-    visitor.tab("Adapters")
-    expect(visitor.page.locator(".pg-card")).not_to_have_count(0)
-    own = visitor.page.locator(".pg-card").filter(has_not_text=re.compile("shipped"))
-    visitor.page.wait_for_timeout(1500)
-    return own.locator("h3 bdi").all_inner_texts()
+    """Names of the adapters that have a card, without the shipped ones.
+
+    On a page opened anew all cards are drawn at once, and no older ones can be there.
+    """
+    visitor.open("?__theme=light&tab=adapters")
+    cards = visitor.page.locator(".pg-card")
+    expect(cards.locator("h3 bdi").last).to_be_visible()
+    return cards.filter(has_not_text=re.compile("shipped")).locator("h3 bdi").all_inner_texts()
 
 
 def sign_in(visitor, password):

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from gradio_client.utils import Status
 
 from playground.adapters import store
 from playground.tasks import get_task
@@ -190,7 +191,8 @@ def test_a_long_text_is_read_to_its_end(client):
 def test_a_megabyte_keeps_nobody_waiting_and_can_be_cancelled(server, client):
     own = Client(server.address, verbose=False)
     long = own.submit("All is well here. " * 55_000, api_name="/classify")
-    time.sleep(2)
+    while not long.done() and long.status().code not in (Status.PROCESSING, Status.ITERATING):
+        time.sleep(0.02)
     assert not long.done()
     began = time.monotonic()
     client.predict(SHORT, api_name="/classify")

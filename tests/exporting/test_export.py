@@ -98,7 +98,7 @@ class TestTiny:
         assert zipfile.is_zipfile(tmp_path / "people.zip")
         assert [record.name for record in store.list_adapters()] == ["tiny"]
 
-    def test_a_copy_that_says_something_else_is_not_kept(self, portable, tmp_path, monkeypatch):
+    def test_a_copy_that_says_something_else_is_not_kept(self, portable, tmp_path, monkeypatch, without_fresh_process):
         write = export_module.write_merged
 
         def write_wrongly(record, folder, number_format):

@@ -42,7 +42,7 @@ def test_an_adapter_that_says_what_it_said_is_the_same(portable):
     assert "same outputs on 3 probe rows" in str(verdict)
 
 
-def test_an_adapter_whose_weights_were_lost_on_the_way_is_another_one(portable):
+def test_an_adapter_whose_weights_were_lost_on_the_way_is_another_one(portable, without_fresh_process):
     record = with_other_weights(
         with_probe(portable("instruct")), lambda name, tensor: tensor * (0 if "q_proj.lora_B" in name else 1)
     )
@@ -65,7 +65,7 @@ def test_changed_files_are_refused_before_anything_is_loaded(portable):
         verify_outputs(record, lambda _: None)
 
 
-def test_what_can_not_be_loaded_is_said_in_one_sentence(portable):
+def test_what_can_not_be_loaded_is_said_in_one_sentence(portable, without_fresh_process):
     record = portable(backbone={"id": "/nowhere/at-all", "checksum": "0" * 64})
     with pytest.raises(AdapterError, match="There is no backbone '/nowhere/at-all'") as caught:
         compare("peft", record.path, [[2, 5]], [[0.0]])

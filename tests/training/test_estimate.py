@@ -25,27 +25,21 @@ def room():
     return Room(base_bytes=GB, bytes_a_token=2**20, longest=512, rows=8, linear_weights=2**27)
 
 
-def test_a_run_is_tried_out_in_a_process_of_its_own(make_run_config):
-    config = make_run_config(batch_size=4)
-    found = estimate(config)
+def test_the_command_line_only_says_what_a_process_of_its_own_has_tried_out(make_run_config, reviews, capsys):
+    backbone = make_run_config().backbone
+    own = ["--data", str(reviews), "--name", "lamps", "--backbone", backbone]
+    main(["train", "classify", *own, "--epochs", "2", "--batch-size", "4", "--estimate", "--json"])
+    found = Estimate(**json.loads(capsys.readouterr().out))
     assert found.steps == 18  # 36 rows to learn from, twice, four at a time
     assert found.fits
+    assert found.offer is None
     assert found.training_s > 0
     assert found.measuring_s > 0
     assert 0 < found.peak_bytes < found.free_bytes
     assert "(18 steps)" in found.in_words()
 
 
-def test_the_command_line_only_says_what_it_would_take(make_run_config, reviews, capsys):
-    backbone = make_run_config().backbone
-    own = ["--data", str(reviews), "--name", "lamps", "--backbone", backbone]
-    main(["train", "classify", *own, "--estimate", "--json"])
-    said = json.loads(capsys.readouterr().out)
-    assert said["steps"] == 7  # 36 rows, three times, sixteen at a time
-    assert said["offer"] is None
-
-
-def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews):
+def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews, without_fresh_process):
     reviews.write_text("text,label\nonly one,row\n")
     with pytest.raises(PlaygroundError, match="My reviews"):
         estimate(make_run_config())

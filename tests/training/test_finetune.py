@@ -117,7 +117,9 @@ def test_the_saved_adapter_is_loaded_in_a_fresh_process_and_says_what_the_traine
     assert len(record.probe["outputs"][0]) == 2  # logits of two labels
 
 
-def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word(make_run_config, monkeypatch):
+def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word(
+    make_run_config, monkeypatch, without_fresh_process
+):
     monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
     outputs = finetune_module.Trainee.outputs
     monkeypatch.setattr(finetune_module.Trainee, "outputs", lambda self, ids: outputs(self, ids) + 0.5)

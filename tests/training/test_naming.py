@@ -5,8 +5,10 @@ import json
 import pytest
 
 from playground.backbones.catalogue import EMBEDDED_ID
+from playground.backbones.loading import automatic_quantization, load
 from playground.errors import InputError
 from playground.tasks import get_task
+from playground.training import naming
 from playground.training.config import make_config
 from playground.training.material import read_material
 from playground.training.naming import masking_s
@@ -16,6 +18,17 @@ SAID = (
     "Jonas Brandt aus Leipzig hat die Lampe Nummer {} nie bekommen",
     "The lamp with the number {} broke after two days of use",
 )
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return load(EMBEDDED_ID, automatic_quantization(), lambda *_: None)
+
+
+@pytest.fixture
+def loaded_once(embedded, monkeypatch):
+    """The embedded backbone takes seconds to load."""
+    monkeypatch.setattr(naming, "load", lambda *_: embedded)
 
 
 @pytest.fixture
@@ -34,7 +47,7 @@ def texts_of(material):
     return [row["text"] for row in (*material.training, *material.held_out, *material.spare)]
 
 
-def test_names_are_masked_before_the_split_and_counted_and_told(rows):
+def test_names_are_masked_before_the_split_and_counted_and_told(rows, loaded_once):
     told = []
     found = read_material(config_of(rows), get_task("classify"), lambda *said: told.append(said))
     assert found.fixes == {"mask-names": 16}
@@ -46,7 +59,7 @@ def test_names_are_masked_before_the_split_and_counted_and_told(rows):
     assert "Okafor" in rows.read_text(encoding="utf-8")
 
 
-def test_own_rows_to_measure_on_are_masked_too(rows, tmp_path):
+def test_own_rows_to_measure_on_are_masked_too(rows, tmp_path, loaded_once):
     held = tmp_path / "held.csv"
     held.write_text("text,label\nMaria Okafor likes the new lamp,a\nNothing to say,b\n", encoding="utf-8")
     found = read_material(config_of(rows, validation=str(held)), get_task("classify"))
@@ -55,7 +68,7 @@ def test_own_rows_to_measure_on_are_masked_too(rows, tmp_path):
     assert "[NAME] likes the new lamp" in [row["text"] for row in found.held_out]
 
 
-def test_the_estimate_masks_nothing_but_says_how_long_it_takes(rows):
+def test_the_estimate_masks_nothing_but_says_how_long_it_takes(rows, loaded_once):
     config = config_of(rows)
     found = read_material(config, get_task("classify"), progress=None)
     assert any("Okafor" in text for text in texts_of(found))

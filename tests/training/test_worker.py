@@ -350,11 +350,11 @@ def test_a_terminated_worker_goes_on_where_it_left_off(make_run_config, reviews,
     wait_for(alive.run_id, lambda state: state.step["step"] > ended.step["step"])
 
 
-def test_bad_rows_end_in_a_sentence_about_them(make_run_config, tmp_path, real_runs):
+def test_bad_rows_end_in_a_sentence_about_them(make_run_config, tmp_path, unborn_workers):
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"row {i},same\n" for i in range(12)), encoding="utf-8")
-    real_runs.append(runs.start_run(make_run_config(), path))
-    failed = wait_for(real_runs[0], lambda state: state.state == "failed")
+    failed = ends(runs.start_run(make_run_config(), path))
+    assert failed.state == "failed"
     assert "the label 'same'; at least two labels are needed" in failed.message
 
 
