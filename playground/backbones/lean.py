@@ -273,25 +273,30 @@ def _with_past(piece: Piece, layer: int, keys: Tensor, values: Tensor) -> tuple[
     return all_keys[:, :end], all_values[:, :end]
 
 
+def _first_seen(piece: Piece, window: int | None) -> int:
+    """Place of the first key that a query of `piece` reaches: what lies before it costs nothing."""
+    return 0 if window is None else max(piece.past + 1 - window, 0)
+
+
 def _mask(piece: Piece, window: int | None) -> Tensor | None:
-    """(T, past + T) to add to the scores; None where `_attention` needs none."""
+    """(T, keys from `_first_seen` on) to add to the scores; None where `_attention` needs none."""
     length, end = len(piece.ids), piece.past + len(piece.ids)
     reaches_all = window is None or end <= window
     if length == 1 or (reaches_all and (piece.attention == "bidirectional" or not piece.past)):
         return None
-    distance = torch.arange(piece.past, end)[:, None] - torch.arange(end)[None]
-    hidden = torch.zeros(length, end, dtype=torch.bool) if piece.attention == "bidirectional" else distance < 0
+    distance = torch.arange(piece.past, end)[:, None] - torch.arange(_first_seen(piece, window), end)[None]
+    hidden = torch.zeros_like(distance, dtype=torch.bool) if piece.attention == "bidirectional" else distance < 0
     if window is not None:
         hidden |= distance.abs() >= window
-    return torch.zeros(length, end).masked_fill_(hidden, -torch.inf)
+    return torch.zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
 
 
 def _attention(
     queries: Tensor, keys: Tensor, values: Tensor, piece: Piece, window: int | None, mask: Tensor | None
 ) -> Tensor:
     """(T, A, D) of queries (A, T, D), keys and values (K, past + T, D)."""
-    if queries.shape[1] == 1 and window is not None:
-        keys, values = keys[:, -window:], values[:, -window:]
+    first = _first_seen(piece, window)
+    keys, values = keys[:, first:], values[:, first:]
     is_causal = mask is None and queries.shape[1] > 1 and piece.attention == "causal"
     found = F.scaled_dot_product_attention(
         queries[None], keys[None], values[None], mask, is_causal=is_causal, scale=1.0, enable_gqa=True

@@ -37,7 +37,7 @@ NOTES = {
     "alone; 32 grow side by side at most, more of them wait. Only where a text is alone, tokens are guessed from what "
     "it repeats, so that it may be ahead of the line.",
     "prompt": "Most of the cost of a token is the same wherever it stands; attention in one layer of six looks at "
-    "everything before it, and only that part grows with the square of the length.",
+    "everything before it, and only that part grows with the square of the length; the others look back 512 tokens.",
     "adapters": "The engine keeps the 16 used last in memory, and loads the others again when they are asked for. A "
     "request reads one record; a list of all, for the page, reads the record of each.",
     "visitors": "Each thinks for 2 s on average between an answer and the next question. Once the machine is busy all "
