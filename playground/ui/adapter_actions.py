@@ -63,7 +63,7 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
         wanted = get_format(format_name)
         check(record, wanted)
         with tempfile.TemporaryDirectory() as folder:
-            yield {outcome: render.working("Waiting for its turn…"), download: gr.File(visible="hidden")}
+            yield {outcome: render.working("Waiting for its turn…"), download: gr.File(visible=False)}
             words = ["adapters", "export", picker.key_of(record), "--format", wanted.name, "--output", folder]
             path = Path((yield from watched(words, outcome)))
             if path.is_dir():

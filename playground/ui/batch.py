@@ -53,7 +53,8 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
             run: gr.Button(interactive=False),
             stop: gr.Button(visible=True),
             notice: render.working("Reading the file…"),
-            result: gr.File(value=None, visible="hidden"),
+            # Not hidden as well: the browser may do that after it has shown an answer that came at once.
+            result: None,
             preview: "",
         }
         defaults = dict(zip(languages, codes, strict=True))
