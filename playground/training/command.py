@@ -34,7 +34,7 @@ def command_line(config: RunConfig) -> str:
             name = Path(config.validation).name if config.data_name else config.validation
             words += ["--validation", shlex.quote(name)]
     words += ["--name", config.name]
-    if config.parent:
+    if config.parent and (config.parent, config.replay) != (usual.parent, usual.replay):
         words += ["--parent", config.parent, *([] if config.replay else ["--no-replay"])]
     for name, column in config.columns.items():
         words += ["--column", shlex.quote(f"{name}={column}")]
