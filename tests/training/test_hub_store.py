@@ -296,16 +296,20 @@ def test_a_hub_that_is_down_at_the_start_is_asked_again(
     monkeypatch.setattr(hub_keeper, "SECONDS_BETWEEN_LOOKS", 0.02)
     monkeypatch.setattr(runs, "keep_recovering", lambda: recovered.extend(runs.recover_runs()))  # no second look later
     served.is_down = True
-    with hub_keeper.start():
-        assert "503" in hub_keeper.status()
-        assert hub_keeper.start() is None, "one process a home"
-        assert "Another process" in hub_keeper.status()
-        save_tiny_adapter("ner", "people")
-        served.is_down = False
-        deadline = time.monotonic() + PATIENCE_S
-        while "adapters/ner/people/playground.json" not in files_of(served) and time.monotonic() < deadline:
-            time.sleep(0.02)
-    next(thread for thread in threading.enumerate() if thread.name == hub_keeper.THREAD).join(PATIENCE_S)
+    before = set(threading.enumerate())
+    lock = hub_keeper.start()
+    assert "503" in hub_keeper.status()
+    assert hub_keeper.start() is None, "one process a home"
+    assert "Another process" in hub_keeper.status()
+    save_tiny_adapter("ner", "people")
+    served.is_down = False
+    deadline = time.monotonic() + PATIENCE_S
+    while "adapters/ner/people/playground.json" not in files_of(served) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    lock.release()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == hub_keeper.THREAD:
+            thread.join(PATIENCE_S)
     assert recovered == [run_id]
     assert "adapters/ner/people/playground.json" in files_of(served)
 
