@@ -35,8 +35,8 @@ NUM_ROWS = 16
 PASS_TOKENS = (30, 256)
 ADAPTER_NUMBERS = (1, 10, 100)
 TITLES = {
-    "decode": "one text, tokens/s",
-    "decode_adapter": "one text with an adapter, tokens/s",
+    "decode": "one text, with guesses where it repeats itself, tokens/s",
+    "decode_adapter": "the same with an adapter, tokens/s",
     "prompt": f"prompt of {LONG_PROMPT_TOKENS} tokens, tokens/s",
     "streams": f"{NUM_STREAMS} texts at once over 5 adapters, tokens/s in all",
     "streams_base": f"{NUM_STREAMS} texts at once without adapters, tokens/s in all",
