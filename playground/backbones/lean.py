@@ -128,7 +128,8 @@ class Decoder:
         half = torch.arange(0, config.head_dim, 2).float() / config.head_dim
         ropes = config.rope_parameters
         self._frequencies = {kind: ropes[kind]["rope_theta"] ** -half for kind in set(config.layer_types)}
-        self._tables: dict[str, Tensor] = {}
+        self._tables = {kind: _rotation(0, of) for kind, of in self._frequencies.items()}
+        """Cosines and signed sines of the places so far, by kind of layer."""
 
     def weight(self, name: str) -> Tensor:
         """A tensor of the checkpoint, unquantized, mapped from its file as long as it is in use."""
@@ -173,7 +174,7 @@ class Decoder:
     def _rotations(self, position: Sequence[int]) -> dict[str, tuple[Tensor, ...]]:
         """Cosines and signed sines (N, 1, D) of `position` for each kind of layer."""
         end = max(position) + 1
-        if not self._tables or end > next(iter(self._tables.values())).shape[1]:
+        if end > next(iter(self._tables.values())).shape[1]:
             self._tables = {kind: _rotation(2 * end, of) for kind, of in self._frequencies.items()}
         places = torch.tensor(position)
         return {kind: table[:, places].unbind() for kind, table in self._tables.items()}

@@ -30,7 +30,6 @@ from playground.backbones.apart import apart
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID, EMBEDDED_SHA256
 from playground.backbones.lean import Decoder, can_run
 from playground.backbones.quantize import Int8Linear
-from playground.backbones.release import release
 from playground.errors import BackboneError
 from playground.types import Family, Progress, Quantization
 
@@ -163,8 +162,6 @@ def _load(backbone_id: str, quantization: Quantization, options: dict[str, Any],
     if eight_bits_on_cpu and decoder is None:
         model.lm_head = Int8Linear(model.get_output_embeddings())
     known = CATALOGUE.get(backbone_id)
-    # Reading left a quarter of a gigabyte behind.
-    release()
     return Backbone(
         id=backbone_id,
         title=known.title if known else Path(backbone_id).name,

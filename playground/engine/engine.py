@@ -141,12 +141,7 @@ class Engine:
 
     def _work(self) -> None:
         passes: deque[Ticket] = deque()
-        lean = self.backbone.lean
-        texts = (
-            Continuous(self.backbone, lean, self._finish)
-            if lean
-            else Grouped(self.backbone, self._routes, self._finish)
-        )
+        texts = self._texts()
         while True:
             arrived = self._arrivals(block=not passes and not texts.tickets)
             if None in arrived:

@@ -1,6 +1,5 @@
 """Batches on their way through the model: each process takes its share, in parts that the memory allows."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -94,7 +93,7 @@ class Passes:
 
     def _halve(self, batch: Sequence[Feature]) -> None:
         longest = max(len(feature.input_ids) for feature in batch)
-        share = math.ceil(len(batch) / self._team.size)
+        share = self._team.largest_share(len(batch))
         before = rows_a_pass(batch, self._tokens, min(self._rows or share, share))
         if before == 1:
             raise PlaygroundError(

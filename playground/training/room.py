@@ -1,6 +1,5 @@
 """Whether the memory suffices for a training: reckoned from the shortest and the longest row before the first step."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +63,7 @@ class Room:
 
 def must_fit(trainee: Trainee, features: Sequence[Feature], config: RunConfig, pad_id: int, team: Team = ALONE) -> None:
     """Raises PlaygroundError, naming settings that fit, when the memory does not suffice for the largest pass."""
-    share = replace(config, batch_size=math.ceil(config.batch_size / team.size))
+    share = replace(config, batch_size=team.largest_share(config.batch_size))
     room = measure_room(trainee, features, share, pad_id)
     free = memory.free_bytes() + memory.used_bytes()
     if not fits(room.needed_bytes, free):

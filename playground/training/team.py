@@ -3,6 +3,7 @@
 All of them hold the same weights, and each learns from its share of every batch.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,6 +35,10 @@ class Team:
     def share(self, rows: Sequence[T]) -> Sequence[T]:
         """What this process takes of `rows`: of sorted ones each gets short and long ones."""
         return rows[self.index :: self.size]
+
+    def largest_share(self, num_rows: int) -> int:
+        """How many of so many rows a process takes at most."""
+        return math.ceil(num_rows / self.size)
 
     def total(self, value: float) -> float:
         """The sum over the processes."""

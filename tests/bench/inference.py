@@ -211,9 +211,9 @@ def of_plain(options: argparse.Namespace) -> dict[str, float]:
 def of_llama(options: argparse.Namespace) -> dict[str, float]:
     from llama_cpp import Llama
 
-    from tests.bench.llama_peers import batch_seconds, server_rates
+    from tests.bench.llama_peers import THREADS, batch_seconds, server_rates
 
-    llama = Llama(options.gguf, n_ctx=2048, n_threads=2, n_threads_batch=2, n_batch=2048, verbose=False)
+    llama = Llama(options.gguf, n_ctx=2048, n_threads=THREADS, n_threads_batch=THREADS, n_batch=2048, verbose=False)
     ids = llama.tokenize(LICENCE.read_bytes())
 
     def write(length: int, new: int) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from tests.bench.answering import LICENCE, median_s
+from tests.bench.answering import LICENCE, STEP, median_s
 
 PROMPT_CHARS = 440
 """About 100 tokens."""
@@ -60,9 +60,9 @@ def batch_seconds(llama: Any, ids: Sequence[int], number: int, length: int, new:
 
     def write(new: int) -> None:
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
-        decode([ids[7 * text : 7 * text + length] for text in range(number)], 0)
+        decode([ids[STEP * text : STEP * text + length] for text in range(number)], 0)
         for step in range(new - 1):
-            decode([[ids[7 * text + step]] for text in range(number)], length + step)
+            decode([[ids[STEP * text + step]] for text in range(number)], length + step)
 
     try:
         return median_s(lambda: write(new), repeats) - median_s(lambda: write(1), repeats)
