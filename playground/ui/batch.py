@@ -37,10 +37,7 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
                     stop = gr.Button("Cancel", variant="stop", visible=False)
             with gr.Column(min_width=260):
                 notice = gr.HTML(render.empty("Progress and the file with the answers appear here."))
-                # On the page though not seen: a part that is not there yet may miss that it was shown soon after.
-                result = gr.File(
-                    label="Answers", visible="hidden", interactive=False, elem_id=f"{task.name}-batch-result"
-                )
+                result = gr.File(label="Answers", visible=False, interactive=False, elem_id=f"{task.name}-batch-result")
                 preview = gr.HTML()
 
     def idle() -> Updates:
@@ -53,8 +50,7 @@ def build(task: Task, loader: EngineLoader, choice: gr.Dropdown, languages: Mapp
             run: gr.Button(interactive=False),
             stop: gr.Button(visible=True),
             notice: render.working("Reading the file…"),
-            # Not hidden as well: the browser may do that after it has shown an answer that came at once.
-            result: None,
+            result: gr.File(value=None, visible=False),
             preview: "",
         }
         defaults = dict(zip(languages, codes, strict=True))

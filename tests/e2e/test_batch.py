@@ -80,6 +80,14 @@ def test_rows_come_back_in_order_with_all_their_fields(visit, name):
     visitor.expect_no_overlay()
 
 
+def test_a_slow_browser_misses_nothing_that_comes_at_once(visit):
+    visitor = opened(visit)
+    slowly = visitor.page.context.new_cdp_session(visitor.page)
+    slowly.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    _, content = process(visitor, "rows.jsonl", FILES["rows.jsonl"])
+    assert len(content.decode().splitlines()) == len(ROWS)
+
+
 def test_answers_come_as_a_table_when_asked(visit, picture):
     visitor = opened(visit)
     visitor.page.get_by_label("CSV", exact=True).locator("visible=true").check()

@@ -1,0 +1,54 @@
+"""What a browser is sent while an event answers bit by bit."""
+
+import json
+
+import gradio as gr
+import httpx
+import pytest
+
+from playground.ui.streams import WholeUpdates
+
+
+@pytest.fixture(scope="module")
+def address():
+    with WholeUpdates() as page:
+        ask = gr.Button()
+        shown, notice = gr.Textbox(visible=False), gr.HTML()
+
+        def answer():
+            yield {shown: gr.Textbox(visible=False), notice: "One"}
+            yield {notice: "One two"}
+            yield {shown: gr.Textbox(value="all", visible=True), notice: "Done"}
+            yield {notice: "Done."}
+
+        ask.click(answer, outputs=[shown, notice])
+    page.queue()
+    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield address.rstrip("/")
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def messages(address):
+    call = {"data": [], "fn_index": 0, "session_hash": "one"}
+    httpx.post(f"{address}/gradio_api/queue/join", json=call).raise_for_status()
+    with httpx.stream("GET", f"{address}/gradio_api/queue/data?session_hash=one", timeout=30) as stream:
+        sent = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line.startswith("data: ")]
+    return [message["output"]["data"] for message in sent if message["msg"] == "process_generating"]
+
+
+def test_an_update_is_sent_whole(messages):
+    (edits, _) = messages[2]
+    assert [[action, path] for action, path, _ in edits] == [["replace", []]]
+    assert edits[0][2]["value"] == "all"
+    assert edits[0][2]["visible"] is True
+
+
+def test_no_update_edits_the_one_before_it(messages):
+    for message in messages[1:]:
+        assert all(path == [] for edits in message for _, path, _ in edits)
+
+
+def test_a_text_that_grows_is_sent_as_what_was_added(messages):
+    assert messages[1][1] == [["append", [], " two"]]
+    assert messages[3][1] == [["append", [], "."]]
