@@ -4,6 +4,7 @@ Requests wait in one line. Between two decoding steps every waiting single-pass 
 answer for one person never blocks a short one for another.
 """
 
+import atexit
 import os
 import queue
 import threading
@@ -41,6 +42,8 @@ class Engine:
         self._routes = Routes() if backbone.lean else install(backbone.model)
         self._adapters: OrderedDict[tuple[str, str], LoadedAdapter] = OrderedDict()
         self._start()
+        # Python ends a thread that is still at work by force, which torch answers by aborting the process.
+        atexit.register(self.close)
 
     def _start(self) -> None:
         self._process = os.getpid()
@@ -59,6 +62,9 @@ class Engine:
 
     def close(self) -> None:
         """Ends the thread; requests under way are stopped."""
+        atexit.unregister(self.close)
+        if self._process != os.getpid():
+            return
         with self._open_lock:
             self._closed = True
             for ticket in self._open:

@@ -1,6 +1,8 @@
 """The engine's thread: who gets which answer, and what happens when something goes wrong."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -194,6 +196,26 @@ def test_a_cancelled_request_ends_at_the_next_step(engine):
     engine.generate([(PROMPT, None)], Decoding(max_new_tokens=5)).wait(PATIENCE_S)
     assert len(ticket.decode_rows[0].output_ids) == made
     assert not engine._open
+
+
+LEAVES_IN_THE_MIDDLE = """
+import sys
+from playground.backbones.loading import load
+from playground.engine.engine import Engine
+from playground.engine.requests import Decoding
+
+backbone = load(sys.argv[1], "none", print)
+backbone.tokenizer.eos_token = backbone.model.generation_config.eos_token_id = None
+ticket = Engine(backbone).generate([([2, *range(4, 200)], None)], Decoding(max_new_tokens=1_000_000))
+while not ticket.decode_rows[0].output_ids:
+    ticket.wait(0.01)
+"""
+
+
+def test_a_process_that_ends_while_the_engine_works_ends_well(tiny_backbone_folder):
+    command = [sys.executable, "-c", LEAVES_IN_THE_MIDDLE, str(tiny_backbone_folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_cancelled_single_pass_is_never_run(engine, gate, save_tiny_adapter, sample_ids):
