@@ -214,7 +214,7 @@ while not ticket.decode_rows[0].output_ids:
 
 def test_a_process_that_ends_while_the_engine_works_ends_well(tiny_backbone_folder):
     command = [sys.executable, "-c", LEAVES_IN_THE_MIDDLE, str(tiny_backbone_folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
     assert ended.returncode == 0, ended.stderr
 
 
