@@ -40,8 +40,7 @@ def list_adapters(task: str | None = None) -> list[AdapterRecord]:
 
 def _records(origin: Origin, task: str | None) -> list[AdapterRecord]:
     """Those of one origin, in the order of `list_adapters`."""
-    folders = [folder for folder in _folders(origin) if task in (None, folder.parent.name)]
-    found = [record for _, record in _read(origin, folders) if isinstance(record, AdapterRecord)]
+    found = [record for _, record in _read(origin, _folders(origin, task)) if isinstance(record, AdapterRecord)]
     return found if origin == "shipped" else sorted(found, key=lambda record: record.created, reverse=True)
 
 
@@ -208,8 +207,9 @@ def _root(origin: Origin) -> Path:
     return settings.shipped_adapters() if origin == "shipped" else settings.own_adapters()
 
 
-def _folders(origin: Origin) -> list[Path]:
-    return sorted(_root(origin).glob("[!.]*/[!.]*"))
+def _folders(origin: Origin, task: str | None = None) -> list[Path]:
+    tasks = sorted(_root(origin).glob("[!.]*")) if task is None else [_root(origin) / task]
+    return [folder for of_task in tasks for folder in sorted(of_task.glob("[!.]*"))]
 
 
 def _look_up(origin: Origin, task: str, name: str) -> AdapterRecord | str | None:

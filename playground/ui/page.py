@@ -9,7 +9,7 @@ from playground import settings
 from playground.engine.startup import EngineLoader
 from playground.tasks import list_tasks
 from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, picker, status, task_tab
-from playground.ui.streams import WholeUpdates
+from playground.ui.blocks import Page
 from playground.ui.task_tab import TaskTab
 from playground.ui.visitors import Visitors
 
@@ -25,7 +25,7 @@ def create_page(loader: EngineLoader, visitors: Visitors | None = None) -> gr.Bl
     Args:
         visitors: who tells people apart where many share the page; None: there is the owner alone.
     """
-    page = WholeUpdates(title=status.TITLE, analytics_enabled=False, delete_cache=(CLEAN_UP_EVERY_S, KEEP_FILES_S))
+    page = Page(title=status.TITLE, analytics_enabled=False, delete_cache=(CLEAN_UP_EVERY_S, KEEP_FILES_S))
     with page:
         status.build(page, loader)
         with gr.Tabs(elem_id="tabs") as tabs:

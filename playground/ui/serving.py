@@ -1,7 +1,9 @@
 """Serving the page: addresses, limits, and what is switched off so that nothing leaks."""
 
+import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,9 @@ NUM_SESSIONS_KEPT = 200
 NUM_THREADS = 2 * settings.MAX_WAITING_REQUESTS
 """A request holds one while it waits for the engine, which says when too many do. Gradio's own 40 are fewer than the
 engine takes, so that long requests would keep short ones out."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open. After uvicorn's own 5 s, about what a person thinks, it often ends just when
+the next request is on its way, and programs take that for an error."""
 CONTENT_POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'"
 )
@@ -46,6 +51,7 @@ CONTENT_POLICY = (
 def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
     """Starts loading the backbone and serves the page until the process is stopped."""
     say_progress()
+    _spare_work_per_request()
     settings.check_limits()
     if host:
         os.environ["HOST"] = host
@@ -59,7 +65,24 @@ def serve(host: str | None = None, port: int | None = None, *, backbone_id: str 
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
         loader.wait()
-    create_page(loader, visitors).launch(**launch_options(default_host(), port or default_port()))
+    page = create_page(loader, visitors)
+    page.launch(**launch_options(default_host(), port or default_port()), prevent_thread_lock=True)
+    page.server.config.timeout_keep_alive = KEEP_ALIVE_S
+    page.block_thread()
+
+
+def _spare_work_per_request() -> None:
+    """Switches off what Gradio does for each request and nobody here needs; with many visitors that took most of the
+    one thread that serves them all.
+    """
+    # Statistics over all requests so far, after each one.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(sys.maxsize)
+    # A look through all folders of packages for matplotlib, twice for each piece of an answer; None says at once that
+    # there is none.
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    # A thread that computes gives way to one that answers ten times as soon.
+    sys.setswitchinterval(0.0005)
 
 
 def say_progress() -> None:

@@ -110,7 +110,10 @@ async def _visit(address: str, pid: int, crowd: Crowd) -> tuple[list[Asked], lis
                 await asyncio.sleep(chance.expovariate(1 / crowd.think) if crowd.think else 0)
                 endpoint = next(endpoints)
                 sent = time.monotonic()
-                outcome = outcome_of(await ask(client, endpoint, chance.choice(questions[endpoint])))
+                try:
+                    outcome = outcome_of(await ask(client, endpoint, chance.choice(questions[endpoint])))
+                except httpx.TransportError as err:
+                    outcome = f"the connection was lost: {err!r}"
                 now = time.monotonic()
                 asked.append(Asked(number, endpoint, outcome, now - sent, now - began))
 

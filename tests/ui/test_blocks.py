@@ -1,17 +1,18 @@
-"""What a browser is sent while an event answers bit by bit."""
+"""What a browser is sent while an event answers bit by bit, and what a session is made of."""
 
 import json
 
 import gradio as gr
 import httpx
 import pytest
+from gradio.state_holder import SessionState
 
-from playground.ui.streams import WholeUpdates
+from playground.ui.blocks import Page
 
 
 @pytest.fixture(scope="module")
-def address():
-    with WholeUpdates() as page:
+def page():
+    with Page() as page:
         ask = gr.Button()
         shown, notice = gr.Textbox(visible=False), gr.HTML()
 
@@ -22,6 +23,11 @@ def address():
             yield {notice: "Done."}
 
         ask.click(answer, outputs=[shown, notice])
+    return page
+
+
+@pytest.fixture(scope="module")
+def address(page):
     page.queue()
     _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield address.rstrip("/")
@@ -52,3 +58,11 @@ def test_no_update_edits_the_one_before_it(messages):
 def test_a_text_that_grows_is_sent_as_what_was_added(messages):
     assert messages[1][1] == [["append", [], " two"]]
     assert messages[3][1] == [["append", [], "."]]
+
+
+def test_a_session_knows_all_components_and_describes_none(page):
+    session = SessionState(page)
+    assert session.blocks_config.blocks == page.blocks
+    assert session.blocks_config.fns == page.fns
+    assert not list(session.components)
+    assert len(page.get_config_file()["components"]) >= 3
