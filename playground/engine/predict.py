@@ -74,11 +74,14 @@ class _Job:
 
 
 @on_gpu
-def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None) -> Stream[Prediction]:
+def predict_stream(
+    engine: Engine, task: Task, row: Row, adapter: AdapterRecord | None, every_s: float | None = None
+) -> Stream[Prediction]:
     """Growing predictions for one row, the last one ``done``; closing the iterator frees the row in the engine.
 
     Args:
         adapter: None asks the base without an adapter.
+        every_s: seconds between two of them; None: as often as a reader likes to see a text grow.
 
     Raises:
         PlaygroundError: the row, the adapter or the backbone does not allow it, or too many requests wait.
@@ -86,11 +89,12 @@ def predict_stream(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
     job = _Job(engine, task, adapter)
     plan = make_plan(engine, task, clean_row(task, row), adapter)
     ticket: Ticket | None = None
+    every_s = HEARTBEAT_S if every_s is None else every_s
     try:
         request = next(plan)
         while True:
             ticket = request.submit(engine)
-            while not ticket.wait(HEARTBEAT_S):
+            while not ticket.wait(every_s):
                 yield job.prediction(row, done=False, outcome=_so_far(task, request, ticket))
             request = plan.send(request.results(ticket))
     except StopIteration as end:

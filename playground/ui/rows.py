@@ -13,6 +13,9 @@ from playground.tasks import Task
 from playground.tasks.languages import base_code
 from playground.types import Row, Stream
 
+SECONDS_BETWEEN_YIELDS = 1.0
+"""Until a program that has gone away is missed. Each yield costs the one thread that serves everybody a few ms."""
+
 
 def row_of(task: Task, values: Sequence[object]) -> Row:
     """The task's row for `values`, which are in the order of its inputs.
@@ -39,7 +42,7 @@ def answer_rows(loader: EngineLoader, task: Task, row: Row, adapter: AdapterReco
     Raises:
         InputError: the row can't be used; NotReadyError and others pass from the engine.
     """
-    with closing(predict_stream(loader.engine(), task, row, adapter)) as stream:
+    with closing(predict_stream(loader.engine(), task, row, adapter, SECONDS_BETWEEN_YIELDS)) as stream:
         for final in stream:
             if not final.done:
                 yield {}

@@ -11,7 +11,7 @@ from playground.ui import endpoints, rows
 def client(monkeypatch, loader, adapters, predicted):
     """A client of a server that has only the endpoints; answers repeat what arrived."""
 
-    def stream(engine, task, row, adapter):
+    def stream(engine, task, row, adapter, every_s):
         name = adapter.name if adapter else None
         yield predicted(row | {task.output: task.name}, adapter=name)
 

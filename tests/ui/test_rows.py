@@ -38,7 +38,7 @@ def test_lone_surrogates_and_controls_are_made_harmless():
 
 
 def test_answer_has_the_row_and_who_answered(monkeypatch, loader, predicted):
-    def stream(engine, task, row, adapter):
+    def stream(engine, task, row, adapter, every_s):
         yield predicted(row, done=False)
         yield predicted(row | {"label": "good", "scores": {"good": 1.0}}, latency_ms=12.345)
 
