@@ -208,7 +208,7 @@ def _root(origin: Origin) -> Path:
 
 
 def _folders(origin: Origin, task: str | None = None) -> list[Path]:
-    tasks = sorted(_root(origin).glob("[!.]*")) if task is None else [_root(origin) / task]
+    tasks = [folder for folder in sorted(_root(origin).glob("[!.]*")) if task in (None, folder.name)]
     return [folder for of_task in tasks for folder in sorted(of_task.glob("[!.]*"))]
 
 

@@ -1,4 +1,4 @@
-"""What this page does otherwise than Gradio's."""
+"""What this page does otherwise than those of Gradio."""
 
 from typing import Any
 

@@ -133,6 +133,12 @@ def test_stray_files_and_half_written_folders_are_no_adapters(save_tiny_adapter)
     assert list_broken() == []
 
 
+def test_a_task_that_is_a_path_leads_nowhere(save_tiny_adapter):
+    record = save_tiny_adapter()
+    for task in (f"../{settings.own_adapters().name}/{record.task}", str(record.path.parent)):
+        assert list_adapters(task) == []
+
+
 @pytest.mark.parametrize("file_name", [CONFIG_FILE, WEIGHTS_FILE])
 def test_one_flipped_byte_is_refused_by_name(save_tiny_adapter, file_name):
     record = save_tiny_adapter()
