@@ -8,6 +8,8 @@ Shapes: N tokens of all texts, T of one, H hidden size, A heads, K of them with 
 of the vocabulary.
 """
 
+import math
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +50,7 @@ class Cache:
 
     def __init__(self, num_layers: int, num_heads: int, head_size: int) -> None:
         self.length = 0
-        self._tensor = torch.empty(num_layers, 2, num_heads, FIRST_CAPACITY, head_size)
+        self._tensor = _own_memory(num_layers, 2, num_heads, FIRST_CAPACITY, head_size)
         self._see()
 
     def _see(self) -> None:
@@ -63,7 +65,7 @@ class Cache:
 
     def _resize(self, capacity: int) -> None:
         old = self._tensor
-        self._tensor = old.new_empty(*old.shape[:3], capacity, old.shape[4])
+        self._tensor = _own_memory(*old.shape[:3], capacity, old.shape[4])
         self._tensor[:, :, :, : self.length] = old[:, :, :, : self.length]
         self._see()
 
@@ -74,6 +76,16 @@ class Cache:
         made._tensor = self._tensor
         made._resize(max(FIRST_CAPACITY, made.length + FIRST_CAPACITY))
         return made
+
+
+def _own_memory(*shape: int) -> Tensor:
+    """A tensor of zeros whose memory comes from the system and goes back there with it.
+
+    Texts of all lengths come and go, and in the heap they would leave holes that are never filled. Of what is not
+    written yet nothing is resident.
+    """
+    memory = mmap.mmap(-1, torch.float32.itemsize * math.prod(shape), access=mmap.ACCESS_COPY)
+    return torch.frombuffer(memory, dtype=torch.float32).view(shape)
 
 
 @dataclass
@@ -123,8 +135,7 @@ class Decoder:
         self._norm = 1 + self.weight("model.norm.weight").float()
         projection = EMBEDDINGS if config.tie_word_embeddings else "lm_head.weight"
         self._projection = PackedLinear(self.weight(projection).float(), level_inputs=True)
-        # Mapped anew: of its 671 MB only the rows of words that occur are ever read, and count as memory in use.
-        self._embeddings = self.weight(EMBEDDINGS)
+        self._embeddings = self._tensors.rows(EMBEDDINGS)
         half = torch.arange(0, config.head_dim, 2).float() / config.head_dim
         ropes = config.rope_parameters
         self._frequencies = {kind: ropes[kind]["rope_theta"] ** -half for kind in set(config.layer_types)}
@@ -188,8 +199,7 @@ class Decoder:
             position += range(piece.past, piece.past + len(piece.ids))
             if piece.cache:
                 piece.cache.reserve(piece.past + len(piece.ids))
-        ids = torch.tensor([token for piece in pieces for token in piece.ids])
-        x = self._embeddings[ids].float() * self.config.hidden_size**0.5
+        x = self._embeddings[[token for piece in pieces for token in piece.ids]].float() * self.config.hidden_size**0.5
         rotations = self._rotations(position)
         masks: dict[tuple[int, int | None], Tensor | None] = {}
         for index, layer in enumerate(self._layers):

@@ -31,6 +31,8 @@ IDLE_S = 2.0
 """After so long without a request memory is given back."""
 MAX_PASS_TOKENS = 2048
 """Padded tokens in one single pass: bounds its memory and how long others wait for it."""
+MAX_LEAN_PASS_TOKENS = 512
+"""The same of the lean layers, for which larger passes are no faster."""
 
 
 class Engine:
@@ -51,6 +53,7 @@ class Engine:
         self._open: set[Ticket] = set()
         self._open_lock = threading.Lock()
         self._adapters_lock = threading.Lock()
+        self._loading_lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
@@ -80,11 +83,19 @@ class Engine:
         """
         self._revive()
         key = (str(record.path), record.files.get("adapter_model.safetensors", ""))
+        if found := self._loaded(key):
+            return found
+        # One at a time: of the many that ask for a new one at once, the first loads it for all.
+        with self._loading_lock:
+            return self._loaded(key) or self._keep(key, apart(lambda: load_adapter(record, self.backbone, self._sizes)))
+
+    def _loaded(self, key: tuple[str, str]) -> LoadedAdapter | None:
         with self._adapters_lock:
             if key in self._adapters:
                 self._adapters.move_to_end(key)
-                return self._adapters[key]
-        loaded = apart(lambda: load_adapter(record, self.backbone, self._sizes))
+            return self._adapters.get(key)
+
+    def _keep(self, key: tuple[str, str], loaded: LoadedAdapter) -> LoadedAdapter:
         with self._adapters_lock:
             self._adapters[key] = loaded
             while len(self._adapters) > settings.MAX_LOADED_ADAPTERS:
@@ -186,7 +197,7 @@ class Engine:
         for ticket in [ticket for ticket in passes if ticket.cancelled.is_set()]:
             passes.remove(ticket)
             self._finish(ticket, None)
-        self._run_batch(_next_batch(passes))
+        self._run_batch(_next_batch(passes, MAX_LEAN_PASS_TOKENS if self.backbone.lean else MAX_PASS_TOKENS))
         for ticket in [ticket for ticket in passes if len(ticket.logits) == len(ticket.encode_rows)]:
             self._finish(ticket, None)
         # The next request leads the next batch, so that the many windows of one long text hold up nobody.
@@ -218,8 +229,8 @@ class Engine:
         ticket.finished.set()
 
 
-def _next_batch(passes: Sequence[Ticket]) -> list[tuple[Ticket, int]]:
-    """Open rows of the first request's attention mode, of similar lengths, within the token limit."""
+def _next_batch(passes: Sequence[Ticket], max_tokens: int) -> list[tuple[Ticket, int]]:
+    """Open rows of the first request's attention mode, of similar lengths, within `max_tokens` if it can be."""
     open_rows = [
         (ticket, index) for ticket in passes for index in range(len(ticket.encode_rows)) if index not in ticket.logits
     ]
@@ -237,7 +248,7 @@ def _next_batch(passes: Sequence[Ticket]) -> list[tuple[Ticket, int]]:
     width = 0
     for entry in alike:
         width = max(width, len(row_of(entry).input_ids))
-        if batch and width * (len(batch) + 1) > MAX_PASS_TOKENS:
+        if batch and width * (len(batch) + 1) > max_tokens:
             break
         batch.append(entry)
     return batch

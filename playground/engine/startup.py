@@ -67,12 +67,14 @@ class EngineLoader:
             self._report(0.0, "Starting")
             # Importing torch and transformers takes seconds, in which the page can already be up.
             from playground.backbones.loading import automatic_quantization, load
+            from playground.backbones.release import release
             from playground.engine.engine import Engine
 
             precision = automatic_quantization() if self.quantization == "auto" else self.quantization
             self._engine = Engine(load(self.backbone_id, precision, self._report))
             self._status = LoadStatus("ready", 1.0, "Ready")
             log.info("The backbone is ready")
+            release()
         except PlaygroundError as err:
             self._fail(str(err))
         except Exception as err:

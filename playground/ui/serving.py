@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground import settings
 from playground.adapters.report_page import PARTS_STYLE
+from playground.backbones.release import share_heaps
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
 from playground.training import hub_keeper, runs
@@ -50,6 +51,7 @@ CONTENT_POLICY = (
 
 def serve(host: str | None = None, port: int | None = None, *, backbone_id: str | None = None) -> None:
     """Starts loading the backbone and serves the page until the process is stopped."""
+    share_heaps()
     say_progress()
     _spare_work_per_request()
     settings.check_limits()

@@ -47,7 +47,7 @@ async def ask(client: httpx.AsyncClient, endpoint: str, given: Sequence[Any]) ->
     return Answer(event, data[0] if event == "complete" else data)
 
 
-def memory_mb(pid: int) -> dict[str, float]:
+def memory_mb(pid: int | str) -> dict[str, float]:
     """Resident memory of a process and its peak so far, from Linux's /proc."""
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
     return {name: int(fields[key].split()[0]) / 1024 for name, key in (("now", "VmRSS"), ("peak", "VmHWM"))}

@@ -176,6 +176,21 @@ def test_the_least_recently_used_adapter_makes_room(tiny_backbone, save_tiny_ada
     engine.close()
 
 
+def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(tiny_engine, save_tiny_adapter, monkeypatch):
+    record, load, loads = save_tiny_adapter(), engine_module.load_adapter, []
+
+    def slow(*given):
+        loads.append(given)
+        time.sleep(0.2)
+        return load(*given)
+
+    monkeypatch.setattr(engine_module, "load_adapter", slow)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: tiny_engine.adapter(record), range(8)))
+    assert len(loads) == 1
+    assert all(one is found[0] for one in found)
+
+
 def test_an_adapter_trained_anew_under_its_name_is_loaded_anew(tiny_engine, save_tiny_adapter, encoded, sample_ids):
     from playground.adapters.store import remove
 
