@@ -169,7 +169,8 @@ def _generate_plan(engine: Engine, task: Task, row: Row, adapter: AdapterRecord 
         return shape_generate.prompt_ids(tokenizer, prompt)
 
     around = len(ids_of({**row, task.inputs[0].name: ""}))
-    max_length = min(adapter.max_length if adapter else task.max_length, max(room - around, 1))
+    wanted = max(adapter.max_length if adapter else task.max_length, task.reads_at_once)
+    max_length = min(wanted, max(room - around, 1))
     steps = shape_generate.steps(task, row, tokenizer, max_length)
     rows = next(steps)
     while True:

@@ -58,6 +58,8 @@ class Task:
     """How new adapters of this task are trained."""
     max_length: int = 256
     """Tokens in one window; longer inputs take several."""
+    reads_at_once: int = 0
+    """Tokens of a text that fit into one prompt even where the texts of the training were shorter."""
     labels: tuple[str, ...] = ()
     """Labels used when the base guesses without an adapter."""
     shots: tuple[tuple[str, str], ...] = ()

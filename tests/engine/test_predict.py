@@ -99,28 +99,37 @@ def test_no_answer_is_said_when_its_threshold_is_not_reached(tiny_engine, save_t
     assert "does not answer" in found.note
 
 
-def test_long_documents_are_condensed_and_nothing_is_left_out(scripted, save_tiny_adapter):
+def test_a_document_is_read_at_once_where_the_texts_of_the_training_were_shorter(scripted, save_tiny_adapter):
     document = " ".join(SENTENCES * 8)
+    engine = scripted(lambda prompt: "short")
+    last(predict_stream(engine, SUMMARIZE, {"document": document}, save_tiny_adapter("summarize", max_length=60)))
+    assert engine.prompts == [[f"{document}\n\nSummary:"]]
+
+
+def test_longer_documents_are_condensed_and_nothing_is_left_out(scripted, save_tiny_adapter):
+    document = " ".join(SENTENCES * 60)
     engine = scripted(lambda prompt: "short")
     record = save_tiny_adapter("summarize", max_length=200, generation={"max_new_tokens": 8})
     found = last(predict_stream(engine, SUMMARIZE, {"document": document}, record))
     assert found.row["summary"] == "short"
     parts = [prompt.removesuffix("\n\nSummary:") for prompt in engine.prompts[0]]
-    assert len(parts) > 4
+    assert len(parts) > 2
     assert " ".join(" ".join(parts).split()) == document
     assert engine.prompts[-1] == ["\n".join(["short"] * len(parts)) + "\n\nSummary:"]
 
 
 def test_condensing_ends_when_summaries_are_as_long_as_their_texts(scripted, save_tiny_adapter):
+    document = " ".join(SENTENCES * 60)
     engine = scripted(lambda prompt: prompt.removesuffix("\n\nSummary:"))
     record = save_tiny_adapter("summarize", max_length=60, generation={"max_new_tokens": 8})
-    summary = last(predict_stream(engine, SUMMARIZE, {"document": " ".join(SENTENCES)}, record)).row["summary"]
-    assert summary.split() == " ".join(SENTENCES).split()
+    summary = last(predict_stream(engine, SUMMARIZE, {"document": document}, record)).row["summary"]
+    assert summary.split() == document.split()
 
 
 def test_empty_summaries_of_all_parts_are_an_empty_summary(scripted, save_tiny_adapter):
     record = save_tiny_adapter("summarize", max_length=60, generation={"max_new_tokens": 8})
-    found = last(predict_stream(scripted(lambda prompt: ""), SUMMARIZE, {"document": " ".join(SENTENCES)}, record))
+    document = " ".join(SENTENCES * 60)
+    found = last(predict_stream(scripted(lambda prompt: ""), SUMMARIZE, {"document": document}, record))
     assert found.row["summary"] == ""
 
 
