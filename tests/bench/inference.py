@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.bench.answering import LICENCE, Asker, median_s, text_ids
 
@@ -36,7 +37,8 @@ PASS_TOKENS = (30, 256)
 ADAPTER_NUMBERS = (1, 10, 100)
 TITLES = {
     "decode": "one text, with guesses where it repeats itself, tokens/s",
-    "decode_adapter": "the same with an adapter, tokens/s",
+    "decode_unguessed": "the same without guesses, tokens/s",
+    "decode_adapter": "one text with an adapter and guesses, tokens/s",
     "prompt": f"prompt of {LONG_PROMPT_TOKENS} tokens, tokens/s",
     "streams": f"{NUM_STREAMS} texts at once over 5 adapters, tokens/s in all",
     "streams_base": f"{NUM_STREAMS} texts at once without adapters, tokens/s in all",
@@ -115,8 +117,11 @@ def of_engine(options: argparse.Namespace) -> dict[str, float]:
         """Tokens a second after the first ones."""
         return len(wanted) * (NEW_TOKENS - 1) / (seconds(wanted) - seconds(wanted, new=1))
 
+    with patch("playground.engine.continuous.draft", return_value=[]):
+        unguessed = rate([None])
     figures = {
         "decode": rate([None]),
+        "decode_unguessed": unguessed,
         "decode_adapter": rate([adapters["translate"]]),
         "prompt": LONG_PROMPT_TOKENS / seconds([None], LONG_PROMPT_TOKENS, 1),
         "streams": rate(asker.mixed_adapters(NUM_STREAMS)),
