@@ -47,22 +47,31 @@ class TensorRows:
 
     def __init__(self, file: Path, name: str) -> None:
         """Raises KeyError where `file` has no such tensor, or one of a type not in `DTYPES`."""
+        self._path, self._name = file, name
         with file.open("rb") as opened:
             header_bytes = int.from_bytes(opened.read(8), "little")
             about = json.loads(opened.read(header_bytes))[name]
         self._dtype = DTYPES[about["dtype"]]
-        self._num_rows, self._columns = about["shape"]
+        self.shape: tuple[int, int] = tuple(about["shape"])
         self._start: int = 8 + header_bytes + about["data_offsets"][0]
         self._file = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
 
     def __getitem__(self, ids: Sequence[int]) -> Tensor:
         """The rows (len(ids), C). Raises IndexError for a row that there is not."""
-        if min(ids) < 0 or max(ids) >= self._num_rows:
-            raise IndexError(f"rows {min(ids)} to {max(ids)} of a matrix with {self._num_rows}")
-        size = self._columns * self._dtype.itemsize
+        if min(ids) < 0 or max(ids) >= self.shape[0]:
+            raise IndexError(f"rows {min(ids)} to {max(ids)} of a matrix with {self.shape[0]}")
+        size = self.shape[1] * self._dtype.itemsize
         found = bytearray().join(self._read(self._start + index * size, size) for index in ids)
-        return torch.frombuffer(found, dtype=self._dtype).view(-1, self._columns)
+        return torch.frombuffer(found, dtype=self._dtype).view(-1, self.shape[1])
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """All rows in order, `size` at a time, as ``Tensor.split`` gives them."""
+        for first in range(0, self.shape[0], size):
+            # Opened for each part, because what was read of a file stays resident until it is closed.
+            with safe_open(self._path, framework="pt") as opened:
+                part: Tensor = opened.get_slice(self._name)[first : first + size]
+            yield part
 
     def _read(self, place: int, size: int) -> bytes:
         if hasattr(os, "pread"):  # leaves alone the file's position, which a forked process shares

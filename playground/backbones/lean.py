@@ -134,7 +134,7 @@ class Decoder:
         self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
         self._norm = 1 + self.weight("model.norm.weight").float()
         projection = EMBEDDINGS if config.tie_word_embeddings else "lm_head.weight"
-        self._projection = PackedLinear(self.weight(projection).float(), level_inputs=True)
+        self._projection = PackedLinear(self._tensors.rows(projection), level_inputs=True)
         self._embeddings = self._tensors.rows(EMBEDDINGS)
         half = torch.arange(0, config.head_dim, 2).float() / config.head_dim
         ropes = config.rope_parameters

@@ -8,17 +8,20 @@ Shapes: N rows, I inputs, O outputs.
 """
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from playground.backbones.checkpoint_tensors import TensorRows
 
 LEVELS = 63
 """Activations go from -63 to 63: with weights up to 127, two products fit into the 16 bits that AVX2 adds in."""
 FINER = 126
 """What rounding lost, at most half a step, is that much finer."""
 ROWS_AT_ONCE = 16_384
-"""Rows of a weight that are rounded at the same time, so that no copy of the largest one in fp32 is made."""
+"""Rows of a weight that are read and rounded at the same time, so that the largest one is never there in fp32."""
 
 
 def is_supported() -> bool:
@@ -30,15 +33,17 @@ def is_supported() -> bool:
 class PackedLinear:
     """``states @ weight.T`` with the (O, I) weight in int8, one scale an output."""
 
-    def __init__(self, weight: Tensor, *, level_inputs: bool = False) -> None:
+    def __init__(self, weight: Tensor | TensorRows, *, level_inputs: bool = False) -> None:
         """With `level_inputs` each input's weights are first brought to the same largest one, and the states to match:
         the embeddings have a few large columns, which would make every row's scale coarse.
         """
         self.levels = _largest_by_input(weight) if level_inputs else None
-        rows = [
-            _rounded(part if self.levels is None else part / self.levels) for part in torch.split(weight, ROWS_AT_ONCE)
-        ]
-        self._packed = _pack(torch.cat([values for values, _ in rows]), torch.cat([scale for _, scale in rows]))
+        values, scale = torch.empty(weight.shape, dtype=torch.int8), torch.empty(weight.shape[0])
+        first = 0
+        for part in _parts(weight):
+            rows = slice(first, first := first + len(part))
+            values[rows], scale[rows] = _rounded(part if self.levels is None else part / self.levels)
+        self._packed = _pack(values, scale)
 
     def __call__(self, states: Tensor) -> Tensor:
         """Maps (N, I) to (N, O), both fp32."""
@@ -58,9 +63,12 @@ def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
     return torch.round(weight / scale[:, None]).to(torch.int8), scale
 
 
-def _largest_by_input(weight: Tensor) -> Tensor:
-    parts = [part.abs().amax(0) for part in torch.split(weight, ROWS_AT_ONCE)]
-    return torch.stack(parts).amax(0).clamp(min=1e-30)
+def _largest_by_input(weight: Tensor | TensorRows) -> Tensor:
+    return torch.stack([part.abs().amax(0) for part in _parts(weight)]).amax(0).clamp(min=1e-30)
+
+
+def _parts(weight: Tensor | TensorRows) -> Iterator[Tensor]:
+    return (part.float() for part in weight.split(ROWS_AT_ONCE))
 
 
 def _pack(values: Tensor, scale: Tensor) -> Any:

@@ -26,6 +26,8 @@ def test_rows_are_those_of_the_whole_matrix(matrices, name, has_pread, monkeypat
     rows = CheckpointTensors(sorted(folder.glob("*.safetensors"))).rows(name)
     for ids in ([0], [49], [3, 3, 1, 40]):
         assert torch.equal(rows[ids], tensors[name][ids])
+    assert [len(part) for part in rows.split(20)] == [20, 20, 10]
+    assert torch.equal(torch.cat(list(rows.split(20))), tensors[name])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -16,7 +16,7 @@ class Exact:
     """Stands for the 8-bit layer, without its rounding."""
 
     def __init__(self, weight, *, level_inputs=False):
-        self.weight = weight.clone()
+        self.weight = torch.cat(list(weight.split(100)))
 
     def __call__(self, states):
         return states @ self.weight.T
