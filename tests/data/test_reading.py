@@ -60,11 +60,17 @@ def test_legacy_encodings_of_other_languages_are_recognised(tmp_path: Path, enco
 
 
 def test_one_stray_byte_does_not_turn_utf8_into_something_else(tmp_path: Path) -> None:
-    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + b"caf\xe9,gut\n"
+    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + "schöner".encode() + b"\x81,gut\n"
     table = table_of(tmp_path, "reviews.csv", content)
     assert table.rows[0]["text"] == "größer schöner öfter"
-    assert table.rows[-1]["text"] == "caf\ufffd"
+    assert table.rows[-1]["text"] == "schöner\ufffd"
     assert "not valid UTF-8" in " ".join(table.notes)
+
+
+def test_one_line_in_a_legacy_encoding_is_read_in_that(tmp_path: Path) -> None:
+    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + b"caf\xe9,gut\n"
+    table = table_of(tmp_path, "reviews.csv", content)
+    assert [table.rows[0]["text"], table.rows[-1]["text"]] == ["größer schöner öfter", "café"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
