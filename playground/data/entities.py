@@ -135,7 +135,8 @@ def _needs_space(left: str, right: str) -> bool:
 
 
 def _words(value: Any, what: str) -> list[str]:
-    words = as_list(value, what)
+    is_listed = what == "tags" and isinstance(value, str) and value.strip()[:1] not in ("[", "(")
+    words = as_list(value.replace(",", " ") if is_listed else value, what)  # "B-PER,O,O" is three tags
     numbers = [word for word in words if not isinstance(word, str)]
     if numbers:
         hint = "; replace the numbers by names such as B-PER" if what == "tags" else ""

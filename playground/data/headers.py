@@ -38,7 +38,7 @@ ROLES: dict[str, frozenset[str]] = {
         "|标签|標籤|类别|類別|分类|情感|评分|評分|星级|ラベル|カテゴリ|分類|評価|星|라벨|레이블|분류|감정|평점|lebo|kundi",
         "entities": "entities|entity|spans|ner|annotations|entitäten|entités|entidades|entità|сущности|实体|엔티티",
         "tokens": "tokens|words|token list|token|word",
-        "tags": "tags|tag|ner tags|ner tag|ner labels|bio tags|iob tags|labels|bio|iob|ner",
+        "tags": "tags|tag|ner tags|ner tag|ner labels|word labels|token labels|bio tags|iob tags|labels|bio|iob|ner",
         "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문",
         "question": "question|query|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
