@@ -210,6 +210,10 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     label = _first(entity, _LABEL_KEYS)
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
+    if isinstance(label, list) and len(label) > 1:
+        raise DataError(f"entity {number} has {len(label)} labels; each needs exactly one")
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
     if not isinstance(label, str) or not label.strip():
         raise DataError(f"entity {number} has no label")
     what = f"entity {number} ({label.strip()})"

@@ -87,12 +87,43 @@ def _spacy_rows(document: Row) -> list[Any]:
     return [
         {
             "tokens": [str(token.get("orth", "")) for token in sentence.get("tokens", ())],
-            "tags": [str(token.get("ner", "O")) for token in sentence.get("tokens", ())],
+            "tags": [_spacy_tag(token.get("ner")) for token in sentence.get("tokens", ())],
         }
         for paragraph in document["paragraphs"]
         for sentence in paragraph.get("sentences", ())
         if sentence.get("tokens")
     ]
+
+
+def _spacy_tag(tag: Any) -> str:
+    """SpaCy writes "-" where nobody said whether the token is part of an entity."""
+    return "O" if tag in (None, "", "-") else str(tag)
+
+
+def _is_spacy_doc(record: Row) -> bool:
+    """Whether it is what spaCy's ``Doc.to_json`` gives (https://spacy.io/api/doc#to_json)."""
+    return isinstance(record.get("text"), str) and isinstance(record.get("tokens"), list) and "ents" in record
+
+
+def _spacy_doc_rows(doc: Row) -> list[Any]:
+    annotation = {key: value for key, value in (("entities", doc["ents"]), ("cats", doc.get("cats"))) if value}
+    return [_spacy_example(doc["text"], annotation or {"entities": []})]
+
+
+def _is_doccano(record: Row) -> bool:
+    """Whether it has the labels of whole texts as Doccano 1.0 wrote them: by their numbers, with who gave them."""
+    marks = record.get("annotations")
+    return (
+        "text" in record
+        and isinstance(marks, list)
+        and bool(marks)
+        and all(isinstance(one, dict) and "label" in one and not {"start", "start_offset"} & set(one) for one in marks)
+    )
+
+
+def _doccano_rows(record: Row) -> list[Any]:
+    labels = [one["label"] for one in record["annotations"]]
+    return [{key: value for key, value in record.items() if key != "annotations"} | {"label": _single(labels)}]
 
 
 def _is_label_studio(record: Row) -> bool:
@@ -114,8 +145,13 @@ def _label_studio_rows(record: Row) -> list[Any]:
     if spans or (not results and used.get("result") is not None):
         row |= _spans(row, spans)
     for one in results:
-        value = next((one["value"][key] for key in ("choices", "rating", "text") if key in one["value"]), None)
-        if one.get("type") in ("choices", "rating", "textarea"):
+        kind = one.get("type")
+        value = next(
+            (one["value"][key] for key in ("choices", "rating", "text", "taxonomy") if key in one["value"]), None
+        )
+        if kind == "taxonomy" and isinstance(value, list):
+            value = [" / ".join(map(str, path)) if isinstance(path, list) else path for path in value]
+        if kind in ("choices", "rating", "textarea", "taxonomy"):
             field = str(one.get("from_name") or one["type"])
             row[field if field not in row else f"{field}_{one['type']}"] = _single(value)
     return [row]
@@ -231,6 +267,8 @@ _TOOLS: list[tuple[Callable[[Row], bool], Callable[[Row], list[Any]]]] = [
     (_is_spacy_document, _spacy_rows),
     (_is_squad, _squad_rows),
     (lambda record: isinstance(record.get("qas"), list), _question_rows),
+    (_is_spacy_doc, _spacy_doc_rows),
+    (_is_doccano, _doccano_rows),
     (_is_prodigy, _prodigy_rows),
     (_is_dataturks, _dataturks_rows),
     (_is_gliner, _gliner_rows),

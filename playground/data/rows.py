@@ -12,6 +12,7 @@ from playground.data.columns import ColumnMap, known_fields, missing_fields, pro
 from playground.data.dialogue import answered, conversation
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
+from playground.data.literals import as_literal
 from playground.data.reading import read_table
 from playground.data.table import Rejected, Table
 from playground.data.text import clean_text, describe_type, excerpt
@@ -181,6 +182,8 @@ def _text(row: Row, field: str) -> str:
 
 def _check_class(row: Row) -> _Checked:
     text, label = _text(row, "text"), row.get("label")
+    if isinstance(label, str) and label.lstrip().startswith('{"choices"'):
+        label = (as_literal(label) or {}).get("choices", label)  # several choices in a CSV of Label Studio
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
     if isinstance(label, list):
