@@ -17,6 +17,7 @@ from playground.types import Row
 MAX_TITLE_LINES = 8
 """Lines of a title above the header."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
+_INVISIBLE = re.compile("[\ufeff\u200b\u2060]")
 _MAX_HEADER_CHARS = 60
 _NUM_LOOKED_AT = 200
 _ENDS = tuple(".!?。！？")
@@ -65,7 +66,8 @@ def to_reading(records: Iterable[Record], *, name: str, file_format: str) -> Rea
         notes.append(f"{name} has no header line; its columns are called {', '.join(columns)}.")
     if not body:
         raise DataError(f"{name} has a header ({', '.join(columns)}) but no rows below it; add at least one row.")
-    entries = _entries(columns, _without_totals(chain(body, stream), notes))
+    header = _trimmed(first.cells) if body is rest else None
+    entries = _entries(columns, _without_totals(chain(body, stream), notes), header)
     return Reading(file_format, entries, columns, notes)
 
 
@@ -100,11 +102,13 @@ def _second_header(good: list[Record], start: int) -> int:
     return start
 
 
-def _entries(columns: list[str], records: Iterable[Record]) -> Iterator[Entry]:
+def _entries(columns: list[str], records: Iterable[Record], header: list[Any] | None) -> Iterator[Entry]:
     width = len(columns)
     for record in records:
         cells = _trimmed(record.cells, width)
         problem = record.problem or _ragged(len(cells), width)
+        if header and len(header) > 1 and _trimmed(cells) == header:
+            problem = "repeats the header"  # files that were put one behind the other
         if problem:
             yield Rejected(record.line, problem, excerpt(" | ".join(map(str, record.cells))))
         else:
@@ -203,7 +207,8 @@ def _recurs(name: str, i: int, rows: list[list[Any]]) -> bool:
 def _column_names(cells: list[Any], notes: list[str]) -> list[str]:
     columns: list[str] = []
     for i, cell in enumerate(cells, 1):
-        plain = " ".join(str(cell if cell is not None else "").replace("\ufeff", "").split())
+        # A name that begins with "=" would be taken for a value, see `ColumnMap`.
+        plain = " ".join(_INVISIBLE.sub("", str(cell if cell is not None else "")).split()).lstrip("=")
         name = plain.removeprefix("# ").strip("\"'“”‘’`* ") or f"column_{i}"
         if name in columns:
             numbered = next(f"{name}_{n}" for n in range(2, len(cells) + 2) if f"{name}_{n}" not in columns)

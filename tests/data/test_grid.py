@@ -121,3 +121,22 @@ def test_row_names_of_r_get_a_column(read_as):
 def test_a_table_in_markdown_is_read(read_as):
     table = read_as("a.txt", "| text | label |\n|------|-------|\n| a b  | x |\n| c, d | y |\n")
     assert table.rows == [{"text": "a b", "label": "x"}, {"text": "c, d", "label": "y"}]
+
+
+def test_a_header_that_is_repeated_is_no_row(read_as):
+    one = "text,label\nI love it,good\nI hate it,bad\n"
+    table = read_as("all.csv", one * 2)
+    assert [row["label"] for row in table.rows] == ["good", "bad"] * 2
+    assert [(rejected.line, rejected.reason) for rejected in table.rejected] == [(4, "repeats the header")]
+
+
+def test_names_of_columns_lose_what_nobody_sees_and_marks_of_formulas(read_as):
+    table = read_as("a.csv", "\u200btext\u200b,=label\nI love it,good\nI hate it,bad\n")
+    assert table.columns == ["text", "label"]
+
+
+def test_formulas_without_a_result_are_told(read_as):
+    made = book([["text", "label"], *([f"Row {i} is fine", '=IF(1>0,"good","bad")'] for i in range(3))])
+    table = read_as("a.xlsx", saved(made))
+    assert "Formulas in a.xlsx have no result saved" in " ".join(table.notes)
+    assert "Formulas" not in " ".join(read_as("b.xlsx", saved(book([["text", "label"], ["Good", "yes"]]))).notes)
