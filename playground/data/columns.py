@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from playground.data.entities import has_inline_entities
-from playground.data.headers import language_in, language_of, normal_name, role_score
+from playground.data.headers import is_about, language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
     first_values,
+    holds_messages,
     holds_spans,
     holds_tags,
     holds_transcripts,
@@ -165,7 +166,10 @@ def _text_and_label(columns: list[Column]) -> dict[str, str]:
         listed = [column for column in columns if holds_words(column) and column.mean_chars() <= 60]
         label = named(listed, "label", 2)
     if label is None:
-        repeating = sorted(filter(is_label_like, rest), key=lambda c: (not c.is_text(), len(set(c.scalars()))))
+        repeating = [
+            column for column in rest if is_label_like(column) and column.varies() and not is_about(column.name)
+        ]
+        repeating.sort(key=lambda column: (not column.is_text(), len(set(column.scalars()))))
         label = repeating[0].name if repeating else None
     return _found(text=text, label=label)
 
@@ -278,7 +282,8 @@ def _has_words(column: Column) -> bool:
 
 
 def _instruction(columns: list[Column]) -> dict[str, str]:
-    messages = named([column for column in columns if column.is_nested()], "messages", 2)
+    nested = [column for column in columns if column.is_nested()]
+    messages = named(nested, "messages", 2) or _spoken_messages(columns, nested)
     if messages:
         return {"messages": messages}
     spoken = next((column.name for column in columns if holds_transcripts(column)), None)
@@ -289,6 +294,14 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
     completion = named(rest, "completion", 3)
     extra = named([column for column in rest if column.name != completion], "prompt_input", 3)
     return _found(prompt=prompt, completion=completion, prompt_input=extra if prompt and completion else None)
+
+
+def _spoken_messages(columns: list[Column], nested: list[Column]) -> str | None:
+    """A column of conversations by what it holds; of those to prefer and to avoid, the preferred; no prompt alone."""
+    conversations = [column for column in nested if holds_messages(column)]
+    if named(columns, "prompt", 2) in {column.name for column in conversations}:
+        return None
+    return named(conversations, "completion") or next((column.name for column in conversations), None)
 
 
 def _summary(columns: list[Column]) -> dict[str, str]:
