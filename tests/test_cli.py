@@ -322,6 +322,11 @@ def test_inspect_says_what_is_wrong_and_which_switch_helps(run, tickets):
     assert "(--fix mask-phone)" in result.out
 
 
+def test_inspect_says_why_the_columns_are_taken_for_what_they_are(run, tickets):
+    assert "label comes from the column 'team', after what it holds." in run("inspect", tickets).out
+    assert lines(run("inspect", tickets, "--json").out)[0]["reasons"]
+
+
 def test_inspect_prints_one_json_object(run, tickets):
     (found,) = lines(run("inspect", tickets, "--json").out)
     assert found["columns"] == {"text": "comment", "label": "team"}

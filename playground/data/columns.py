@@ -109,12 +109,26 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
     for candidate in ("qa", "ner", "translate", "instruct", "summarize", "sentiment"):
         found = _match(candidate, columns)
         if _is_complete(candidate, found):
-            return ColumnMap(_polarity_or_class(candidate, found, columns), *_explained(found))
+            chosen, reasons = _explained(found)
+            if candidate == "sentiment":
+                reasons += _unused(found, columns)
+            chosen_task = _polarity_or_class(candidate, found, columns)
+            if chosen_task == "sentiment":
+                reasons.append(f"'{found['label']}' speaks of good and bad.")
+            return ColumnMap(chosen_task, chosen, reasons)
     found = _loosely("sentiment", columns)
     chosen, reasons = _explained(found)
     if "label" not in found:
         reasons.append("No column looks like a label; choose the task and the columns.")
-    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, reasons)
+    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, [*reasons, *_unused(found, columns)])
+
+
+def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
+    """That a text stands beside the one that is read, as in pairs of sentences."""
+    others = [c for c in columns if c.name not in found.values() and c.is_text() and not is_label_like(c)]
+    longest = max((c for c in columns if c.name == found.get("text")), key=Column.mean_chars, default=None)
+    texts = [c.name for c in others if longest and not is_about(c.name) and c.mean_chars() > 0.3 * longest.mean_chars()]
+    return [f"Only '{found['text']}' is read; put '{texts[0]}' into the same column if it is needed."] if texts else []
 
 
 def input_columns(table: Table, task: str) -> dict[str, str]:
@@ -341,6 +355,8 @@ def _explained(found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     for name, column in found.items():
         if column.startswith("="):
             reasons.append(f"{name} is {column[1:]} for all rows, after the name or the texts of its column.")
+        elif role_score(column, name) or normal_name(column) == name.replace("_", " "):
+            reasons.append(f"{name} comes from the column '{column}', after its name.")
         else:
-            reasons.append(f"{name} comes from the column '{column}'.")
+            reasons.append(f"{name} comes from the column '{column}', after what it holds.")
     return found, reasons

@@ -268,7 +268,8 @@ def _spellings(seen: _Seen, labels: Counter[str]) -> Finding | None:
     shown = "; ".join(", ".join(f"'{label}'" for label in group) for group in groups[:NUM_EXAMPLES])
     concerned = {label for group in groups for label in group[1:]}
     num_rows = sum(labels[label] for label in concerned)
-    sentence = f"{len(groups)} labels are written in several ways, which would be learnt as different ones: {shown}."
+    labels_are = _counted(len(groups), "label is", "labels are")
+    sentence = f"{labels_are} written in several ways, which would be learnt as different ones: {shown}."
     places = [i for i, row in enumerate(seen.rows) if row["label"] in concerned][:NUM_EXAMPLES]
     examples = tuple(seen.example(i, f"{seen.rows[i]['label']}: {seen.example(i).text}") for i in places)
     return Finding("spellings", num_rows, sentence, examples, (LOWER,))

@@ -70,9 +70,24 @@ def test_a_few_lists_among_labels_do_not_hide_them() -> None:
 def test_conversations_are_found_by_what_they_hold(name: str) -> None:
     said = [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "Hello"}]
     rows: list[Row] = [{"prompt": "Hi there", name: said, "rejected": said, "score": 1.5}] * 3
-    assert propose(table(rows)) == ColumnMap(
-        "instruct", {"messages": name}, [f"messages comes from the column '{name}'."]
-    )
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("instruct", {"messages": name})
+
+
+def test_reasons_say_whether_a_name_or_the_values_decided() -> None:
+    rows: list[Row] = labelled("Review", "plugh", ("positive", "negative", "positive", "negative"))
+    assert propose(table(rows)).reasons == [
+        "text comes from the column 'Review', after its name.",
+        "label comes from the column 'plugh', after what it holds.",
+        "'plugh' speaks of good and bad.",
+    ]
+
+
+def test_a_second_text_that_is_not_read_is_named() -> None:
+    rows: list[Row] = [
+        {"premise": text, "hypothesis": text[::-1], "label": "ab"[i % 2]} for i, text in enumerate(REVIEWS)
+    ]
+    assert propose(table(rows)).reasons[-1].startswith("Only 'premise' is read; put 'hypothesis' into the same column")
 
 
 def test_a_column_called_bewertung_is_text_when_it_holds_texts() -> None:
