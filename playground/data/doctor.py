@@ -45,8 +45,8 @@ class Example:
 @dataclass(frozen=True)
 class Finding:
     kind: str
-    """exact-duplicates, near-duplicates, conflicts, labels, spellings, imbalance, leakage, pii-name, or pii- and a key
-    of `pii.KINDS`."""
+    """exact-duplicates, near-duplicates, conflicts, labels, spellings, imbalance, leakage, unknown-labels,
+    pii-name, or pii- and a key of `pii.KINDS`."""
     rows: int
     """How many rows it concerns; of names, how many of the sample."""
     sentence: str
@@ -103,6 +103,7 @@ def examine(
         _imbalance(task, labels),
         *(_details(seen)),
         _leakage(seen, held_out),
+        _unknown(task, labels, held_out),
     ]
     return Checkup(
         task,
@@ -322,6 +323,25 @@ def _leakage(seen: _Seen, held_out: Sequence[Row]) -> Finding | None:
         "the training leaves them out by itself."
     )
     return Finding("leakage", len(leaks), sentence, tuple(seen.example(leak.row) for leak in leaks[:NUM_EXAMPLES]))
+
+
+def _unknown(task: str, labels: Mapping[str, int], held_out: Sequence[Row]) -> Finding | None:
+    """That rows to measure on have labels, or kinds of entities, which no row to learn from has."""
+    if task not in ("sentiment", "classify", "ner"):
+        return None
+    unknown = {label: count for label, count in _labels(task, held_out).items() if label not in labels}
+    if not unknown:
+        return None
+    shown = ", ".join(f"'{excerpt(label, 40)}'" for label in list(unknown)[:NUM_EXAMPLES])
+    more = f" and {len(unknown) - NUM_EXAMPLES:,} more" if len(unknown) > NUM_EXAMPLES else ""
+    sentence = f"Rows to measure on say {shown}{more}, which no row to learn from does; these will count as wrong."
+    return Finding("unknown-labels", sum(unknown.values()), sentence)
+
+
+def unknown_labels(task: str, rows: Sequence[Row], held_out: Sequence[Row]) -> str:
+    """What `examine` says about labels that only rows to measure on have; empty where there are none."""
+    finding = _unknown(task, _labels(task, rows), held_out)
+    return finding.sentence if finding else ""
 
 
 def _languages(task: str, rows: Sequence[Row], detect_language: DetectLanguage) -> dict[str, int]:

@@ -93,6 +93,13 @@ def test_rows_like_those_to_measure_on_are_a_finding():
     assert (leak.kind, leak.rows, leak.examples[0].line) == ("leakage", 1, 2)
 
 
+def test_labels_that_only_rows_to_measure_on_have_are_a_finding():
+    rows = labelled(*((f"text number {n}", "ab"[n % 2]) for n in range(20)))
+    (found,) = checked(rows, held_out=labelled(("something else", "c"), ("or that", "a"))).findings
+    assert (found.kind, found.rows) == ("unknown-labels", 1)
+    assert "say 'c', which no row to learn from does" in found.sentence
+
+
 def test_languages_are_those_named_in_the_rows_or_guessed_from_a_sample():
     assert checked([{"text": "a", "label": "x", "lang": "sw"}, {"text": "b", "label": "y"}]).languages == {
         "sw": 1,
