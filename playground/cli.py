@@ -384,7 +384,8 @@ def _inspect(options: argparse.Namespace) -> None:
     print("\n".join([*_reasons(proposed, mapping), *found.notes]))
     for one in found.rejected[: doctor.NUM_EXAMPLES]:
         print(f"  line {one.line}: {one.reason}")
-    print("\n".join(doctor.in_words(checkup)))
+    if found.rows:
+        print("\n".join(doctor.in_words(checkup)))
 
 
 def _reasons(proposed: ColumnMap, mapping: ColumnMap) -> list[str]:

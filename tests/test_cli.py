@@ -253,6 +253,7 @@ def test_an_empty_list_is_still_one_json_object(run):
         (("inspect", "missing.csv"), "missing.csv"),
         (("inspect", "{rows}", "--task", "poetry"), "poetry"),
         (("inspect", "{rows}", "--column", "text=nothing"), "no column 'nothing'"),
+        (("inspect", "{rows}", "--column", "txt=text"), "no field 'txt'"),
         (("adapters", "show", "mine"), "TASK/NAME"),
         (("adapters", "show", "sentiment/other"), "There is no adapter 'other'"),
         (("adapters", "import", "missing.zip"), "missing.zip"),

@@ -250,6 +250,11 @@ def _choice_rows(record: Row) -> list[Any]:
     ]
 
 
+def _is_viewer_row(record: Row) -> bool:
+    """Whether it is a row as the data set viewer of the Hub answers (https://huggingface.co/docs/dataset-viewer)."""
+    return isinstance(record.get("row"), dict) and "row_idx" in record
+
+
 def _is_language_list(record: Row) -> bool:
     inner = record.get("translation")
     return isinstance(inner, dict) and isinstance(inner.get("language"), list) and "translation" in inner
@@ -274,5 +279,6 @@ _TOOLS: list[tuple[Callable[[Row], bool], Callable[[Row], list[Any]]]] = [
     (_is_gliner, _gliner_rows),
     (_is_gemini, _gemini_rows),
     (_has_choices, _choice_rows),
+    (_is_viewer_row, lambda record: [record["row"]]),
     (_is_language_list, _language_rows),
 ]

@@ -147,6 +147,8 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
 
 def _check_columns(table: Table, mapping: ColumnMap) -> None:
     for name, column in mapping.columns.items():
+        if name not in known_fields(mapping.task):
+            raise DataError(f"{mapping.task} has no field '{name}'; it has {', '.join(known_fields(mapping.task))}.")
         if not column.startswith("=") and column not in table.columns:
             raise DataError(f"{table.name} has no column '{column}' for {name}; it has {', '.join(table.columns)}.")
     missing = missing_fields(mapping.task, mapping.columns)

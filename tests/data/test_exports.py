@@ -98,6 +98,11 @@ def test_labels_of_doccano_may_be_numbers(read_as):
     assert map_table(table, propose(table)).rows[0]["entities"] == [{"start": 0, "end": 3, "label": "4"}]
 
 
+def test_rows_of_the_data_set_viewer_are_read(read_as):
+    rows = [{"row_idx": i, "row": {"text": f"Text {i}", "label": i}, "truncated_cells": []} for i in range(3)]
+    assert read_as("rows.json", json.dumps({"features": [], "rows": rows})).rows[1] == {"text": "Text 1", "label": 1}
+
+
 def test_a_taxonomy_of_label_studio_is_a_label(read_as):
     value = {"taxonomy": [["Food", "Fruit"]]}
     tasks = [label_studio(f"Text {i}", [{"from_name": "kind", "type": "taxonomy", "value": value}]) for i in range(3)]

@@ -336,6 +336,16 @@ def test_parquet_is_read_with_nested_values(tmp_path: Path) -> None:
     assert "whatever its name says" in table.notes[0]
 
 
+def test_fields_within_a_column_of_parquet_get_their_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"row": [{"text": "Good day", "label": "x"}, {"text": "Good night", "label": "y"}]}).write_parquet(
+        path
+    )
+    table = read_table(path)
+    assert table.columns == ["row.text", "row.label"]
+    assert table.rows[0] == {"row.text": "Good day", "row.label": "x"}
+
+
 def test_class_labels_of_hugging_face_parquet_get_their_names(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     feature = {"names": ["neg", "pos"], "_type": "ClassLabel"}
