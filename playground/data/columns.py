@@ -126,6 +126,7 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
 def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
     """That a text stands beside the one that is read, as in pairs of sentences."""
     others = [c for c in columns if c.name not in found.values() and c.is_text() and not is_label_like(c)]
+    others = [c for c in others if _has_words(c) and sum(" " in text for text in c.scalars()) > 0.3 * len(c.values)]
     longest = max((c for c in columns if c.name == found.get("text")), key=Column.mean_chars, default=None)
     texts = [c.name for c in others if longest and not is_about(c.name) and c.mean_chars() > 0.3 * longest.mean_chars()]
     return [f"Only '{found['text']}' is read; put '{texts[0]}' into the same column if it is needed."] if texts else []

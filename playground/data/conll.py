@@ -11,7 +11,7 @@ from playground.data.text import excerpt
 from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
 
 _TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
-_BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19})")
+_BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19}|[a-z]+-[a-z/_]{2,40})")
 _NUM_TRIED = 300
 _TREEBANK_WIDTH = 10
 """Columns of CoNLL-U, https://universaldependencies.org/format.html; entities stand in the last, as in NER=B-PER."""

@@ -52,6 +52,8 @@ _LEGACY = "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp874 cp932 gb18030 
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1d\x1f]")
 _ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
 _BLANK_BYTES = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+_MARKS = "\ufeff\ufffd"
+"""A byte order mark, or what is left of a wrong one, at the beginning of a file."""
 _MIXED_SHARE = 0.1
 """Of the lines beyond ASCII that are valid UTF-8; lines in a legacy encoding hardly ever are."""
 _COLUMN_SEPARATOR = b"\x01"
@@ -72,7 +74,7 @@ class TextFile:
         with self.path.open(encoding=self.encoding, errors=self.errors, newline=None) as stream:
             is_first = True
             while chunk := stream.read(num_chars):
-                plain = (chunk.lstrip("\ufeff") if is_first else chunk).replace("\0", "")
+                plain = (chunk.lstrip(_MARKS) if is_first else chunk).replace("\0", "")
                 is_first = False
                 if plain:
                     yield plain
@@ -93,7 +95,7 @@ class TextFile:
                         "write each row on a line of its own and upload the file again."
                     )
                 plain = line.replace("\0", "") if "\0" in line else line
-                yield plain.lstrip("\ufeff") if number == 1 else plain
+                yield plain.lstrip(_MARKS) if number == 1 else plain
 
     def head(self) -> str:
         """Its beginning, as far as it is looked at to recognise what it holds."""
@@ -170,12 +172,18 @@ def _unicode_encoding(start: bytes) -> str | None:
     """The encoding said by a byte order mark, or UTF-16 without one seen by where its zero bytes are."""
     for bom, encoding in _BOMS:
         if start.startswith(bom):
-            return encoding
+            # Text with letters of Latin in it has zeros in UTF-16.
+            is_wrong = encoding == "utf-16" and 0 not in start and start[2:].count(b" ") + start.count(b"\n") > 1
+            return "utf-8" if is_wrong and _is_mostly_ascii(start[2:]) else encoding
     even, odd = start[:4096:2], start[1:4096:2]
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         if zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.05 * len(others):
             return encoding
     return None
+
+
+def _is_mostly_ascii(text: bytes) -> bool:
+    return sum(0x20 <= byte < 0x7F for byte in text) > 0.5 * len(text)
 
 
 @dataclass
@@ -265,7 +273,9 @@ def _is_mixed(seen: _Seen) -> bool:
 
 def _legacy_of_lines(seen: _Seen) -> str | None:
     """The encoding of the lines that are not UTF-8, if each of its characters is one byte."""
-    legacy = likely_encoding(b"\n".join(seen.bad_lines)) if seen.bad_lines else None
+    lines = [line.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE) for line in seen.bad_lines]
+    bad_lines = [line for line in lines if not _is_utf8(line)]
+    legacy = likely_encoding(b"\n".join(bad_lines)) if bad_lines else None
     return legacy if legacy is None or is_single_byte(legacy) else None
 
 

@@ -48,7 +48,12 @@ def conversation(value: Any) -> list[dict[str, str]]:
 
 
 def _single_messages(messages: list[Any]) -> list[Any]:
-    """`messages` one by one where each is a question and its reply, as [question, reply] or under two names."""
+    """`messages` one by one where each is a question and its reply, as [question, reply] or under two names.
+
+    Bare texts are the user's and the assistant's by turns.
+    """
+    if len(messages) > 1 and all(isinstance(message, str) for message in messages):
+        return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(messages)]
     pairs = [_pair(message) for message in messages]
     if not all(pairs):
         return messages

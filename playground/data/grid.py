@@ -20,6 +20,10 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
 _INVISIBLE = re.compile("[\ufeff\u200b\u2060]")
 _MAX_HEADER_CHARS = 60
 _NUM_LOOKED_AT = 200
+_NUM_TO_DIFFER = 6
+"""Cells below the first line from which they may tell that it is a header."""
+_MAX_NAME_CHARS = 120
+"""Of a column; longer names are shortened."""
 _ENDS = tuple(".!?。！？")
 _NUM_LAST = 5
 _TOTALS = frozenset(
@@ -151,13 +155,28 @@ def _is_header(cells: list[Any], rows: list[list[Any]]) -> bool:
     num_known = _num_known(names)
     if any(_recurs(name, i, rows) for i, name in enumerate(names)):
         return num_known >= min(2, len(names))
-    if num_known:
+    if num_known or _differs(names, rows):
         return True
     if not all(map(_is_name, names)):
         return False
     if len(names) > 1:
         return not _are_values(names, rows)
     return _is_lone_header(names[0], rows)
+
+
+def _differs(names: list[str], rows: list[list[Any]]) -> bool:
+    """Whether the first line, however long, is unlike what is below it: a word above numbers or words that come back.
+
+    So are the questions of a survey above its answers.
+    """
+    for i, name in enumerate(names):
+        below = [str(cells[i]).strip() for cells in rows if len(cells) > i and _has_content([cells[i]])]
+        if len(below) < _NUM_TO_DIFFER or len(names) < 2 or not any(map(str.isalpha, name)):
+            continue
+        is_repeated = len(set(below)) <= len(below) // 3 and all(len(text) <= _MAX_HEADER_CHARS for text in below)
+        if is_repeated or all(map(_NUMBER.fullmatch, below)):
+            return True
+    return False
 
 
 def _is_name(cell: Any) -> bool:
@@ -209,7 +228,7 @@ def _column_names(cells: list[Any], notes: list[str]) -> list[str]:
     for i, cell in enumerate(cells, 1):
         # A name that begins with "=" would be taken for a value, see `ColumnMap`.
         plain = " ".join(_INVISIBLE.sub("", str(cell if cell is not None else "")).split()).lstrip("=")
-        name = plain.removeprefix("# ").strip("\"'“”‘’`* ") or f"column_{i}"
+        name = excerpt(plain.removeprefix("# ").strip("\"'“”‘’`* "), _MAX_NAME_CHARS) or f"column_{i}"
         if name in columns:
             numbered = next(f"{name}_{n}" for n in range(2, len(cells) + 2) if f"{name}_{n}" not in columns)
             notes.append(f"Two columns are called '{name}'; the later one is now '{numbered}'.")

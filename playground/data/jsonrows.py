@@ -216,5 +216,5 @@ def _flat(row: Row, depth: int = 0) -> Row:
 
 
 def _is_group(value: Row) -> bool:
-    """Whether it is a group of fields, rather than texts by language."""
-    return not all(language_of(key) for key in value)
+    """Whether it is a group of fields, rather than texts by language, or a picture or sound of ``datasets``."""
+    return not all(language_of(key) for key in value) and not {"bytes", "path"} <= set(value)

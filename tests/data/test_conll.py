@@ -50,6 +50,13 @@ def test_a_table_of_sentences_with_their_tags_is_no_file_of_tokens(read_as, head
     ]
 
 
+def test_types_in_small_letters_with_a_part_are_tags(read_as):
+    table = read_as(
+        "supervised.txt", "Ada\tperson-scholar\nwas\tO\nin\tO\nRome\tlocation-GPE\n\n".lower().replace("\to", "\tO") * 3
+    )
+    assert table.rows[0]["tags"] == ["person-scholar", "O", "O", "location-gpe"]
+
+
 def test_counted_tokens_and_the_entities_of_conll_u_are_read(read_as):
     line = "{}\t{}\t_\t_\t_\t_\t_\t_\t_\t{}"
     rows = [line.format(i, word, f"NER={tag}") for i, (word, tag) in enumerate(zip(WORDS, TAGS, strict=True), 1)]

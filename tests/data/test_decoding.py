@@ -68,6 +68,11 @@ def test_a_wrong_byte_order_mark_is_not_believed(read_as):
     assert "is not UTF-8 throughout; 18 bytes were read as Windows-1252" in " ".join(table.notes)
 
 
+def test_a_mark_of_utf16_before_utf8_is_not_believed(read_as):
+    table = read_as("a.csv", b"\xff\xfe" + "text,label\nCafé très bon,good\nIt is bad,bad\n".encode())
+    assert table.rows[0] == {"text": "Café très bon", "label": "good"}
+
+
 def test_a_line_without_end_is_refused_by_its_number(tmp_path, read_as, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_LINE_CHARS", 5000)
     with pytest.raises(DataError, match=r"Line 3 of a\.csv has more than .* million characters; write each row on"):

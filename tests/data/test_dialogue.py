@@ -43,6 +43,7 @@ def test_other_values_are_refused(value):
         [{"human": "Hi", "assistant": "Ho"}],
         [{"input": "Hi", "output": "Ho"}],
         [["Hi", "Ho"]],
+        ["Hi", "Ho"],
         (
             "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\nHo<|eot_id|>"

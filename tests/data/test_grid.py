@@ -140,3 +140,20 @@ def test_formulas_without_a_result_are_told(read_as):
     table = read_as("a.xlsx", saved(made))
     assert "Formulas in a.xlsx have no result saved" in " ".join(table.notes)
     assert "Formulas" not in " ".join(read_as("b.xlsx", saved(book([["text", "label"], ["Good", "yes"]]))).notes)
+
+
+def test_questions_of_a_survey_are_names_of_columns(read_as):
+    answers = "".join(
+        f"2024/01/02 10:0{n}:00,It was rather long {n},{n % 5},{'Yes' if n % 2 else 'No'}\n" for n in range(9)
+    )
+    table = read_as("survey.csv", f"Timestamp,What did you think of it?,Rating (1-5),Would you come again?\n{answers}")
+    assert table.columns[1] == "What did you think of it?"
+    assert len(table.rows) == 9
+    long = "Please say in some words what you think about our service and why you think so"
+    table = read_as("survey.csv", f"{long},How is that to be sorted?\n" + "It is fine,pos\nIt is not,neg\n" * 5)
+    assert table.columns == [long, "How is that to be sorted?"]
+
+
+def test_a_name_of_a_column_that_never_ends_is_shortened(read_as):
+    table = read_as("a.csv", f"{'long ' * 2000},label\n" + "It is fine,pos\nIt is not,neg\n" * 5)
+    assert len(table.columns[0]) <= 120
