@@ -173,8 +173,11 @@ def _differs(names: list[str], rows: list[list[Any]]) -> bool:
         below = [str(cells[i]).strip() for cells in rows if len(cells) > i and _has_content([cells[i]])]
         if len(below) < _NUM_TO_DIFFER or len(names) < 2 or not any(map(str.isalpha, name)):
             continue
-        is_repeated = len(set(below)) <= len(below) // 3 and all(len(text) <= _MAX_HEADER_CHARS for text in below)
-        if is_repeated or all(map(_NUMBER.fullmatch, below)):
+        if all(map(_NUMBER.fullmatch, below)):
+            return True
+        # A word or two may be the only one of a rare label.
+        is_long = len(name.split()) > 2 and all(len(text) < len(name) for text in below)
+        if is_long and len(set(below)) <= len(below) // 3:
             return True
     return False
 

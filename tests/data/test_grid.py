@@ -154,6 +154,11 @@ def test_questions_of_a_survey_are_names_of_columns(read_as):
     assert table.columns == [long, "How is that to be sorted?"]
 
 
+def test_a_first_row_with_a_rare_label_is_no_header(read_as):
+    table = read_as("a.csv", "It is odd.,rare thing\n" + "It is fine.,pos\nIt is not.,neg\n" * 5)
+    assert len(table.rows) == 11
+
+
 def test_a_name_of_a_column_that_never_ends_is_shortened(read_as):
     table = read_as("a.csv", f"{'long ' * 2000},label\n" + "It is fine,pos\nIt is not,neg\n" * 5)
     assert len(table.columns[0]) <= 120

@@ -344,6 +344,8 @@ def test_fields_within_a_column_of_parquet_get_their_path(tmp_path: Path) -> Non
     table = read_table(path)
     assert table.columns == ["row.text", "row.label"]
     assert table.rows[0] == {"row.text": "Good day", "row.label": "x"}
+    pl.DataFrame({"image": [{"bytes": b"\x89PNG", "path": "a.png"}] * 2, "label": [0, 1]}).write_parquet(path)
+    assert read_table(path).columns == ["image", "label"]
 
 
 def test_class_labels_of_hugging_face_parquet_get_their_names(tmp_path: Path) -> None:
