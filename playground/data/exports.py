@@ -6,6 +6,7 @@ https://github.com/mrqa/MRQA-Shared-Task-2019, DataTurks and GLiNER after their 
 """
 
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 from playground.types import Row
@@ -142,6 +143,8 @@ def _label_studio_rows(record: Row) -> list[Any]:
     name = _annotated(row, results)
     if name and name != "text" and "text" not in row:
         row["text"] = row.pop(name)
+    if any(one.get("type") == "hypertextlabels" for one in results) and isinstance(row.get("text"), str):
+        row["text"] = _without_tags(row["text"])
     if spans or (not results and used.get("result") is not None):
         row |= _spans(row, spans)
     for one in results:
@@ -169,7 +172,34 @@ def _spans(row: Row, spans: list[Row]) -> Row:
         context = row.pop("context", None) or row.pop("text", None)
         answers = [{"text": span.get("text"), "start": span.get("start")} for span in spans]
         return {"context": context, "answers": answers}
-    return {"entities": [{key: span.get(key) for key in ("start", "end", "text", "labels")} for span in spans]}
+    return {"entities": [_entity(span) for span in spans]}
+
+
+def _entity(span: Row) -> Row:
+    """A span of Label Studio; one in a web page has its place among the page's characters beside that in its tags."""
+    inside = span.get("globalOffsets")
+    places = inside if isinstance(inside, dict) else span
+    labels = span.get("labels") or span.get("hypertextlabels")
+    return {"start": places.get("start"), "end": places.get("end"), "text": span.get("text"), "labels": labels}
+
+
+def _without_tags(page: str) -> str:
+    """The characters of a web page, as a browser counts them."""
+    parser = _Characters()
+    parser.feed(page)
+    parser.close()
+    return "".join(parser.parts)
+
+
+class _Characters(HTMLParser):
+    """Gathers what stands between the tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
 
 
 def _single(value: Any) -> Any:

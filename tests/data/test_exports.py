@@ -103,6 +103,15 @@ def test_rows_of_the_data_set_viewer_are_read(read_as):
     assert read_as("rows.json", json.dumps({"features": [], "rows": rows})).rows[1] == {"text": "Text 1", "label": 1}
 
 
+def test_spans_in_a_web_page_of_label_studio_are_entities(read_as):
+    value = {"start": "/p[1]/text()[1]", "startOffset": 0, "globalOffsets": {"start": 0, "end": 3}, "text": "Ada"}
+    marked = {"type": "hypertextlabels", "value": {**value, "hypertextlabels": ["PER"]}}
+    tasks = [{"data": {"html": "<p>Ada</p> lives in <b>London</b> &amp; Rome."}, "annotations": [{"result": [marked]}]}]
+    table = read_as("project.json", json.dumps(tasks * 3))
+    row = map_table(table, propose(table)).rows[0]
+    assert (row["text"], row["entities"]) == ("Ada lives in London & Rome.", [{"start": 0, "end": 3, "label": "PER"}])
+
+
 def test_a_taxonomy_of_label_studio_is_a_label(read_as):
     value = {"taxonomy": [["Food", "Fruit"]]}
     tasks = [label_studio(f"Text {i}", [{"from_name": "kind", "type": "taxonomy", "value": value}]) for i in range(3)]
