@@ -372,13 +372,27 @@ def _inspect(options: argparse.Namespace) -> None:
     if options.names:
         checkup = _with_names(checkup, found, options.backbone)
     if options.json:
-        facts = {"columns": mapping.columns, "rejected": [asdict(one) for one in found.rejected], "notes": found.notes}
+        facts = {
+            "columns": mapping.columns,
+            "reasons": _reasons(proposed, mapping),
+            "rejected": [asdict(one) for one in found.rejected],
+            "notes": found.notes,
+        }
         print(json.dumps({**asdict(checkup), **facts}, ensure_ascii=False))
         return
     print(f"{table.name}: {len(found.rows):,} usable rows for {task.name}, {len(found.rejected):,} set aside")
+    print("\n".join([*_reasons(proposed, mapping), *found.notes]))
     for one in found.rejected[: doctor.NUM_EXAMPLES]:
         print(f"  line {one.line}: {one.reason}")
-    print("\n".join(doctor.in_words(checkup)))
+    if found.rows:
+        print("\n".join(doctor.in_words(checkup)))
+
+
+def _reasons(proposed: ColumnMap, mapping: ColumnMap) -> list[str]:
+    """Why the columns are taken for what they are, but for those that the person chose."""
+    if mapping.columns == proposed.columns:
+        return proposed.reasons
+    return [f"{name} comes from the column '{column}'." for name, column in mapping.columns.items()]
 
 
 def _with_names(checkup: doctor.Checkup, found: LoadedRows, backbone: str) -> doctor.Checkup:

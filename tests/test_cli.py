@@ -253,6 +253,7 @@ def test_an_empty_list_is_still_one_json_object(run):
         (("inspect", "missing.csv"), "missing.csv"),
         (("inspect", "{rows}", "--task", "poetry"), "poetry"),
         (("inspect", "{rows}", "--column", "text=nothing"), "no column 'nothing'"),
+        (("inspect", "{rows}", "--column", "txt=text"), "no field 'txt'"),
         (("adapters", "show", "mine"), "TASK/NAME"),
         (("adapters", "show", "sentiment/other"), "There is no adapter 'other'"),
         (("adapters", "import", "missing.zip"), "missing.zip"),
@@ -320,6 +321,11 @@ def test_inspect_says_what_is_wrong_and_which_switch_helps(run, tickets):
     assert "  line 6: The text is empty" in result.out
     assert "conflicts: 3 rows" in result.out
     assert "(--fix mask-phone)" in result.out
+
+
+def test_inspect_says_why_the_columns_are_taken_for_what_they_are(run, tickets):
+    assert "label comes from the column 'team', after what it holds." in run("inspect", tickets).out
+    assert lines(run("inspect", tickets, "--json").out)[0]["reasons"]
 
 
 def test_inspect_prints_one_json_object(run, tickets):

@@ -68,6 +68,11 @@ def likely_encoding(sample: bytes) -> str | None:
     return _east_asian(sample) or _single_byte(sample)
 
 
+def is_single_byte(encoding: str) -> bool:
+    """Whether each character is one byte in an encoding that `likely_encoding` gave."""
+    return encoding in _ALPHABETS
+
+
 def _east_asian(sample: bytes) -> str | None:
     high = len(re.findall(rb"[\x80-\xff]", sample))
     for encoding, pairs in _PAIRS.items():

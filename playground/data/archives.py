@@ -17,7 +17,7 @@ from playground.data.unpacking import Member
 from playground.errors import DataError
 
 _IGNORED_NAMES = re.compile(
-    r"(?:read|licen[cs]e|copying|citation|notice|authors|changelog|sources?\b|dataset_infos?)", re.IGNORECASE
+    r"(?:read|licen[cs]e|copying|citation|notice|authors|changelog|sources\b|dataset_infos?)", re.IGNORECASE
 )
 _IGNORED_SUFFIXES = frozenset(
     (
@@ -29,6 +29,8 @@ _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
 _TRAINING = re.compile(r"(?:^|[^a-z])train", re.IGNORECASE)
 _HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|dev|val|valid|validation|eval)(?:[^a-z]|$)", re.IGNORECASE)
 _MIN_TEXTS = 4
+_SIDE_NAMES = {"src": "source", "source": "source", "tgt": "target", "trg": "target", "target": "target"}
+_SIDES = frozenset(_SIDE_NAMES.values())
 _BRAT_SUFFIX = ".ann"
 _BRAT_MARK = re.compile(r"(T\S*)\t(\S+) (\d+)(?: \d+;\d+)* (\d+)(?:\t|$)")
 
@@ -47,13 +49,15 @@ def read_archive(members: list[Member], read_file: ReadFile, *, name: str) -> Re
         raise DataError(f"{name} holds no file with rows, but {_listed(members)}; put a CSV or JSONL file into it.")
     if any(PurePosixPath(member.name).suffix.lower() in (".zip", ".7z", ".rar", ".tar") for member in useful):
         raise DataError(f"{name} holds another archive; pack the files themselves.")
+    found = _brat(useful) or _texts_by_folder(useful)
+    if found:
+        return found
     notes: list[str] = []
-    return (
-        _brat(useful)
-        or _texts_by_folder(useful)
-        or _parallel(useful)
-        or _tables(_for_training(useful, notes), read_file, name, notes)
-    )
+    training = _for_training(useful, notes)
+    parallel = _parallel(training)
+    if parallel:
+        parallel.notes[:0] = notes
+    return parallel or _tables(training, read_file, name, notes)
 
 
 def _is_useful(member: Member) -> bool:
@@ -160,42 +164,53 @@ def _texts(texts: list[tuple[str, Member]]) -> Iterator[Entry]:
 
 
 def _parallel(members: list[Member]) -> Reading | None:
-    """Rows of two files of lines whose names differ in a language only, such as ``corpus.de`` and ``corpus.en``."""
-    pairs = [(member, language_of(PurePosixPath(member.name).suffix.lstrip("."))) for member in members]
-    pairs = pairs if all(lang for _, lang in pairs) else [(member, _language_in(member.name)) for member in members]
-    spoken = [(member, lang) for member, lang in pairs if lang]
-    if len(spoken) != 2 or spoken[0][1] == spoken[1][1] or len(members) != 2:
-        return None
-    (left, source), (right, target) = spoken
-    if _without_language(left.name) != _without_language(right.name):
-        return None
-    columns = ["source_text", "target_text", "source_lang", "target_lang"]
-    return Reading("txt", _pairs(left, right, str(source), str(target)), columns)
+    """Rows of files of lines whose names differ in a language or a side only: ``corpus.de`` and ``corpus.en``."""
+    for place in (_by_suffix, _by_stem, _by_folder):
+        pairs: dict[str, dict[str, Member]] = defaultdict(dict)
+        for member in members:
+            stem, side = place(PurePosixPath(member.name.replace("\\", "/")))
+            pairs[stem][side] = member
+        sides = list(next(iter(pairs.values())))
+        is_paired = len(sides) == 2 and all(set(pair) == set(sides) for pair in pairs.values())
+        if is_paired and all(sides) and len(members) == 2 * len(pairs):
+            source, target = sides if set(sides) != _SIDES else ("source", "target")
+            columns = ["source_text", "target_text", *(["source_lang", "target_lang"] if set(sides) != _SIDES else [])]
+            parts = [Reading("txt", _pairs(pair[source], pair[target], source, target)) for pair in pairs.values()]
+            return Reading("txt", _chained(parts), columns)
+    return None
 
 
 def _pairs(left: Member, right: Member, source: str, target: str) -> Iterator[Entry]:
+    """Lines side by side; `source` and `target` are languages, or else the `_SIDES` themselves."""
+    languages = {"source_lang": source, "target_lang": target} if {source, target} != _SIDES else {}
     lines = zip_longest(open_text(left.path, left.name).lines(), open_text(right.path, right.name).lines())
     for number, (one, other) in enumerate(lines, 1):
         if one is None or other is None:
             yield Rejected(number, "is in one of the two files only", excerpt(one or other))
         elif one.strip() or other.strip():
-            texts = {"source_text": one.strip(), "target_text": other.strip()}
-            yield number, {**texts, "source_lang": source, "target_lang": target}
+            yield number, {"source_text": one.strip(), "target_text": other.strip(), **languages}
 
 
-def _language_in(name: str) -> str | None:
-    """The language that ends the stem of a name such as ``train.en.txt`` or ``text_de.txt``."""
-    path = PurePosixPath(name)
-    if path.suffix.lower() not in _TEXT_SUFFIXES:
-        return None
-    return language_of(re.split(r"[._-]", path.stem)[-1])
+def _by_suffix(path: PurePosixPath) -> tuple[str, str]:
+    """What ``train.en`` and ``train.src`` have before their language or side, and that; "" where there is none."""
+    return f"{path.parent}/{path.stem}", _side(path.suffix.lstrip("."))
 
 
-def _without_language(name: str) -> str:
-    path = PurePosixPath(name)
-    if language_of(path.suffix.lstrip(".")):
-        return str(path.with_suffix(""))
-    return "".join(re.split(r"([._-])", str(path.with_suffix("")))[:-1])
+def _by_stem(path: PurePosixPath) -> tuple[str, str]:
+    """The same for ``train.en.txt``, ``text_de.txt`` and ``source.txt``."""
+    *stem, last = re.split(r"([._-])", path.stem)
+    side = _side(last) if path.suffix.lower() in _TEXT_SUFFIXES else ""
+    return f"{path.parent}/{''.join(stem)}", side
+
+
+def _by_folder(path: PurePosixPath) -> tuple[str, str]:
+    """The same for ``de/corpus.txt``."""
+    side = _side(path.parent.name) if path.suffix.lower() in _TEXT_SUFFIXES else ""
+    return f"{path.parent.parent}/{path.name}", side
+
+
+def _side(word: str) -> str:
+    return _SIDE_NAMES.get(word.lower()) or language_of(word) or ""
 
 
 def _brat(members: list[Member]) -> Reading | None:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from playground.data.entities import has_inline_entities
-from playground.data.headers import language_in, language_of, normal_name, role_score
+from playground.data.headers import is_about, language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
     first_values,
+    holds_messages,
     holds_spans,
     holds_tags,
     holds_transcripts,
@@ -108,12 +109,27 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
     for candidate in ("qa", "ner", "translate", "instruct", "summarize", "sentiment"):
         found = _match(candidate, columns)
         if _is_complete(candidate, found):
-            return ColumnMap(_polarity_or_class(candidate, found, columns), *_explained(found))
+            chosen, reasons = _explained(found)
+            if candidate == "sentiment":
+                reasons += _unused(found, columns)
+            chosen_task = _polarity_or_class(candidate, found, columns)
+            if chosen_task == "sentiment":
+                reasons.append(f"'{found['label']}' speaks of good and bad.")
+            return ColumnMap(chosen_task, chosen, reasons)
     found = _loosely("sentiment", columns)
     chosen, reasons = _explained(found)
     if "label" not in found:
         reasons.append("No column looks like a label; choose the task and the columns.")
-    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, reasons)
+    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, [*reasons, *_unused(found, columns)])
+
+
+def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
+    """That a text stands beside the one that is read, as in pairs of sentences."""
+    others = [c for c in columns if c.name not in found.values() and c.is_text() and not is_label_like(c)]
+    others = [c for c in others if _has_words(c) and sum(" " in text for text in c.scalars()) > 0.3 * len(c.values)]
+    longest = max((c for c in columns if c.name == found.get("text")), key=Column.mean_chars, default=None)
+    texts = [c.name for c in others if longest and not is_about(c.name) and c.mean_chars() > 0.3 * longest.mean_chars()]
+    return [f"Only '{found['text']}' is read; put '{texts[0]}' into the same column if it is needed."] if texts else []
 
 
 def input_columns(table: Table, task: str) -> dict[str, str]:
@@ -165,7 +181,10 @@ def _text_and_label(columns: list[Column]) -> dict[str, str]:
         listed = [column for column in columns if holds_words(column) and column.mean_chars() <= 60]
         label = named(listed, "label", 2)
     if label is None:
-        repeating = sorted(filter(is_label_like, rest), key=lambda c: (not c.is_text(), len(set(c.scalars()))))
+        repeating = [
+            column for column in rest if is_label_like(column) and column.varies() and not is_about(column.name)
+        ]
+        repeating.sort(key=lambda column: (not column.is_text(), len(set(column.scalars()))))
         label = repeating[0].name if repeating else None
     return _found(text=text, label=label)
 
@@ -278,7 +297,8 @@ def _has_words(column: Column) -> bool:
 
 
 def _instruction(columns: list[Column]) -> dict[str, str]:
-    messages = named([column for column in columns if column.is_nested()], "messages", 2)
+    nested = [column for column in columns if column.is_nested()]
+    messages = named(nested, "messages", 2) or _spoken_messages(columns, nested)
     if messages:
         return {"messages": messages}
     spoken = next((column.name for column in columns if holds_transcripts(column)), None)
@@ -289,6 +309,14 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
     completion = named(rest, "completion", 3)
     extra = named([column for column in rest if column.name != completion], "prompt_input", 3)
     return _found(prompt=prompt, completion=completion, prompt_input=extra if prompt and completion else None)
+
+
+def _spoken_messages(columns: list[Column], nested: list[Column]) -> str | None:
+    """A column of conversations by what it holds; of those to prefer and to avoid, the preferred; no prompt alone."""
+    conversations = [column for column in nested if holds_messages(column)]
+    if named(columns, "prompt", 2) in {column.name for column in conversations}:
+        return None
+    return named(conversations, "completion") or next((column.name for column in conversations), None)
 
 
 def _summary(columns: list[Column]) -> dict[str, str]:
@@ -328,6 +356,8 @@ def _explained(found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     for name, column in found.items():
         if column.startswith("="):
             reasons.append(f"{name} is {column[1:]} for all rows, after the name or the texts of its column.")
+        elif role_score(column, name) or normal_name(column) == name.replace("_", " "):
+            reasons.append(f"{name} comes from the column '{column}', after its name.")
         else:
-            reasons.append(f"{name} comes from the column '{column}'.")
+            reasons.append(f"{name} comes from the column '{column}', after what it holds.")
     return found, reasons

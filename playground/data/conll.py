@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from playground.data.headers import is_known
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
 from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
 
 _TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
-_BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19})")
+_BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19}|[a-z]+-[a-z/_]{2,40})")
 _NUM_TRIED = 300
 _TREEBANK_WIDTH = 10
 """Columns of CoNLL-U, https://universaldependencies.org/format.html; entities stand in the last, as in NER=B-PER."""
@@ -126,7 +127,7 @@ def _layout(head: list[str]) -> _Layout | None:
     lines = [line for line in lines if not line.startswith("-DOCSTART-")]
     if not lines:
         return None
-    if any(names_words(_cells(lines[0], delimiter)) for delimiter in ("\t", ",", ";")):
+    if any(names_words(_cells(lines[0], delimiter)) for delimiter in ("\t", ",", ";")) or _has_sentences(lines):
         return None
     has_breaks = any(not line.strip() for line in head) or len(lines) < _ENDLESS // 4
     for delimiter in ("\t", None, ",", ";"):
@@ -140,6 +141,18 @@ def _layout(head: list[str]) -> _Layout | None:
         )
         return _Layout(delimiter, token, tag, is_bare, has_prefix, has_breaks)
     return None
+
+
+def _has_sentences(lines: list[str]) -> bool:
+    """Whether it is a table with whole sentences and all their tags in each row."""
+    for delimiter in ("\t", ",", ";"):
+        names, *rows = (_cells(line, delimiter) for line in lines)
+        if len(names) < 2 or not all(map(is_known, names)):
+            continue
+        num_long = sum(len(cells) == len(names) and len(cells[0].split()) > 1 for cells in rows)
+        if num_long > 0.5 * len(rows):
+            return True
+    return False
 
 
 def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
@@ -188,7 +201,8 @@ def _is_span_of_words(cells: list[str]) -> bool:
 
 
 def _is_comment(line: str) -> bool:
-    return line.startswith("# ") and not _TAG.fullmatch(line.rsplit(maxsplit=1)[-1])
+    # GermEval has a tab behind the mark.
+    return line.startswith(("# ", "#\t")) and not _TAG.fullmatch(line.rsplit(maxsplit=1)[-1])
 
 
 def _is_header(line: str, number: int, layout: _Layout) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import charset_normalizer
 
-from playground.data.alphabets import likely_encoding
+from playground.data.alphabets import is_single_byte, likely_encoding
 from playground.data.unpacking import first_bytes
 from playground.errors import DataError
 
@@ -52,6 +52,10 @@ _LEGACY = "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp874 cp932 gb18030 
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1d\x1f]")
 _ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
 _BLANK_BYTES = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+_MARKS = "\ufeff\ufffd"
+"""A byte order mark, or what is left of a wrong one, at the beginning of a file."""
+_MIXED_SHARE = 0.1
+"""Of the lines beyond ASCII that are valid UTF-8; lines in a legacy encoding hardly ever are."""
 _COLUMN_SEPARATOR = b"\x01"
 """Hive's, the one control character that files of text are full of."""
 
@@ -62,13 +66,15 @@ class TextFile:
     name: str
     encoding: str
     notes: list[str] = field(default_factory=list)
+    errors: str = "replace"
+    """What becomes of bytes that are not in `encoding`: the name of a handler of codec errors."""
 
     def chunks(self, num_chars: int = HEAD_CHARS) -> Iterator[str]:
         r"""Its text in pieces of at most `num_chars`, with "\n" as line end; no byte order mark, no NUL."""
-        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
+        with self.path.open(encoding=self.encoding, errors=self.errors, newline=None) as stream:
             is_first = True
             while chunk := stream.read(num_chars):
-                plain = (chunk.lstrip("\ufeff") if is_first else chunk).replace("\0", "")
+                plain = (chunk.lstrip(_MARKS) if is_first else chunk).replace("\0", "")
                 is_first = False
                 if plain:
                     yield plain
@@ -79,7 +85,7 @@ class TextFile:
         Raises:
             DataError: a line is longer than `MAX_LINE_CHARS`.
         """
-        with self.path.open(encoding=self.encoding, errors="replace", newline=None) as stream:
+        with self.path.open(encoding=self.encoding, errors=self.errors, newline=None) as stream:
             number = 0
             while line := stream.readline(MAX_LINE_CHARS + 1):
                 number += 1
@@ -89,7 +95,7 @@ class TextFile:
                         "write each row on a line of its own and upload the file again."
                     )
                 plain = line.replace("\0", "") if "\0" in line else line
-                yield plain.lstrip("\ufeff") if number == 1 else plain
+                yield plain.lstrip(_MARKS) if number == 1 else plain
 
     def head(self) -> str:
         """Its beginning, as far as it is looked at to recognise what it holds."""
@@ -128,9 +134,13 @@ def open_text(path: Path, name: str) -> TextFile:
     if seen.is_blank:
         raise DataError(f"{name} is empty; upload a file with at least one row.")
     encoding, notes = _encoding(start, seen, name)
+    errors = "replace"
+    if seen.num_bad and encoding.startswith("utf-8") and (legacy := _legacy_of_lines(seen)):
+        errors = _reading_as(legacy)
+        notes = [f"{name} is not UTF-8 throughout; {seen.num_bad} bytes were read as {_title(legacy)}."]
     if seen.has_nul and not encoding.startswith(("utf-16", "utf-32")):
         notes.append(f"{name} has NUL characters; they were removed.")
-    return TextFile(path, name, encoding, notes)
+    return TextFile(path, name, encoding, notes, errors)
 
 
 def _refuse_foreign(start: bytes, name: str) -> None:
@@ -162,12 +172,18 @@ def _unicode_encoding(start: bytes) -> str | None:
     """The encoding said by a byte order mark, or UTF-16 without one seen by where its zero bytes are."""
     for bom, encoding in _BOMS:
         if start.startswith(bom):
-            return encoding
+            # Text with letters of Latin in it has zeros in UTF-16.
+            is_wrong = encoding == "utf-16" and 0 not in start and start[2:].count(b" ") + start.count(b"\n") > 1
+            return "utf-8" if is_wrong and _is_mostly_ascii(start[2:]) else encoding
     even, odd = start[:4096:2], start[1:4096:2]
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         if zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.05 * len(others):
             return encoding
     return None
+
+
+def _is_mostly_ascii(text: bytes) -> bool:
+    return sum(0x20 <= byte < 0x7F for byte in text) > 0.5 * len(text)
 
 
 @dataclass
@@ -182,6 +198,8 @@ class _Seen:
     """Characters beyond ASCII, were it UTF-8."""
     lines: list[bytes] = field(default_factory=list)
     """Some that are not plain ASCII."""
+    bad_lines: list[bytes] = field(default_factory=list)
+    """Some that are not valid UTF-8."""
 
 
 def _scan(path: Path) -> _Seen:
@@ -195,16 +213,26 @@ def _scan(path: Path) -> _Seen:
             if chunk.isascii():
                 decoder.reset()
                 continue
+            lines = [line for line in chunk.splitlines() if not line.isascii()]
             if size < _SAMPLE_BYTES:
-                lines = [line for line in chunk.splitlines() if not line.isascii()]
                 seen.lines += _up_to(lines, _SAMPLE_BYTES - size)
                 size = sum(map(len, seen.lines))
             text = decoder.decode(chunk)
             num_bad = text.count("\ufffd")
             seen.num_bad += num_bad
+            if num_bad and (room := _SAMPLE_BYTES - sum(map(len, seen.bad_lines))) > 0:
+                seen.bad_lines += _up_to([line for line in lines if not _is_utf8(line)], room)
             seen.num_good += len(text) - num_bad - len(text.encode("ascii", "ignore"))
     seen.num_bad += decoder.decode(b"", final=True).count("\ufffd")
     return seen
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _up_to(lines: list[bytes], num_bytes: int) -> list[bytes]:
@@ -227,7 +255,7 @@ def _encoding(start: bytes, seen: _Seen, name: str) -> tuple[str, list[str]]:
     if not seen.num_bad:
         return encoding or "utf-8", []
     # A stray byte in a long text that is UTF-8 otherwise; legacy encodings hardly ever give valid sequences.
-    if encoding or seen.num_bad * 10 < seen.num_good:
+    if encoding or seen.num_bad * 10 < seen.num_good or (_is_mixed(seen) and _legacy_of_lines(seen)):
         return encoding or "utf-8", [
             f"{name} has {seen.num_bad} bytes that are not valid UTF-8; they are shown as \ufffd."
         ]
@@ -235,7 +263,36 @@ def _encoding(start: bytes, seen: _Seen, name: str) -> tuple[str, list[str]]:
     legacy = likely_encoding(sample) or _by_statistics(sample)
     if legacy is None:
         raise DataError(f"The encoding of {name} can't be recognised; save it as UTF-8 and upload it again.")
-    return legacy, [f"{name} is not UTF-8; it was read as {legacy.replace('cp125', 'Windows-125')}."]
+    return legacy, [f"{name} is not UTF-8; it was read as {_title(legacy)}."]
+
+
+def _is_mixed(seen: _Seen) -> bool:
+    """Whether some of its lines are valid UTF-8, as where files of two encodings were put together."""
+    return sum(map(_is_utf8, seen.lines)) >= _MIXED_SHARE * len(seen.lines)
+
+
+def _legacy_of_lines(seen: _Seen) -> str | None:
+    """The encoding of the lines that are not UTF-8, if each of its characters is one byte."""
+    lines = [line.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE) for line in seen.bad_lines]
+    bad_lines = [line for line in lines if not _is_utf8(line)]
+    legacy = likely_encoding(b"\n".join(bad_lines)) if bad_lines else None
+    return legacy if legacy is None or is_single_byte(legacy) else None
+
+
+def _reading_as(legacy: str) -> str:
+    """The handler of codec errors that takes bytes which are not UTF-8 for characters in `legacy`."""
+
+    def as_legacy(err: UnicodeError) -> tuple[str, int]:
+        if not isinstance(err, UnicodeDecodeError):
+            raise err
+        return err.object[err.start : err.end].decode(legacy, "replace"), err.end
+
+    codecs.register_error(f"as-{legacy}", as_legacy)
+    return f"as-{legacy}"
+
+
+def _title(legacy: str) -> str:
+    return legacy.replace("cp125", "Windows-125")
 
 
 def _by_statistics(sample: bytes) -> str | None:

@@ -11,17 +11,23 @@ from playground.types import Row
 _ROLES = {
     **dict.fromkeys(("human", "prompter", "question", "instruction", "customer"), "user"),
     **dict.fromkeys(("gpt", "bot", "model", "chatgpt", "ai", "answer", "response", "agent"), "assistant"),
+    "[inst]": "user",
+    "[/inst]": "assistant",
     "developer": "system",
 }
 _UNSPOKEN = frozenset({"tool", "function", "ipython", "observation", "function_call"})
 """What programs said to each other between the messages."""
+_PAIRS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer"))
+"""Fields of an object that is a question and its reply at once."""
 _TURN = re.compile(
-    r"<\|im_start\|>\s*(?P<chatml>\w+)\n|<start_of_turn>(?P<gemma>\w+)\n|<\|(?P<zephyr>user|assistant|system)\|>\n?"
+    r"<\|start_header_id\|>(?P<llama>\w+)<\|end_header_id\|>\s*|(?P<inst>\[/?INST\])"
+    r"|<\|im_start\|>\s*(?P<chatml>\w+)\n|<start_of_turn>(?P<gemma>\w+)\n|<\|(?P<zephyr>user|assistant|system)\|>\n?"
     r"|(?:^|\n)\s*(?:#{2,3}\s*)?(?P<said>Human|User|Assistant|System|Instruction|Response)\s*:"
     r"|\s###\s*(?P<inline>Human|User|Assistant|System)\s*:",
     re.IGNORECASE,
 )
-_TURN_ENDS = re.compile(r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</s>")
+_TURN_ENDS = re.compile(r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</?s>|<\|eot_id\|>|<\|end_of_text\|>")
+_BEGINNING = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|\s")
 
 
 def conversation(value: Any) -> list[dict[str, str]]:
@@ -37,13 +43,40 @@ def conversation(value: Any) -> list[dict[str, str]]:
         messages = as_literal(value) if value.strip()[:1] in ("[", "{") else transcript(value)
     if not isinstance(messages, list) or not messages:
         raise DataError("messages must be a list of objects with role and content")
+    messages = _single_messages(messages)
     return [_message(message, i) for i, message in enumerate(messages, 1) if not _is_unspoken(message)]
+
+
+def _single_messages(messages: list[Any]) -> list[Any]:
+    """`messages` one by one where each is a question and its reply, as [question, reply] or under two names.
+
+    Bare texts are the user's and the assistant's by turns.
+    """
+    if len(messages) > 1 and all(isinstance(message, str) for message in messages):
+        return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(messages)]
+    pairs = [_pair(message) for message in messages]
+    if not all(pairs):
+        return messages
+    return [one for pair in pairs if pair for one in pair]
+
+
+def _pair(message: Any) -> list[Row] | None:
+    said: Any = None
+    if isinstance(message, list) and len(message) == 2:
+        said = message
+    elif isinstance(message, dict) and not _role(message):
+        said = next(([message[one], message[two]] for one, two in _PAIRS if {one, two} <= set(message)), None)
+    if said is None or not all(isinstance(text, str) for text in said):
+        return None
+    system = message.get("system") if isinstance(message, dict) else None
+    first: list[Row] = [{"role": "system", "content": system}] if isinstance(system, str) and system.strip() else []
+    return [*first, {"role": "user", "content": said[0]}, {"role": "assistant", "content": said[1]}]
 
 
 def transcript(text: str) -> list[Row] | None:
     """The messages in a text such as ``### Human: hi ### Assistant: hello`` or ChatML; None when it is no such text."""
     turns = list(_TURN.finditer(text))
-    if not turns or text[: turns[0].start()].strip():
+    if not turns or _BEGINNING.sub("", text[: turns[0].start()]):
         return None
     ends = [*(turn.start() for turn in turns[1:]), len(text)]
     return [
@@ -89,6 +122,8 @@ def _message(message: Any, number: int) -> dict[str, str]:
     if not isinstance(message, dict):
         raise DataError(f"message {number} must be an object with role and content")
     role = _ROLES.get(_role(message), _role(message))
+    if not role:
+        raise DataError(f"message {number} does not say whose it is; its role must be system, user or assistant")
     if role not in ("system", "user", "assistant"):
         raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
     content = next((message[key] for key in ("content", "value", "text") if message.get(key) is not None), None)

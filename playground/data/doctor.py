@@ -1,12 +1,12 @@
 """What is wrong with rows before anything is learnt from them, in numbers, sentences and examples with their lines."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from playground.data.duplicates import find_leaks
-from playground.data.fixes import BALANCE, CONFLICTS, EXACT, NAMES, NEAR_ONES, label_counts
+from playground.data.fixes import BALANCE, CONFLICTS, EXACT, LOWER, NAMES, NEAR_ONES, label_counts
 from playground.data.lengths import Lengths, measure_lengths
 from playground.data.masking import texts_of
 from playground.data.names import NAME, NameFinder, duration, sample_names
@@ -20,6 +20,8 @@ LANGUAGE_SAMPLE = 2000
 """Rows whose language is looked at."""
 FEW_ROWS = 10
 """A label with fewer rows can hardly be learnt."""
+SCARCE = 4
+"""With fewer rows a label, taken over all labels, they are hardly what the rows are to be sorted by."""
 UNEVEN = 5.0
 """The commonest label has so many times the rows of the rarest before that is worth a word."""
 NEEDS_WEIGHTS = "class-weights"
@@ -43,7 +45,8 @@ class Example:
 @dataclass(frozen=True)
 class Finding:
     kind: str
-    """exact-duplicates, near-duplicates, conflicts, imbalance, leakage, pii-name, or pii- and a key of `pii.KINDS`."""
+    """exact-duplicates, near-duplicates, conflicts, labels, spellings, imbalance, leakage, unknown-labels,
+    pii-name, or pii- and a key of `pii.KINDS`."""
     rows: int
     """How many rows it concerns; of names, how many of the sample."""
     sentence: str
@@ -95,9 +98,12 @@ def examine(
         _exact(seen, exact),
         _near(seen, near),
         _conflicts(seen, opposed),
+        _unlearnable(task, labels),
+        _spellings(seen, labels),
         _imbalance(task, labels),
         *(_details(seen)),
         _leakage(seen, held_out),
+        _unknown(task, labels, held_out),
     ]
     return Checkup(
         task,
@@ -232,6 +238,44 @@ def _labels(task: str, rows: Sequence[Row]) -> Counter[str]:
     return label_counts(rows) if task in ("sentiment", "classify") else Counter()
 
 
+def _unlearnable(task: str, labels: Counter[str]) -> Finding | None:
+    """One label alone, or labels that nearly all have too few rows, as numbers on a scale or names have."""
+    if task not in ("sentiment", "classify") or labels.total() < FEW_ROWS:
+        return None
+    if len(labels) == 1:
+        (label, count), *_ = labels.items()
+        sentence = f"All rows have the label '{label}'; a label can only be told from others."
+        return Finding("labels", count, sentence)
+    rare = [label for label, count in labels.items() if count < FEW_ROWS]
+    if 2 * len(rare) <= len(labels) or len(labels) * SCARCE < labels.total():
+        return None
+    sentence = (
+        f"{len(rare):,} of {len(labels):,} labels have fewer than {FEW_ROWS} rows each, which is hardly enough to "
+        "learn them. Is it the right column?"
+    )
+    return Finding("labels", sum(labels[label] for label in rare), sentence)
+
+
+def _spellings(seen: _Seen, labels: Counter[str]) -> Finding | None:
+    """Labels that differ in nothing but capitals: the training takes them for different ones."""
+    if seen.task not in ("sentiment", "classify"):
+        return None
+    same: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        same[label.lower()].append(label)
+    groups = [group for group in same.values() if len(group) > 1]
+    if not groups:
+        return None
+    shown = "; ".join(", ".join(f"'{label}'" for label in group) for group in groups[:NUM_EXAMPLES])
+    concerned = {label for group in groups for label in group[1:]}
+    num_rows = sum(labels[label] for label in concerned)
+    labels_are = _counted(len(groups), "label is", "labels are")
+    sentence = f"{labels_are} written in several ways, which would be learnt as different ones: {shown}."
+    places = [i for i, row in enumerate(seen.rows) if row["label"] in concerned][:NUM_EXAMPLES]
+    examples = tuple(seen.example(i, f"{seen.rows[i]['label']}: {seen.example(i).text}") for i in places)
+    return Finding("spellings", num_rows, sentence, examples, (LOWER,))
+
+
 def _imbalance(task: str, labels: Counter[str]) -> Finding | None:
     if task not in ("sentiment", "classify") or len(labels) < 2:
         return None
@@ -279,6 +323,25 @@ def _leakage(seen: _Seen, held_out: Sequence[Row]) -> Finding | None:
         "the training leaves them out by itself."
     )
     return Finding("leakage", len(leaks), sentence, tuple(seen.example(leak.row) for leak in leaks[:NUM_EXAMPLES]))
+
+
+def _unknown(task: str, labels: Mapping[str, int], held_out: Sequence[Row]) -> Finding | None:
+    """That rows to measure on have labels, or kinds of entities, which no row to learn from has."""
+    if task not in ("sentiment", "classify", "ner"):
+        return None
+    unknown = {label: count for label, count in _labels(task, held_out).items() if label not in labels}
+    if not unknown:
+        return None
+    shown = ", ".join(f"'{excerpt(label, 40)}'" for label in list(unknown)[:NUM_EXAMPLES])
+    more = f" and {len(unknown) - NUM_EXAMPLES:,} more" if len(unknown) > NUM_EXAMPLES else ""
+    sentence = f"Rows to measure on say {shown}{more}, which no row to learn from does; these will count as wrong."
+    return Finding("unknown-labels", sum(unknown.values()), sentence)
+
+
+def unknown_labels(task: str, rows: Sequence[Row], held_out: Sequence[Row]) -> str:
+    """What `examine` says about labels that only rows to measure on have; empty where there are none."""
+    finding = _unknown(task, _labels(task, rows), held_out)
+    return finding.sentence if finding else ""
 
 
 def _languages(task: str, rows: Sequence[Row], detect_language: DetectLanguage) -> dict[str, int]:

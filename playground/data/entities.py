@@ -135,7 +135,8 @@ def _needs_space(left: str, right: str) -> bool:
 
 
 def _words(value: Any, what: str) -> list[str]:
-    words = as_list(value, what)
+    is_listed = what == "tags" and isinstance(value, str) and value.strip()[:1] not in ("[", "(")
+    words = as_list(value.replace(",", " ") if is_listed else value, what)  # "B-PER,O,O" is three tags
     numbers = [word for word in words if not isinstance(word, str)]
     if numbers:
         hint = "; replace the numbers by names such as B-PER" if what == "tags" else ""
@@ -209,6 +210,10 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     label = _first(entity, _LABEL_KEYS)
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
+    if isinstance(label, list) and len(label) > 1:
+        raise DataError(f"entity {number} has {len(label)} labels; each needs exactly one")
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
     if not isinstance(label, str) or not label.strip():
         raise DataError(f"entity {number} has no label")
     what = f"entity {number} ({label.strip()})"

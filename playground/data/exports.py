@@ -6,6 +6,7 @@ https://github.com/mrqa/MRQA-Shared-Task-2019, DataTurks and GLiNER after their 
 """
 
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 from playground.types import Row
@@ -87,12 +88,43 @@ def _spacy_rows(document: Row) -> list[Any]:
     return [
         {
             "tokens": [str(token.get("orth", "")) for token in sentence.get("tokens", ())],
-            "tags": [str(token.get("ner", "O")) for token in sentence.get("tokens", ())],
+            "tags": [_spacy_tag(token.get("ner")) for token in sentence.get("tokens", ())],
         }
         for paragraph in document["paragraphs"]
         for sentence in paragraph.get("sentences", ())
         if sentence.get("tokens")
     ]
+
+
+def _spacy_tag(tag: Any) -> str:
+    """SpaCy writes "-" where nobody said whether the token is part of an entity."""
+    return "O" if tag in (None, "", "-") else str(tag)
+
+
+def _is_spacy_doc(record: Row) -> bool:
+    """Whether it is what spaCy's ``Doc.to_json`` gives (https://spacy.io/api/doc#to_json)."""
+    return isinstance(record.get("text"), str) and isinstance(record.get("tokens"), list) and "ents" in record
+
+
+def _spacy_doc_rows(doc: Row) -> list[Any]:
+    annotation = {key: value for key, value in (("entities", doc["ents"]), ("cats", doc.get("cats"))) if value}
+    return [_spacy_example(doc["text"], annotation or {"entities": []})]
+
+
+def _is_doccano(record: Row) -> bool:
+    """Whether it has the labels of whole texts as Doccano 1.0 wrote them: by their numbers, with who gave them."""
+    marks = record.get("annotations")
+    return (
+        "text" in record
+        and isinstance(marks, list)
+        and bool(marks)
+        and all(isinstance(one, dict) and "label" in one and not {"start", "start_offset"} & set(one) for one in marks)
+    )
+
+
+def _doccano_rows(record: Row) -> list[Any]:
+    labels = [one["label"] for one in record["annotations"]]
+    return [{key: value for key, value in record.items() if key != "annotations"} | {"label": _single(labels)}]
 
 
 def _is_label_studio(record: Row) -> bool:
@@ -111,11 +143,18 @@ def _label_studio_rows(record: Row) -> list[Any]:
     name = _annotated(row, results)
     if name and name != "text" and "text" not in row:
         row["text"] = row.pop(name)
+    if any(one.get("type") == "hypertextlabels" for one in results) and isinstance(row.get("text"), str):
+        row["text"] = _without_tags(row["text"])
     if spans or (not results and used.get("result") is not None):
         row |= _spans(row, spans)
     for one in results:
-        value = next((one["value"][key] for key in ("choices", "rating", "text") if key in one["value"]), None)
-        if one.get("type") in ("choices", "rating", "textarea"):
+        kind = one.get("type")
+        value = next(
+            (one["value"][key] for key in ("choices", "rating", "text", "taxonomy") if key in one["value"]), None
+        )
+        if kind == "taxonomy" and isinstance(value, list):
+            value = [" / ".join(map(str, path)) if isinstance(path, list) else path for path in value]
+        if kind in ("choices", "rating", "textarea", "taxonomy"):
             field = str(one.get("from_name") or one["type"])
             row[field if field not in row else f"{field}_{one['type']}"] = _single(value)
     return [row]
@@ -133,7 +172,34 @@ def _spans(row: Row, spans: list[Row]) -> Row:
         context = row.pop("context", None) or row.pop("text", None)
         answers = [{"text": span.get("text"), "start": span.get("start")} for span in spans]
         return {"context": context, "answers": answers}
-    return {"entities": [{key: span.get(key) for key in ("start", "end", "text", "labels")} for span in spans]}
+    return {"entities": [_entity(span) for span in spans]}
+
+
+def _entity(span: Row) -> Row:
+    """A span of Label Studio; one in a web page has its place among the page's characters beside that in its tags."""
+    inside = span.get("globalOffsets")
+    places = inside if isinstance(inside, dict) else span
+    labels = span.get("labels") or span.get("hypertextlabels")
+    return {"start": places.get("start"), "end": places.get("end"), "text": span.get("text"), "labels": labels}
+
+
+def _without_tags(page: str) -> str:
+    """The characters of a web page, as a browser counts them."""
+    parser = _Characters()
+    parser.feed(page)
+    parser.close()
+    return "".join(parser.parts)
+
+
+class _Characters(HTMLParser):
+    """Gathers what stands between the tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
 
 
 def _single(value: Any) -> Any:
@@ -214,6 +280,11 @@ def _choice_rows(record: Row) -> list[Any]:
     ]
 
 
+def _is_viewer_row(record: Row) -> bool:
+    """Whether it is a row as the data set viewer of the Hub answers (https://huggingface.co/docs/dataset-viewer)."""
+    return isinstance(record.get("row"), dict) and "row_idx" in record
+
+
 def _is_language_list(record: Row) -> bool:
     inner = record.get("translation")
     return isinstance(inner, dict) and isinstance(inner.get("language"), list) and "translation" in inner
@@ -231,10 +302,13 @@ _TOOLS: list[tuple[Callable[[Row], bool], Callable[[Row], list[Any]]]] = [
     (_is_spacy_document, _spacy_rows),
     (_is_squad, _squad_rows),
     (lambda record: isinstance(record.get("qas"), list), _question_rows),
+    (_is_spacy_doc, _spacy_doc_rows),
+    (_is_doccano, _doccano_rows),
     (_is_prodigy, _prodigy_rows),
     (_is_dataturks, _dataturks_rows),
     (_is_gliner, _gliner_rows),
     (_is_gemini, _gemini_rows),
     (_has_choices, _choice_rows),
+    (_is_viewer_row, lambda record: [record["row"]]),
     (_is_language_list, _language_rows),
 ]

@@ -14,6 +14,7 @@ from playground.types import Row
 
 EXACT, NEAR_ONES, CONFLICTS = "drop-exact-duplicates", "drop-near-duplicates", "drop-conflicts"
 MASK_ALL, NAMES, BALANCE = "mask-pii", "mask-names", "balance-labels"
+LOWER = "lower-case-labels"
 MASKS = {f"mask-{kind}": kind for kind in KINDS}
 MAX_REPEATS = 4
 """How often a row of a rare label is learnt from at most when labels are balanced."""
@@ -21,6 +22,7 @@ MAX_REPEATS = 4
 FIXES: dict[str, str] = {
     MASK_ALL: "Mask all personal details but names",
     **{name: f"Mask each {KINDS[kind]} as [{kind.upper()}]" for name, kind in MASKS.items()},
+    LOWER: "Write all labels in small letters",
     EXACT: "Drop exact duplicates, keep the first",
     CONFLICTS: "Drop rows that contradict each other, all of them",
     NEAR_ONES: "Drop near duplicates, keep the first",
@@ -69,6 +71,10 @@ def fix_rows(task: str, rows: Sequence[Row], fixes: Collection[str]) -> Fixed:
             masked = [mask_row(task, row, partial(find_details, kinds=kinds)) for _, row in kept]
             counts[name] = sum(new is not old for new, (_, old) in zip(masked, kept, strict=True))
             kept = [(place, row) for row, (place, _) in zip(masked, kept, strict=True)]
+        elif name == LOWER:
+            lower = [_with_lower_label(row) for _, row in kept]
+            counts[name] = sum(new is not old for new, (_, old) in zip(lower, kept, strict=True))
+            kept = [(place, row) for row, (place, _) in zip(lower, kept, strict=True)]
         elif name not in (NAMES, BALANCE):
             unwanted = _unwanted(task, [row for _, row in kept], name)
             counts[name] = len(unwanted)
@@ -76,9 +82,14 @@ def fix_rows(task: str, rows: Sequence[Row], fixes: Collection[str]) -> Fixed:
     return Fixed([row for _, row in kept], [place for place, _ in kept], counts)
 
 
-def masking_only(fixes: Collection[str]) -> list[str]:
-    """Those of the fixes in `fix_rows` that keep every row; rows to measure on get them too."""
-    return [name for name in fixes if _masked_kinds(name)]
+def keeping_all(fixes: Collection[str]) -> list[str]:
+    """Those of `fixes` that change rows and drop none; rows to measure on get them too."""
+    return [name for name in fixes if name == LOWER or _masked_kinds(name)]
+
+
+def _with_lower_label(row: Row) -> Row:
+    label = row.get("label")
+    return row if not isinstance(label, str) or label == label.lower() else {**row, "label": label.lower()}
 
 
 def _masked_kinds(fix: str) -> list[str]:

@@ -17,8 +17,13 @@ from playground.types import Row
 MAX_TITLE_LINES = 8
 """Lines of a title above the header."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
+_INVISIBLE = re.compile("[\ufeff\u200b\u2060]")
 _MAX_HEADER_CHARS = 60
 _NUM_LOOKED_AT = 200
+_NUM_TO_DIFFER = 6
+"""Cells below the first line from which they may tell that it is a header."""
+_MAX_NAME_CHARS = 120
+"""Of a column; longer names are shortened."""
 _ENDS = tuple(".!?。！？")
 _NUM_LAST = 5
 _TOTALS = frozenset(
@@ -65,7 +70,8 @@ def to_reading(records: Iterable[Record], *, name: str, file_format: str) -> Rea
         notes.append(f"{name} has no header line; its columns are called {', '.join(columns)}.")
     if not body:
         raise DataError(f"{name} has a header ({', '.join(columns)}) but no rows below it; add at least one row.")
-    entries = _entries(columns, _without_totals(chain(body, stream), notes))
+    header = _trimmed(first.cells) if body is rest else None
+    entries = _entries(columns, _without_totals(chain(body, stream), notes), header)
     return Reading(file_format, entries, columns, notes)
 
 
@@ -100,11 +106,13 @@ def _second_header(good: list[Record], start: int) -> int:
     return start
 
 
-def _entries(columns: list[str], records: Iterable[Record]) -> Iterator[Entry]:
+def _entries(columns: list[str], records: Iterable[Record], header: list[Any] | None) -> Iterator[Entry]:
     width = len(columns)
     for record in records:
         cells = _trimmed(record.cells, width)
         problem = record.problem or _ragged(len(cells), width)
+        if header and len(header) > 1 and _trimmed(cells) == header:
+            problem = "repeats the header"  # files that were put one behind the other
         if problem:
             yield Rejected(record.line, problem, excerpt(" | ".join(map(str, record.cells))))
         else:
@@ -147,13 +155,31 @@ def _is_header(cells: list[Any], rows: list[list[Any]]) -> bool:
     num_known = _num_known(names)
     if any(_recurs(name, i, rows) for i, name in enumerate(names)):
         return num_known >= min(2, len(names))
-    if num_known:
+    if num_known or _differs(names, rows):
         return True
     if not all(map(_is_name, names)):
         return False
     if len(names) > 1:
         return not _are_values(names, rows)
     return _is_lone_header(names[0], rows)
+
+
+def _differs(names: list[str], rows: list[list[Any]]) -> bool:
+    """Whether the first line, however long, is unlike what is below it: a word above numbers or words that come back.
+
+    So are the questions of a survey above its answers.
+    """
+    for i, name in enumerate(names):
+        below = [str(cells[i]).strip() for cells in rows if len(cells) > i and _has_content([cells[i]])]
+        if len(below) < _NUM_TO_DIFFER or len(names) < 2 or not any(map(str.isalpha, name)):
+            continue
+        if all(map(_NUMBER.fullmatch, below)):
+            return True
+        # A word or two may be the only one of a rare label.
+        is_long = len(name.split()) > 2 and all(len(text) < len(name) for text in below)
+        if is_long and len(set(below)) <= len(below) // 3:
+            return True
+    return False
 
 
 def _is_name(cell: Any) -> bool:
@@ -203,8 +229,9 @@ def _recurs(name: str, i: int, rows: list[list[Any]]) -> bool:
 def _column_names(cells: list[Any], notes: list[str]) -> list[str]:
     columns: list[str] = []
     for i, cell in enumerate(cells, 1):
-        plain = " ".join(str(cell if cell is not None else "").replace("\ufeff", "").split())
-        name = plain.removeprefix("# ").strip("\"'“”‘’`* ") or f"column_{i}"
+        # A name that begins with "=" would be taken for a value, see `ColumnMap`.
+        plain = " ".join(_INVISIBLE.sub("", str(cell if cell is not None else "")).split()).lstrip("=")
+        name = excerpt(plain.removeprefix("# ").strip("\"'“”‘’`* "), _MAX_NAME_CHARS) or f"column_{i}"
         if name in columns:
             numbered = next(f"{name}_{n}" for n in range(2, len(cells) + 2) if f"{name}_{n}" not in columns)
             notes.append(f"Two columns are called '{name}'; the later one is now '{numbered}'.")

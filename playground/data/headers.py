@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 ROLES: dict[str, frozenset[str]] = {
-    role: frozenset(names.split("|"))
+    role: frozenset(unicodedata.normalize("NFKC", names).casefold().split("|"))
     for role, names in {
         "text": "text|texts|sentence|sentences|review|reviews|comment|comments|content|body|message|msg|tweet|post"
         "|utterance|feedback|opinion|snippet|phrase|input|verbatim"
@@ -18,6 +18,7 @@ ROLES: dict[str, frozenset[str]] = {
         "|komentář|komentáře|recenze|zpráva|názor|comentariu|comentarii|recenzie|mesaj|propoziție"
         "|recension|recensioner|omdöme|meddelande|mening|anmeldelse|anmeldelser|besked|sætning"
         "|teksti|arvostelu|arvostelut|kommentti|viesti|palaute|lause|κείμενο|σχόλιο|σχόλια|κριτική|κριτικές|μήνυμα"
+        "|szöveg|vélemény|vélemények|értékelés|hozzászólás|anmeldelse|melding|kommentarer|tekst|отзиви|коментар|мнение"
         "|текст|тексты|отзыв|отзывы|комментарий|комментарии|сообщение|предложение|рецензия"
         "|тексти|відгук|відгуки|коментар|коментарі|повідомлення|речення"
         "|metin|yorum|yorumlar|inceleme|değerlendirme|cümle|نص|النص|تعليق|التعليق|مراجعة|رأي|تغريدة|رسالة"
@@ -32,13 +33,15 @@ ROLES: dict[str, frozenset[str]] = {
         "|calificación|puntuación|valoración|categoria|rótulo|nota|avaliação|estrelas|etichetta|valutazione|voto"
         "|categorie|klasse|beoordeling|sterren|etykieta|kategoria|ocena|štítek|kategorie|hodnocení|etichetă"
         "|etikett|kategori|betyg|bedømmelse|stjerner|luokka|arvosana|ετικέτα|κατηγορία|βαθμολογία"
+        "|címke|kategória|osztály|osztályzat|merkelapp|vurdering|karakter|етикет|клас|oznaka|kategorija|ocjena|oznaka"
+        "|тональність|لیبل|زمرہ|வகை|மதிப்பீடு|லேபிள்|kelas|kategori"
         "|метка|категория|класс|оценка|тональность|мітка|категорія|оцінка|etiket|puan|duygu"
         "|تصنيف|التصنيف|الفئة|تقييم|التقييم|مشاعر|برچسب|امتیاز|دسته|תווית|דירוג|קטגוריה|लेबल|श्रेणी|रेटिंग|भावना"
         "|লেবেল|বিভাগ|রেটিং|sentimen|penilaian|nhãn|phân loại|xếp hạng|ป้ายกำกับ|หมวดหมู่|คะแนน"
         "|标签|標籤|类别|類別|分类|情感|评分|評分|星级|ラベル|カテゴリ|分類|評価|星|라벨|레이블|분류|감정|평점|lebo|kundi",
         "entities": "entities|entity|spans|ner|annotations|entitäten|entités|entidades|entità|сущности|实体|엔티티",
         "tokens": "tokens|words|token list|token|word",
-        "tags": "tags|tag|ner tags|ner tag|ner labels|bio tags|iob tags|labels|bio|iob|ner",
+        "tags": "tags|tag|ner tags|ner tag|ner labels|word labels|token labels|bio tags|iob tags|labels|bio|iob|ner",
         "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문",
         "question": "question|query|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
@@ -137,6 +140,11 @@ def role_score(name: str, role: str) -> int:
 def has_role(name: str) -> bool:
     """Whether `name` is what a column with one of the `ROLES` is called."""
     return any(normal_name(name) in names for names in ROLES.values())
+
+
+def is_about(name: str) -> bool:
+    """Whether `name` speaks of the row, such as its number, its date or its language, rather than of what it says."""
+    return bool(_ABOUT & set(normal_name(name).split()))
 
 
 def is_known(name: str) -> bool:

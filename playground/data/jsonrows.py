@@ -1,6 +1,7 @@
 """JSON Lines and the shapes in which JSON files hold rows."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -162,14 +163,19 @@ def _inner_object(value: Any) -> Any:
 
 
 def _reading(parsed: Iterable[Parsed], file_format: str, notes: list[str]) -> Reading:
-    entries = _entries(parsed)
+    return with_paths(Reading(file_format, _entries(parsed), None, notes))
+
+
+def with_paths(reading: Reading) -> Reading:
+    """`reading` with the fields within fields under their paths, where no text stands by itself."""
+    entries = iter(reading.entries)
     first = beginning(entries, _NUM_LOOKED_AT, num_chars)
     rest: Iterable[Entry] = chain(first, entries)
     rows = [entry[1] for entry in first if not isinstance(entry, Rejected)]
     if rows and not any(map(_has_plain_text, rows)) and any(_flat(row) != row for row in rows):
-        notes.append("Fields within fields are shown with their path, such as 'review.body'.")
+        reading.notes.append("Fields within fields are shown with their path, such as 'review.body'.")
         rest = (one if isinstance(one, Rejected) else (one[0], _flat(one[1])) for one in rest)
-    return Reading(file_format, rest, None, notes)
+    return replace(reading, entries=rest)
 
 
 def _entries(parsed: Iterable[Parsed]) -> Iterator[Entry]:
@@ -210,5 +216,5 @@ def _flat(row: Row, depth: int = 0) -> Row:
 
 
 def _is_group(value: Row) -> bool:
-    """Whether it is a group of fields, rather than texts by language."""
-    return not all(language_of(key) for key in value)
+    """Whether it is a group of fields, rather than texts by language, or a picture or sound of ``datasets``."""
+    return not all(language_of(key) for key in value) and not {"bytes", "path"} <= set(value)

@@ -7,10 +7,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from playground import settings
+from playground.data.jsonrows import with_paths
 from playground.data.table import Entry, Reading
 from playground.data.unpacking import first_bytes
 from playground.errors import DataError
@@ -35,7 +37,9 @@ def read_parquet(path: Path, *, name: str, is_sampled: bool) -> Reading:
     first = list(islice(entries, 1))
     if not head["num_rows"]:
         raise DataError(f"{name} has columns ({', '.join(head['columns'])}) but no rows; add at least one row.")
-    return Reading("parquet", chain(first, entries), head["columns"], [], head["num_rows"] if is_sampled else None)
+    num_rows = head["num_rows"] if is_sampled else None
+    reading = with_paths(Reading("parquet", chain(first, entries), None, [], num_rows))
+    return reading if reading.notes else replace(reading, columns=head["columns"])
 
 
 def _decoded(path: Path, name: str, how_many: str) -> Iterator[str]:

@@ -46,7 +46,13 @@ class Column:
         return bool(self.values) and all(isinstance(v, str) and v[:1] in "[{" and v[-1:] in "]}" for v in self.values)
 
     def is_nested(self) -> bool:
-        return any(isinstance(value, list | dict) for value in self.values) or self.is_json()
+        """Whether most values are lists or objects; a few among words are bad rows."""
+        num_nested = sum(isinstance(value, list | dict) for value in self.values)
+        return 2 * num_nested > len(self.values) or self.is_json()
+
+    def varies(self) -> bool:
+        """Whether it has more than one value; nothing can be learnt from a column that has not."""
+        return len(set(map(repr, self.values))) > 1
 
 
 def first_values(table: Table, name: str) -> list[Any]:
@@ -78,12 +84,22 @@ def is_label_like(column: Column) -> bool:
 
 
 def holds_spans(column: Column) -> bool:
-    first = column.values[0] if column.values else None
+    first = next((value for value in column.values if isinstance(value, list | dict)), None)
+    first = first if first is not None else next(iter(column.values), None)
     if isinstance(first, str):
         return re.match(r"\[\s*[\[{(]", first) is not None
     if isinstance(first, dict):
         return bool(first) and all(isinstance(inner, dict | list) for inner in first.values())
     return isinstance(first, list) and bool(first) and isinstance(first[0], list | dict)
+
+
+def holds_messages(column: Column) -> bool:
+    """Whether its values are lists of what somebody said, each with who said it."""
+    lists = [value for value in column.values if isinstance(value, list)]
+    said = [one for value in lists for one in value[:2]]
+    return bool(said) and all(
+        isinstance(one, dict) and {"role", "from"} & set(one) and {"content", "value"} & set(one) for one in said
+    )
 
 
 def holds_words(column: Column) -> bool:

@@ -12,6 +12,7 @@ from playground.data.columns import ColumnMap, known_fields, missing_fields, pro
 from playground.data.dialogue import answered, conversation
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
+from playground.data.literals import as_literal
 from playground.data.reading import read_table
 from playground.data.table import Rejected, Table
 from playground.data.text import clean_text, describe_type, excerpt
@@ -146,6 +147,8 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
 
 def _check_columns(table: Table, mapping: ColumnMap) -> None:
     for name, column in mapping.columns.items():
+        if name not in known_fields(mapping.task):
+            raise DataError(f"{mapping.task} has no field '{name}'; it has {', '.join(known_fields(mapping.task))}.")
         if not column.startswith("=") and column not in table.columns:
             raise DataError(f"{table.name} has no column '{column}' for {name}; it has {', '.join(table.columns)}.")
     missing = missing_fields(mapping.task, mapping.columns)
@@ -181,6 +184,8 @@ def _text(row: Row, field: str) -> str:
 
 def _check_class(row: Row) -> _Checked:
     text, label = _text(row, "text"), row.get("label")
+    if isinstance(label, str) and label.lstrip().startswith('{"choices"'):
+        label = (as_literal(label) or {}).get("choices", label)  # several choices in a CSV of Label Studio
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
     if isinstance(label, list):

@@ -8,11 +8,11 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from playground import settings
 from playground.errors import DataError
@@ -75,10 +75,7 @@ def decompressed(path: Path) -> Iterator[Path]:
     Raises:
         DataError: damaged, unreadable, or too large when unpacked.
     """
-    start = first_bytes(path, 8)
-    kind, opener = next(
-        ((kind, opener) for magic, kind, opener in _COMPRESSIONS if start.startswith(magic)), ("", None)
-    )
+    kind, opener = _compression(path)
     if opener is None:
         yield path
         return
@@ -90,6 +87,12 @@ def decompressed(path: Path) -> Iterator[Path]:
         except _BROKEN as err:
             raise DataError(f"{path.name} is a damaged or incomplete {kind} file ({err}); pack it again.") from err
         yield target
+
+
+def _compression(path: Path) -> tuple[str, Callable[..., Any] | None]:
+    """How `path` is compressed and what opens it; None where it is not."""
+    start = first_bytes(path, 8)
+    return next(((kind, opener) for magic, kind, opener in _COMPRESSIONS if start.startswith(magic)), ("", None))
 
 
 def is_archive(path: Path) -> bool:
@@ -167,13 +170,22 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, name: str) -> list[Member]:
         # What the archive says about its sizes may be wrong; what comes out of it is counted.
         with archive.open(info) as packed:
             room -= _copy(packed, target, name, room)
-        members.append(Member(info.filename, target))
+        _, opener = _compression(target)
+        if opener:
+            plain = folder / f"{number}-plain"
+            with opener(target, "rb") as packed:
+                room -= _copy(cast("IO[bytes]", packed), plain, name, room)
+            target.unlink()
+            members.append(Member(info.filename.removesuffix(PurePosixPath(info.filename).suffix), plain))
+        else:
+            members.append(Member(info.filename, target))
     return members
 
 
 def _is_wanted(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    return not any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in parts)
+    is_added = any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in parts)
+    return not is_added and parts[-1:] not in (("Thumbs.db",), ("desktop.ini",))
 
 
 def _copy(packed: IO[bytes], target: Path, name: str, room: int) -> int:

@@ -32,6 +32,7 @@ _MAX_ROWS = 1 << 20
 _NUM_SHEET_ROWS = 100
 _REFERENCE = re.compile(rb"""\br(?:ef)?\s*=\s*["']([A-Z]*)(\d+)(?::([A-Z]+)(\d+))?["']""")
 """Where a row, a cell or a range of cells lies, as in r="B7" or ref="A1:C3"."""
+_BARE_FORMULA = re.compile(rb"</f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 _ERROR_CELLS = frozenset("#REF! #N/A #VALUE! #DIV/0! #NAME? #NULL! #NUM! #SPILL! #CALC!".split())
 # What openpyxl and zipfile let through from damaged archives, found by damaging some.
 _XLSX_ERRORS = (
@@ -69,11 +70,24 @@ def read_xlsx(path: Path, *, name: str) -> Reading:
         raise DataError(f"{name} unpacks to {size_bytes / 1024 / 1024:.0f} MB, which is too much; save it as CSV.")
     if found is None:
         raise DataError(f"{name} has no cells with content; upload a sheet with at least one row.")
+    has_formulas = is_small and _has_formulas_only(path)
     reading = to_reading(_whole(found.records, name), name=name, file_format="xlsx")
     if found.others:
         others = f", {_quoted(found.others)} {'is' if len(found.others) == 1 else 'are'} not"
         reading.notes.append(f"{name} has several sheets; '{found.title}' is used{others}.")
+    if has_formulas:
+        reading.notes.append(
+            f"Formulas in {name} have no result saved beside them and count as empty cells; open it in Excel or "
+            "LibreOffice, save it there and upload it again."
+        )
     return reading
+
+
+def _has_formulas_only(path: Path) -> bool:
+    """Whether a cell holds a formula and no result, as programs leave it that write workbooks but don't calculate."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = (archive.read(name) for name in archive.namelist() if "worksheets/" in name)
+        return any(_BARE_FORMULA.search(xml) for xml in sheets)
 
 
 def _whole(records: Iterator[Record], name: str) -> Iterator[Record]:

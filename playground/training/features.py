@@ -66,6 +66,19 @@ def _joined(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
     return (*known, *(label for label in new if label not in known))
 
 
+def with_known_labels(task: Task, rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
+    """Those of `rows` that say nothing which the head has no output for.
+
+    Rows of the person's own to measure on, or the newest ones, may have labels that no row to learn from has: they
+    are measured, as answers that are wrong, but no loss can be taken of them.
+    """
+    if task.shape == "classify":
+        return [row for row in rows if row["label"] in labels]
+    if task.shape == "tag":
+        return [row for row in rows if all(f"B-{entity['label']}" in labels for entity in row["entities"])]
+    return list(rows)
+
+
 @dataclass(frozen=True)
 class _Recipe:
     """What all rows of a run have in common."""

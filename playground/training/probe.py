@@ -23,7 +23,7 @@ from playground.training.config import RunConfig
 from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
-from playground.training.features import Feature, build_features, head_labels
+from playground.training.features import Feature, build_features, head_labels, with_known_labels
 from playground.training.loop import MAX_GRADIENT_NORM, adamw_of, batches, num_steps
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
@@ -62,6 +62,7 @@ def try_out(config: RunConfig, starting_s: float) -> Estimate:
     masking = masking_s(config, [*material.training, *material.held_out, *material.spare])
     labels = head_labels(task, material.training, parent.labels if parent else ())
     material, watched = hold_back(material, config, task)
+    watched = with_known_labels(task, watched, labels)
     source = locate(config.backbone, lambda *_: None)
     tokenizer = load_tokenizer(source)
     trainee, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from playground.data.duplicates import NEAR, find_leaks
-from playground.data.fixes import BALANCE, balance_labels, fix_rows, masking_only
+from playground.data.fixes import BALANCE, balance_labels, fix_rows, keeping_all
 from playground.data.rows import LoadedRows
 from playground.data.splits import split
 from playground.errors import DataError
@@ -21,10 +21,10 @@ def read_repaired(path: Path, config: RunConfig) -> tuple[list[LoadedRows], Coun
 
 
 def read_validation(config: RunConfig) -> list[LoadedRows]:
-    """The person's own rows to measure on. They are masked like the others, but none is dropped."""
+    """The person's own rows to measure on. They are changed like the others, but none is dropped."""
     columns = config.columns if Path(config.validation or "").is_file() else {}
     parts = read_corpus(Path(config.validation or ""), config.task, columns, is_strict=False)
-    return _repaired(parts, config.task, masking_only(config.fixes))[0]
+    return _repaired(parts, config.task, keeping_all(config.fixes))[0]
 
 
 def _repaired(parts: list[LoadedRows], task: str, fixes: Collection[str]) -> tuple[list[LoadedRows], Counter[str]]:

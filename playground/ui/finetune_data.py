@@ -74,6 +74,8 @@ class Inspection:
     """Line of each row in the file."""
     fields: dict[str, str] = field(default_factory=dict)
     """Where rows keep the value of each column."""
+    remarks: list[str] = field(default_factory=list)
+    """On single rows that were repaired."""
 
 
 def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None = None) -> Inspection:
@@ -94,7 +96,8 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
     except DataError as err:
         return Inspection(table, mapping, [], [], str(err))
     problem = _problem(table, mapping.task, found.rows, found.rejected, None)
-    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields)
+    remarks = found.notes[len(table.notes) :]
+    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields, remarks)
 
 
 @lru_cache(maxsize=2)
@@ -167,6 +170,9 @@ def preview(found: Inspection) -> str:
         fields = required_fields(found.mapping.task)
         shown = [[cell(row, field) for field in fields] for row in found.rows[:NUM_PREVIEW_ROWS]]
         parts.append(render.table([FIELD_TITLES[field] for field in fields], shown))
+    if found.remarks:
+        remarks = "".join(f'<li dir="auto">{escape(remark)}</li>' for remark in found.remarks)
+        parts.append(f"<details><summary>Repaired or noted in single rows</summary><ul>{remarks}</ul></details>")
     if found.rejected:
         aside = [(str(one.line), one.reason, one.raw) for one in found.rejected[:NUM_PREVIEW_ROWS]]
         more = len(found.rejected) - len(aside)

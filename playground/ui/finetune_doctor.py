@@ -11,8 +11,17 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from playground.chat.languages import detect_language
-from playground.data.doctor import LANGUAGE_SAMPLE, NAMES_UNSEEN, NEEDS_WEIGHTS, Checkup, Finding, examine, with_names
-from playground.data.duplicates import find_leaks
+from playground.data.doctor import (
+    LANGUAGE_SAMPLE,
+    NAMES_UNSEEN,
+    NEEDS_WEIGHTS,
+    Checkup,
+    Finding,
+    examine,
+    unknown_labels,
+    with_names,
+)
+from playground.data.duplicates import Leak, find_leaks
 from playground.data.fixes import EXACT, FIXES, check_fixes
 from playground.data.lengths import Lengths
 from playground.data.rows import load_training_rows
@@ -179,6 +188,11 @@ def compare(path: Path, task: str, columns: Mapping[str, str], validation: Path)
     leaks = find_leaks(task, found.rows, own.rows)
     aside = f", {len(own.rejected):,} set aside" if own.rejected else ""
     sentence = f"{validation.name}: {len(own.rows):,} usable rows{aside}."
+    unknown = unknown_labels(task, found.rows, own.rows)
+    return _compared(sentence, found, leaks) + (render.hint(unknown) if unknown else "")
+
+
+def _compared(sentence: str, found: Inspection, leaks: Sequence[Leak]) -> str:
     if not leaks:
         return render.info(f"{sentence} None of them is among the rows to learn from.")
     lines = ", ".join(str(found.lines[leak.row]) for leak in leaks[:10]) + (", …" if len(leaks) > 10 else "")

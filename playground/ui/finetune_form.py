@@ -24,6 +24,7 @@ from playground.ui import (
     finetune_data,
     finetune_doctor,
     finetune_estimate,
+    finetune_example,
     finetune_expert,
     render,
 )
@@ -214,15 +215,15 @@ def wire(form: Form, loader: EngineLoader) -> None:
         wanted = finetune_data.valid_name(found.table.name, found.mapping.task)
         name = runs.free_name(found.mapping.task, wanted)
         more = {form.name: name, form.reasons: finetune_data.reasons(found)}
-        yield from _shown(form, found, more | finetune_doctor.shown(doctor, found, loader))
+        yield from _shown(form, found, loader, more | finetune_doctor.shown(doctor, found, loader))
 
     def with_task(path: str | None, task: str) -> Stream[Updates]:
         found = finetune_data.inspect(_needed(path), task)
-        yield from _shown(form, found, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
+        yield from _shown(form, found, loader, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
 
     def with_columns(path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         found = finetune_data.inspect(_needed(path), task, finetune_data.chosen_columns(task, values))
-        yield from _shown(form, found, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
+        yield from _shown(form, found, loader, {form.reasons: ""} | finetune_doctor.shown(doctor, found, loader))
 
     def with_own_rows(own: str | None, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         columns = finetune_data.chosen_columns(task, values)
@@ -244,7 +245,7 @@ def wire(form: Form, loader: EngineLoader) -> None:
     def with_parent(parent: str, path: str | None, task: str, *values: str | None) -> Stream[Updates]:
         found = finetune_data.inspect(_needed(path), task, finetune_data.chosen_columns(task, values))
         found = finetune_data.going_on_from(found, store.find(task, parent) if parent else None)
-        yield {form.preview: finetune_data.preview(found), **_startable(form, is_startable=not found.problem)}
+        yield {form.preview: _preview(found, loader), **_startable(form, is_startable=not found.problem)}
 
     seen = [*form.seen, form.name]
     checks = [form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)]
@@ -347,14 +348,14 @@ def _needed(path: str | None) -> Path:
     return Path(path)
 
 
-def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Stream[Updates]:
+def _shown(form: Form, found: finetune_data.Inspection, loader: EngineLoader, more: Updates) -> Stream[Updates]:
     fields = finetune_data.fields_of(found.mapping.task)
     updates: Updates = {
         form.notice: "",
         form.outcome: "",
         form.mapping: gr.Column(visible=True),
         form.task: found.mapping.task,
-        form.preview: finetune_data.preview(found),
+        form.preview: _preview(found, loader),
         **finetune_corrections.with_starts(form.parent, found.mapping.task),
         **_startable(form, is_startable=not found.problem),
         form.rejected: gr.DownloadButton(visible=False),
@@ -368,6 +369,10 @@ def _shown(form: Form, found: finetune_data.Inspection, more: Updates) -> Stream
         path = finetune_data.write_rejected(found, Path(folder))
         title = f"Download the {len(found.rejected):,} rows set aside"
         yield updates | more | {form.rejected: gr.DownloadButton(title, value=str(path), visible=True)}
+
+
+def _preview(found: finetune_data.Inspection, loader: EngineLoader) -> str:
+    return finetune_data.preview(found) + finetune_example.view(found, loader)
 
 
 def _column(found: finetune_data.Inspection, field: str) -> Any:

@@ -1,3 +1,4 @@
+import gzip
 import io
 import struct
 import zipfile
@@ -42,6 +43,43 @@ def test_two_files_of_lines_are_translations_of_each_other(read_as, zipped, name
     }
     table = read_as("corpus.zip", zipped({names[0]: "Hallo Welt\nNur hier\n", names[1]: "Hello world\n"}))
     assert [(one.line, one.reason) for one in table.rejected] == [(2, "is in one of the two files only")]
+
+
+def test_translations_in_several_pairs_of_files_are_put_together(read_as, zipped):
+    files = {
+        f"{part}.{lang}": f"{part} {lang} 1\n{part} {lang} 2\n" for part in ("news", "web") for lang in ("de", "en")
+    }
+    table = read_as("corpus.zip", zipped(files))
+    assert [(row["source_text"], row["target_text"]) for row in table.rows] == [
+        (f"{part} de {n}", f"{part} en {n}") for part in ("news", "web") for n in (1, 2)
+    ]
+    assert table.lines == [1, 2, 3, 4]
+
+
+def test_of_translations_in_parts_the_one_for_training_is_used(read_as, zipped):
+    files = {f"c/{part}.{lang}": f"{part} {lang}\n" for part in ("train", "dev", "test") for lang in ("en", "de")}
+    table = read_as("corpus.zip", zipped(files))
+    assert [(row["source_text"], row["target_lang"]) for row in table.rows] == [("train en", "de")]
+    assert "train.en, train.de is used, dev.en, dev.de, test.en and 1 more is not" in " ".join(table.notes)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("source.txt", "target.txt"), ("train.src", "train.tgt"), ("a_src.txt", "a_tgt.txt")]
+)
+def test_sides_of_a_translation_may_be_named_without_their_languages(read_as, zipped, left, right):
+    table = read_as("corpus.zip", zipped({right: "Good day to you\n", left: "Einen schönen guten Tag\n"}))
+    assert table.rows == [{"source_text": "Einen schönen guten Tag", "target_text": "Good day to you"}]
+
+
+def test_languages_of_a_translation_may_be_folders(read_as, zipped):
+    table = read_as("corpus.zip", zipped({"c/de/all.txt": "Guten Tag\n", "c/en/all.txt": "Good day\n"}))
+    assert (table.rows[0]["source_lang"], table.rows[0]["target_text"]) == ("de", "Good day")
+
+
+def test_a_compressed_file_in_an_archive_is_read(read_as, zipped):
+    table = read_as("data.zip", zipped({"a.csv.gz": gzip.compress(CSV.encode()), "Thumbs.db": "x"}))
+    assert [row["label"] for row in table.rows] == ["good", "bad"]
+    assert not table.notes
 
 
 def test_the_rows_of_several_tables_are_put_together(read_as, zipped):

@@ -35,6 +35,9 @@ def labelled(text: str, label: str, labels: tuple[str, ...] = ("good", "bad", "g
         ("التعليق", "التصنيف"),
         ("समीक्षा", "श्रेणी"),
         ("yorum", "etiket"),
+        ("ข้อความ", "ป้ายกำกับ"),
+        ("szöveg", "címke"),
+        ("உரை", "வகை"),
         ("xyzzy", "plugh"),
     ],
 )
@@ -43,6 +46,48 @@ def test_text_and_label_are_found_under_names_of_many_languages(text: str, label
     assert found.columns == {"text": text, "label": label}
     assert found.task == "classify"
     assert any(label in reason for reason in found.reasons)
+
+
+def test_a_label_of_numbers_is_found_beside_other_words_that_come_back() -> None:
+    rows: list[Row] = [{"ข้อความ": text, "ป้ายกำกับ": i % 2, "hotel": "AB"[i % 2]} for i, text in enumerate(REVIEWS)]
+    assert propose(table(rows)).columns["label"] == "ป้ายกำกับ"
+
+
+def test_what_is_the_same_in_all_rows_or_speaks_of_them_is_no_label() -> None:
+    rows: list[Row] = [
+        {"query": "none", "lang": "ab"[i % 2], "text": text, "spam": str(i % 2)} for i, text in enumerate(REVIEWS)
+    ]
+    assert propose(table(rows)).columns == {"text": "text", "label": "spam"}
+
+
+def test_a_few_lists_among_labels_do_not_hide_them() -> None:
+    rows: list[Row] = labelled("text", "mood") + labelled("text", "mood")
+    rows[0]["mood"] = ["good", "new"]
+    assert propose(table(rows)).columns == {"text": "text", "label": "mood"}
+
+
+@pytest.mark.parametrize("name", ["chosen", "items", "turns"])
+def test_conversations_are_found_by_what_they_hold(name: str) -> None:
+    said = [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "Hello"}]
+    rows: list[Row] = [{"prompt": "Hi there", name: said, "rejected": said, "score": 1.5}] * 3
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("instruct", {"messages": name})
+
+
+def test_reasons_say_whether_a_name_or_the_values_decided() -> None:
+    rows: list[Row] = labelled("Review", "plugh", ("positive", "negative", "positive", "negative"))
+    assert propose(table(rows)).reasons == [
+        "text comes from the column 'Review', after its name.",
+        "label comes from the column 'plugh', after what it holds.",
+        "'plugh' speaks of good and bad.",
+    ]
+
+
+def test_a_second_text_that_is_not_read_is_named() -> None:
+    rows: list[Row] = [
+        {"premise": text, "hypothesis": text[::-1], "label": "ab"[i % 2]} for i, text in enumerate(REVIEWS)
+    ]
+    assert propose(table(rows)).reasons[-1].startswith("Only 'premise' is read; put 'hypothesis' into the same column")
 
 
 def test_a_column_called_bewertung_is_text_when_it_holds_texts() -> None:

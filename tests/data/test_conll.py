@@ -1,5 +1,7 @@
 import pytest
 
+from playground.data.columns import propose
+from playground.data.rows import map_table
 from playground.data.wordrows import MAX_SENTENCE_TOKENS
 from playground.errors import DataError
 
@@ -29,6 +31,30 @@ def test_comments_are_no_tokens(read_as):
     )
     assert table.rows == [{"tokens": WORDS, "tags": TAGS}] * 2
     assert table.lines == [3, 11]
+
+
+def test_the_sources_of_germeval_are_no_tokens(read_as):
+    one = "#\thttp://de.wikipedia.org/wiki/Ada [2009-10-17]\n1\tAda\tB-PER\tO\n2\tin\tO\tO\n3\tRom\tB-LOC\tO\n\n"
+    table = read_as("NER-de-train.tsv", one * 3)
+    assert table.rows == [{"tokens": ["Ada", "in", "Rom"], "tags": ["B-PER", "O", "B-LOC"]}] * 3
+
+
+@pytest.mark.parametrize("tags", ["B-PER O O B-LOC", '"B-PER,O,O,B-LOC"'])
+@pytest.mark.parametrize("header", ["text,labels", "sentence,word_labels"])
+def test_a_table_of_sentences_with_their_tags_is_no_file_of_tokens(read_as, header, tags):
+    table = read_as("ner.csv", f"{header}\n" + f"Ada went to Rome,{tags}\n" * 9)
+    found = map_table(table, propose(table))
+    assert found.rows[0]["entities"] == [
+        {"start": 0, "end": 3, "label": "PER"},
+        {"start": 12, "end": 16, "label": "LOC"},
+    ]
+
+
+def test_types_in_small_letters_with_a_part_are_tags(read_as):
+    table = read_as(
+        "supervised.txt", "Ada\tperson-scholar\nwas\tO\nin\tO\nRome\tlocation-GPE\n\n".lower().replace("\to", "\tO") * 3
+    )
+    assert table.rows[0]["tags"] == ["person-scholar", "O", "O", "location-gpe"]
 
 
 def test_counted_tokens_and_the_entities_of_conll_u_are_read(read_as):

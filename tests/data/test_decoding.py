@@ -54,6 +54,25 @@ def test_every_text_format_is_read_in_every_unicode_encoding(read_as, encoding, 
     assert " ".join(row.get("tokens") or [row["text"]]) == "Grüße 😀 aus Köln"
 
 
+def test_lines_of_two_encodings_are_each_read_in_their_own(read_as):
+    lines = [f"Größe und schöne Farbe {i},good\n".encode("utf-8" if i % 4 else "cp1252") for i in range(20)]
+    table = read_as("a.csv", b"text,label\n" + b"".join(lines))
+    assert [row["text"] for row in table.rows] == [f"Größe und schöne Farbe {i}" for i in range(20)]
+    assert "15 bytes were read as Windows-1252" in " ".join(table.notes)
+
+
+def test_a_wrong_byte_order_mark_is_not_believed(read_as):
+    body = "".join(f"Café très bon {i};good\n" for i in range(9)).encode("cp1252")
+    table = read_as("a.csv", b"\xef\xbb\xbftext;label\n" + body)
+    assert table.rows[0] == {"text": "Café très bon 0", "label": "good"}
+    assert "is not UTF-8 throughout; 18 bytes were read as Windows-1252" in " ".join(table.notes)
+
+
+def test_a_mark_of_utf16_before_utf8_is_not_believed(read_as):
+    table = read_as("a.csv", b"\xff\xfe" + "text,label\nCafé très bon,good\nIt is bad,bad\n".encode())
+    assert table.rows[0] == {"text": "Café très bon", "label": "good"}
+
+
 def test_a_line_without_end_is_refused_by_its_number(tmp_path, read_as, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_LINE_CHARS", 5000)
     with pytest.raises(DataError, match=r"Line 3 of a\.csv has more than .* million characters; write each row on"):

@@ -35,3 +35,26 @@ def test_messages_may_be_json_text_with_other_names():
 def test_other_values_are_refused(value):
     with pytest.raises((DataError, ValueError), match="message"):
         conversation(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"human": "Hi", "assistant": "Ho"}],
+        [{"input": "Hi", "output": "Ho"}],
+        [["Hi", "Ho"]],
+        ["Hi", "Ho"],
+        (
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nHo<|eot_id|>"
+        ),
+        "<s>[INST] Hi [/INST] Ho </s>",
+    ],
+)
+def test_pairs_and_templates_are_conversations(value):
+    assert conversation(value) == [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+
+
+def test_a_message_of_nobody_is_told():
+    with pytest.raises(DataError, match="message 1 does not say whose it is"):
+        conversation([{"content": "Hi"}])

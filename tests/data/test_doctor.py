@@ -4,7 +4,7 @@ from dataclasses import asdict
 import pytest
 
 from playground.data.doctor import LANGUAGE_SAMPLE, NUM_EXAMPLES, examine, in_words
-from playground.data.fixes import FIXES
+from playground.data.fixes import FIXES, fix_rows, keeping_all
 
 LONG = "The council voted on Tuesday to close the High Street to cars from next spring, said the mayor"
 
@@ -69,9 +69,35 @@ def test_rows_of_every_task_are_understood(task, row, labels):
     assert checkup.languages == ({"en → de": 2} if task == "translate" else {"en": 2})
 
 
+def test_labels_that_cannot_be_learnt_are_a_finding():
+    alone = labelled(*((f"text {n}", "a") for n in range(10)))
+    assert "All rows have the label 'a'" in checked(alone).findings[0].sentence
+    scores = labelled(*((f"This is text number {n}", f"0.{n}") for n in range(1, 41)))
+    found = {one.kind: one for one in checked(scores).findings}["labels"]
+    assert (found.rows, "40 of 40 labels have fewer than 10 rows" in found.sentence) == (40, True)
+
+
+def test_labels_that_differ_in_capitals_are_a_finding_with_a_fix():
+    rows = labelled(*((f"text number {n}", ["Good", "good", "BAD", "bad"][n % 4]) for n in range(80)))
+    found = {one.kind: one for one in checked(rows).findings}["spellings"]
+    assert (found.rows, found.fixes, found.examples[0].line) == (40, ("lower-case-labels",), 3)
+    assert "'Good', 'good'; 'BAD', 'bad'" in found.sentence
+    fixed = fix_rows("classify", rows, found.fixes)
+    assert {row["label"] for row in fixed.rows} == {"good", "bad"}
+    assert fixed.counts == {"lower-case-labels": 40}
+    assert keeping_all(["lower-case-labels", "drop-conflicts"]) == ["lower-case-labels"]
+
+
 def test_rows_like_those_to_measure_on_are_a_finding():
     (leak,) = checked(labelled((LONG, "a"), ("other", "b")), held_out=labelled((f"{LONG}.", "a"))).findings
     assert (leak.kind, leak.rows, leak.examples[0].line) == ("leakage", 1, 2)
+
+
+def test_labels_that_only_rows_to_measure_on_have_are_a_finding():
+    rows = labelled(*((f"text number {n}", "ab"[n % 2]) for n in range(20)))
+    (found,) = checked(rows, held_out=labelled(("something else", "c"), ("or that", "a"))).findings
+    assert (found.kind, found.rows) == ("unknown-labels", 1)
+    assert "say 'c', which no row to learn from does" in found.sentence
 
 
 def test_languages_are_those_named_in_the_rows_or_guessed_from_a_sample():

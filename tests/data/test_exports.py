@@ -33,6 +33,12 @@ NER = {
     "spacy spans": {"text": TEXT, "spans": ENTITIES},
     "spacy 2 tuple": [TEXT, {"entities": [[0, 3, "PER"], [13, 19, "LOC"]]}],
     "prodigy": {"text": TEXT, "spans": ENTITIES, "answer": "accept", "_input_hash": 1},
+    "spacy doc": {
+        "text": TEXT,
+        "ents": ENTITIES,
+        "cats": {},
+        "tokens": [{"id": 0, "start": 0, "end": 3, "tag": "NNP"}],
+    },
     "doccano": {"id": 1, "text": TEXT, "label": [[0, 3, "PER"], [13, 19, "LOC"]]},
     "dataturks": {
         "content": TEXT,
@@ -68,6 +74,55 @@ def test_documents_of_spacy_2_are_read_by_sentence(read_as):
     tokens = [{"orth": "Ada", "ner": "U-PER"}, {"orth": "sang", "ner": "O"}]
     document = {"id": 0, "paragraphs": [{"raw": "Ada sang", "sentences": [{"tokens": tokens}]}]}
     assert read_as("a.json", json.dumps([document])).rows == [{"tokens": ["Ada", "sang"], "tags": ["U-PER", "O"]}]
+
+
+def test_what_spacy_does_not_know_is_no_entity(read_as):
+    tokens = [{"orth": "Ada", "ner": "U-PER"}, {"orth": "said", "ner": "-"}, {"orth": "so"}]
+    table = read_as("train.json", json.dumps([{"id": 0, "paragraphs": [{"sentences": [{"tokens": tokens}]}]}]))
+    assert table.rows == [{"tokens": ["Ada", "said", "so"], "tags": ["U-PER", "O", "O"]}]
+
+
+def test_categories_of_a_spacy_doc_are_its_label(read_as):
+    docs = [{"text": f"Text {i}", "ents": [], "cats": {"A": 0.9, "B": 0.1}, "tokens": []} for i in range(3)]
+    table = read_as("docs.jsonl", "\n".join(map(json.dumps, docs)))
+    assert table.rows[0] == {"text": "Text 0", "label": "A"}
+
+
+def test_labels_of_doccano_may_be_numbers(read_as):
+    texts = [{"id": i, "text": f"Text {i}", "annotations": [{"label": i % 2, "user": 1}], "meta": {}} for i in range(6)]
+    table = read_as("project.jsonl", "\n".join(map(json.dumps, texts)))
+    found = map_table(table, propose(table))
+    assert [row["label"] for row in found.rows] == ["0", "1"] * 3
+    mark = {"label": 4, "start_offset": 0, "end_offset": 3, "user": 1}
+    table = read_as("project.jsonl", "\n".join([json.dumps({"id": 1, "text": TEXT, "annotations": [mark]})] * 3))
+    assert map_table(table, propose(table)).rows[0]["entities"] == [{"start": 0, "end": 3, "label": "4"}]
+
+
+def test_rows_of_the_data_set_viewer_are_read(read_as):
+    rows = [{"row_idx": i, "row": {"text": f"Text {i}", "label": i}, "truncated_cells": []} for i in range(3)]
+    assert read_as("rows.json", json.dumps({"features": [], "rows": rows})).rows[1] == {"text": "Text 1", "label": 1}
+
+
+def test_spans_in_a_web_page_of_label_studio_are_entities(read_as):
+    value = {"start": "/p[1]/text()[1]", "startOffset": 0, "globalOffsets": {"start": 0, "end": 3}, "text": "Ada"}
+    marked = {"type": "hypertextlabels", "value": {**value, "hypertextlabels": ["PER"]}}
+    tasks = [{"data": {"html": "<p>Ada</p> lives in <b>London</b> &amp; Rome."}, "annotations": [{"result": [marked]}]}]
+    table = read_as("project.json", json.dumps(tasks * 3))
+    row = map_table(table, propose(table)).rows[0]
+    assert (row["text"], row["entities"]) == ("Ada lives in London & Rome.", [{"start": 0, "end": 3, "label": "PER"}])
+
+
+def test_a_taxonomy_of_label_studio_is_a_label(read_as):
+    value = {"taxonomy": [["Food", "Fruit"]]}
+    tasks = [label_studio(f"Text {i}", [{"from_name": "kind", "type": "taxonomy", "value": value}]) for i in range(3)]
+    assert read_as("project.json", json.dumps(tasks)).rows[0] == {"text": "Text 0", "kind": "Food / Fruit"}
+
+
+def test_several_choices_in_a_table_of_label_studio_are_no_label(read_as):
+    several = '"{""choices"": [""good"", ""new""]}"'
+    table = read_as("project.csv", "text,sentiment\n" + "I love it,good\nI hate it,bad\n" * 3 + f"Both,{several}\n")
+    found = map_table(table, propose(table))
+    assert [(one.line, one.reason) for one in found.rejected] == [(8, "has 2 labels; each row needs exactly one")]
 
 
 def test_choices_of_label_studio_are_labels(read_as):

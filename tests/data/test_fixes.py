@@ -3,7 +3,7 @@ from copy import deepcopy
 
 import pytest
 
-from playground.data.fixes import FIXES, MAX_REPEATS, balance_labels, check_fixes, fix_rows, masking_only
+from playground.data.fixes import FIXES, MAX_REPEATS, balance_labels, check_fixes, fix_rows, keeping_all
 from playground.errors import InputError
 
 LONG = "The council voted on Tuesday to close the High Street to cars from next spring, said the mayor"
@@ -52,7 +52,7 @@ def test_an_unknown_fix_is_named():
 def test_fixes_are_done_in_one_order_whatever_the_order_of_the_switches():
     assert check_fixes(list(FIXES)[::-1]) == list(FIXES)
     assert fix_rows("classify", rows(("Anna Schmidt", "x")), ["mask-names"]).counts == {}
-    assert masking_only(["drop-conflicts", "mask-names", "mask-ip", "mask-pii"]) == ["mask-ip", "mask-pii"]
+    assert keeping_all(["drop-conflicts", "mask-names", "mask-ip", "mask-pii"]) == ["mask-ip", "mask-pii"]
 
 
 def test_rare_labels_are_repeated_up_to_the_commonest_or_the_limit():

@@ -121,3 +121,44 @@ def test_row_names_of_r_get_a_column(read_as):
 def test_a_table_in_markdown_is_read(read_as):
     table = read_as("a.txt", "| text | label |\n|------|-------|\n| a b  | x |\n| c, d | y |\n")
     assert table.rows == [{"text": "a b", "label": "x"}, {"text": "c, d", "label": "y"}]
+
+
+def test_a_header_that_is_repeated_is_no_row(read_as):
+    one = "text,label\nI love it,good\nI hate it,bad\n"
+    table = read_as("all.csv", one * 2)
+    assert [row["label"] for row in table.rows] == ["good", "bad"] * 2
+    assert [(rejected.line, rejected.reason) for rejected in table.rejected] == [(4, "repeats the header")]
+
+
+def test_names_of_columns_lose_what_nobody_sees_and_marks_of_formulas(read_as):
+    table = read_as("a.csv", "\u200btext\u200b,=label\nI love it,good\nI hate it,bad\n")
+    assert table.columns == ["text", "label"]
+
+
+def test_formulas_without_a_result_are_told(read_as):
+    made = book([["text", "label"], *([f"Row {i} is fine", '=IF(1>0,"good","bad")'] for i in range(3))])
+    table = read_as("a.xlsx", saved(made))
+    assert "Formulas in a.xlsx have no result saved" in " ".join(table.notes)
+    assert "Formulas" not in " ".join(read_as("b.xlsx", saved(book([["text", "label"], ["Good", "yes"]]))).notes)
+
+
+def test_questions_of_a_survey_are_names_of_columns(read_as):
+    answers = "".join(
+        f"2024/01/02 10:0{n}:00,It was rather long {n},{n % 5},{'Yes' if n % 2 else 'No'}\n" for n in range(9)
+    )
+    table = read_as("survey.csv", f"Timestamp,What did you think of it?,Rating (1-5),Would you come again?\n{answers}")
+    assert table.columns[1] == "What did you think of it?"
+    assert len(table.rows) == 9
+    long = "Please say in some words what you think about our service and why you think so"
+    table = read_as("survey.csv", f"{long},How is that to be sorted?\n" + "It is fine,pos\nIt is not,neg\n" * 5)
+    assert table.columns == [long, "How is that to be sorted?"]
+
+
+def test_a_first_row_with_a_rare_label_is_no_header(read_as):
+    table = read_as("a.csv", "It is odd.,rare thing\n" + "It is fine.,pos\nIt is not.,neg\n" * 5)
+    assert len(table.rows) == 11
+
+
+def test_a_name_of_a_column_that_never_ends_is_shortened(read_as):
+    table = read_as("a.csv", f"{'long ' * 2000},label\n" + "It is fine,pos\nIt is not,neg\n" * 5)
+    assert len(table.columns[0]) <= 120

@@ -60,11 +60,17 @@ def test_legacy_encodings_of_other_languages_are_recognised(tmp_path: Path, enco
 
 
 def test_one_stray_byte_does_not_turn_utf8_into_something_else(tmp_path: Path) -> None:
-    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + b"caf\xe9,gut\n"
+    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + "schöner".encode() + b"\x81,gut\n"
     table = table_of(tmp_path, "reviews.csv", content)
     assert table.rows[0]["text"] == "größer schöner öfter"
-    assert table.rows[-1]["text"] == "caf\ufffd"
+    assert table.rows[-1]["text"] == "schöner\ufffd"
     assert "not valid UTF-8" in " ".join(table.notes)
+
+
+def test_one_line_in_a_legacy_encoding_is_read_in_that(tmp_path: Path) -> None:
+    content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + b"caf\xe9,gut\n"
+    table = table_of(tmp_path, "reviews.csv", content)
+    assert [table.rows[0]["text"], table.rows[-1]["text"]] == ["größer schöner öfter", "café"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -328,6 +334,18 @@ def test_parquet_is_read_with_nested_values(tmp_path: Path) -> None:
     assert table.rows[1] == {"text": None, "entities": [], "n": None}
     assert table.format == "parquet"
     assert "whatever its name says" in table.notes[0]
+
+
+def test_fields_within_a_column_of_parquet_get_their_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"row": [{"text": "Good day", "label": "x"}, {"text": "Good night", "label": "y"}]}).write_parquet(
+        path
+    )
+    table = read_table(path)
+    assert table.columns == ["row.text", "row.label"]
+    assert table.rows[0] == {"row.text": "Good day", "row.label": "x"}
+    pl.DataFrame({"image": [{"bytes": b"\x89PNG", "path": "a.png"}] * 2, "label": [0, 1]}).write_parquet(path)
+    assert read_table(path).columns == ["image", "label"]
 
 
 def test_class_labels_of_hugging_face_parquet_get_their_names(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.errors import DataError
 from playground.tasks import get_task
-from playground.training.features import IGNORED, build_features, head_labels, log_shares
+from playground.training.features import IGNORED, build_features, head_labels, log_shares, with_known_labels
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,14 @@ def test_labels_are_the_sorted_ones_of_the_rows():
     assert head_labels(get_task("ner"), entities) == ("O", "B-LOC", "I-LOC", "B-X", "I-X")
     assert head_labels(get_task("qa"), []) == ("start", "end")
     assert head_labels(get_task("translate"), []) == ()
+
+
+def test_rows_with_labels_that_the_head_lacks_are_left_out():
+    rows = [{"label": "a"}, {"label": "new"}]
+    assert with_known_labels(get_task("classify"), rows, ("a", "b")) == rows[:1]
+    rows = [{"entities": [{"label": "LOC"}]}, {"entities": [{"label": "X"}]}, {"entities": []}]
+    assert with_known_labels(get_task("ner"), rows, ("O", "B-LOC", "I-LOC")) == [rows[0], rows[2]]
+    assert with_known_labels(get_task("qa"), rows, ("start", "end")) == rows
 
 
 def test_one_label_alone_is_refused_by_name():

@@ -327,6 +327,15 @@ def test_a_paused_run_goes_on_to_the_same_adapter_as_one_without_a_break(make_ru
     assert not list((tmp_path / "state").iterdir())
 
 
+def test_labels_that_only_rows_to_measure_on_have_count_as_wrong(make_run_config, many_reviews, tmp_path):
+    held = tmp_path / "held.csv"
+    rows = (f"chair number {n},{['buy again', 'burn it'][n % 2]}\n" for n in range(80))
+    held.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    record = finetune(make_run_config(validation=str(held), early_stopping=2), lambda event: None, never)
+    assert record.labels == ("buy again", "send back")
+    assert record.training["steps"] > 0
+
+
 @pytest.fixture
 def many_reviews(reviews):
     """300 rows whose labels follow no rule, so that learning them by heart does not help with others."""

@@ -1,5 +1,6 @@
 """A loader, an engine and adapters that need no weights."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,21 @@ from playground.errors import NotReadyError
 from playground.types import Row
 
 
+class FakeTokenizer:
+    """Words for tokens, and each word its number."""
+
+    cls_token_id = bos_token_id = eos_token_id = None
+
+    def __call__(self, texts: str | list[str], **_: Any) -> dict[str, Any]:
+        if not isinstance(texts, str):
+            return {"input_ids": [text.split() for text in texts]}
+        words = list(re.finditer(r"\S+", texts))
+        return {"input_ids": list(range(len(words))), "offset_mapping": [word.span() for word in words]}
+
+    def decode(self, ids: list[int]) -> str:
+        return str(ids[0])
+
+
 class FakeLoader:
     """Ready at once unless told otherwise."""
 
@@ -21,7 +37,7 @@ class FakeLoader:
         self.current = status
         self.backbone = SimpleNamespace(
             id="tiny", title="Tiny <1M>", quantization="8-bit", family="decoder", can_generate=True, can_encode=True,
-            tokenizer=lambda texts, **_: {"input_ids": [text.split() for text in texts]},
+            tokenizer=FakeTokenizer(),
         )  # fmt: skip
 
     def status(self) -> LoadStatus:
