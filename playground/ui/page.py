@@ -50,7 +50,7 @@ def _open_links(page: gr.Blocks, tabs: gr.Tabs, opened: Sequence[TaskTab]) -> No
         wanted = request.query_params.get("tab") or ("finetune" if "run" in request.query_params else None)
         adapter = request.query_params.get("adapter")
         known = {item.task.name for item in opened} | {"chat", "finetune", "adapters", "about"}
-        pickers = [picker.refreshed(item.task, adapter if item.task.name == wanted else None) for item in opened]
+        pickers = [picker.opened(item.task, adapter if item.task.name == wanted else None) for item in opened]
         return [gr.Tabs(selected=wanted) if wanted in known else gr.skip(), *pickers]
 
     page.load(

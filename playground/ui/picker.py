@@ -49,11 +49,18 @@ def build(task: Task) -> gr.Dropdown:
     )
 
 
-def refreshed(task: Task, wanted: str | None) -> gr.Dropdown:
-    """The picker with the adapters of this moment; it keeps `wanted` when that one is still there."""
+def opened(task: Task, wanted: str | None) -> gr.Dropdown:
+    """The picker with the adapters of this moment and `wanted`, or the default one where that is not there."""
     pairs = choices(offered(task))
-    keys = {key for _, key in pairs}
-    return gr.Dropdown(choices=pairs, value=wanted if wanted in keys else default_key(task))
+    return gr.Dropdown(choices=pairs, value=wanted if wanted in dict(pairs).values() else default_key(task))
+
+
+def refreshed(task: Task, key: str | None) -> gr.Dropdown:
+    """The picker with the adapters of this moment. It says nothing of its value while that one, `key`, is still there:
+    somebody quick may have chosen another one meanwhile.
+    """
+    pairs = choices(offered(task))
+    return gr.Dropdown(choices=pairs) if key in dict(pairs).values() else opened(task, key)
 
 
 def chosen(task: Task, key: str | None) -> AdapterRecord | None:

@@ -16,23 +16,23 @@ def test_sentiment_offers_its_own_and_the_classify_adapters(adapters):
 
 def test_a_new_adapter_is_offered_without_a_restart(adapters):
     newest = adapters.pop()
-    assert "classify/reviews" not in dict(map(reversed, picker.refreshed(get_task("sentiment"), None).choices))
+    assert "classify/reviews" not in dict(map(reversed, picker.opened(get_task("sentiment"), None).choices))
     adapters.append(newest)
-    assert "classify/reviews" in dict(map(reversed, picker.refreshed(get_task("sentiment"), None).choices))
+    assert "classify/reviews" in dict(map(reversed, picker.opened(get_task("sentiment"), None).choices))
 
 
 def test_refreshing_keeps_the_choice_while_it_exists(adapters):
     task = get_task("sentiment")
-    assert picker.refreshed(task, "classify/reviews").value == "classify/reviews"
-    assert picker.refreshed(task, "none").value == "none"
+    assert picker.opened(task, "classify/reviews").value == "classify/reviews"
+    assert picker.opened(task, "none").value == "none"
     adapters.pop()
-    assert picker.refreshed(task, "classify/reviews").value == "sentiment/multilingual"
+    assert picker.opened(task, "classify/reviews").value == "sentiment/multilingual"
 
 
 def test_a_task_without_adapters_offers_the_base_alone(adapters):
     task = get_task("qa")
     assert picker.choices(picker.offered(task)) == [("No adapter", "none")]
-    assert picker.refreshed(task, None).value == "none"
+    assert picker.opened(task, None).value == "none"
 
 
 def test_choices_lead_back_to_records(adapters):
@@ -55,3 +55,10 @@ def test_names_from_programs(adapters):
     assert picker.named(task, "reviews") is adapters[1]
     with pytest.raises(AdapterError, match="revews"):
         picker.named(task, "revews")
+
+
+def test_a_refresh_leaves_alone_what_somebody_quick_chose_meanwhile(save_tiny_adapter):
+    """Without a value in the update the page keeps its own."""
+    task = get_task("sentiment")
+    assert "value" not in picker.refreshed(task, "none").constructor_args
+    assert picker.refreshed(task, "classify/gone").constructor_args["value"] == "sentiment/multilingual"
