@@ -1,12 +1,14 @@
 """The command line: ``python -m playground predict|evaluate|inspect|train|adapters|serve``.
 
-A person's mistake prints one line on stderr and exits with 2; a training run whose slice of time is over exits with 3.
+A person's mistake prints one line on stderr and exits with 2; a training run whose slice of time is over exits with 3
+(with 0 under a launcher of several processes).
 """
 
 import argparse
 import contextlib
 import json
 import math
+import os
 import shlex
 import sys
 import tempfile
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 PAUSED = 3
 INTERRUPTED = 130
+SET_BY_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION")
+"""By torchrun, and by ``accelerate launch`` where it starts a single process."""
 SAMPLE_CHARS = 60
 """Of a text in a line about answers during a training."""
 LOADING_FROM = 0.9
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except Paused as err:
         print(err, file=sys.stderr)
-        return PAUSED
+        return 0 if _is_launched() else PAUSED
     except PlaygroundError as err:
         print(" ".join(str(err).split()), file=sys.stderr)
         return USER_ERROR
@@ -82,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _is_launched() -> bool:
+    """Whether 'accelerate launch' or 'torchrun' started this process: they take each status but 0 for a crash."""
+    return any(name in os.environ for name in SET_BY_LAUNCHERS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,7 +183,9 @@ def _add_train(commands: Any) -> None:
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )
     parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="where to write curves for TensorBoard")
-    parser.add_argument("--slice-s", type=float, help="pause after that many seconds (exit status 3)")
+    parser.add_argument(
+        "--slice-s", type=float, help="pause after that many seconds (exit status 3; under a launcher 0)"
+    )
     parser.add_argument("--description", help="a sentence for the card")
     parser.add_argument("--licence", help="licence of the rows, for the card")
     parser.add_argument("--data-description", help="what the rows are, for the card")
@@ -418,7 +429,7 @@ def _token_counter(backbone: str) -> Callable[[Sequence[str]], list[int]]:
 def _train(options: argparse.Namespace) -> None:
     from playground.training.config import make_config
     from playground.training.curves import curves
-    from playground.training.finetune import finetune, help_finetune
+    from playground.training.finetune import finetune, help_finetune, measure_saved
     from playground.training.runs import is_taken
     from playground.training.team import assemble
 
@@ -430,21 +441,43 @@ def _train(options: argparse.Namespace) -> None:
     if options.estimate:
         _say_estimate(config, as_json=options.json)
         return
-    if is_taken(config.task, config.name):
+    saved = _saved_before_a_break(config)
+    if not saved and is_taken(config.task, config.name):
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
     state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
     if not team.is_main:
-        help_finetune(config, state, team)
+        if not saved:
+            help_finetune(config, state, team)
         return
-    with curves(options.tensorboard, config, _say_event) as emit:
-        record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state, team)
+    try:
+        with curves(options.tensorboard, config, _say_event) as emit:
+            if saved:
+                record = measure_saved(config, saved, emit, lambda: "")
+            else:
+                record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state, team)
+    except Paused:
+        if options.json:
+            print(json.dumps({"task": config.task, "name": config.name, "paused": True}))
+        raise
     if options.json:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
         if REPORT_FILE in record.files:
             print(f"How it does beside the base: {record.path / PAGE_FILE}")
+
+
+def _saved_before_a_break(config: "RunConfig") -> AdapterRecord | None:
+    """The adapter that the same command saved, but was cut before it had measured it."""
+    from playground.training.command import command_line
+
+    try:
+        record = store.find(config.task, config.name)
+    except AdapterError:
+        return None
+    is_same = record.training.get("command") == command_line(config)
+    return record if is_same and record.origin == "own" and not record.metrics else None
 
 
 def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:
@@ -458,7 +491,7 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, before what its recipe says."""
     from playground.backbones.loading import training_quantization
     from playground.training.recipes import read_recipe
-    from playground.training.settings_file import parse_settings
+    from playground.training.settings_file import read_settings
 
     said = {name: getattr(options, name) for name in TRAINING_OPTIONS if getattr(options, name) is not None}
     recipe = read_recipe(options.recipe, options.data) if options.recipe else {}
@@ -467,7 +500,7 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     if options.data and not recipe:
         said["data"] = options.data
     if options.config:
-        said = parse_settings(options.config.read_text(encoding="utf-8")) | said
+        said = read_settings(options.config) | said
     if options.quantization:
         said["quantization"] = options.quantization
     # What the command line says holds in every part of the training.

@@ -177,10 +177,24 @@ def test_train_makes_an_adapter_that_predicts(run, tmp_path):
     assert_mistake(again, "already an adapter or a run called 'lamps'")
 
 
-def test_a_training_run_in_slices_goes_on_with_the_same_command(run, tmp_path):
+@pytest.fixture
+def training_words(tmp_path):
     data = tmp_path / "lamps.csv"
     data.write_text("what,label\n" + "".join(f"lamp {n},{'keep' if n % 2 else 'return'}\n" for n in range(20)))
-    words = ("train", "classify", "--data", data, "--name", "lamps", "--preset", "quick", "--max-length", 32)
+    return ("train", "classify", "--data", data, "--name", "lamps", "--preset", "quick", "--max-length", 32)
+
+
+@pytest.mark.parametrize("variable", ["TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION"])
+def test_the_end_of_a_slice_is_no_crash_to_a_launcher(run, training_words, monkeypatch, variable):
+    monkeypatch.setenv(variable, "no")
+    paused = run(*training_words, "--slice-s", 0.01, "--json")
+    assert paused.code == 0
+    assert lines(paused.out) == [{"task": "classify", "name": "lamps", "paused": True}]
+    assert "Paused after" in paused.err
+
+
+def test_a_training_run_in_slices_goes_on_with_the_same_command(run, training_words):
+    words = training_words
     paused = run(*words, "--slice-s", 0.01)
     assert paused.code == 3
     assert "Paused after" in paused.err
@@ -189,6 +203,26 @@ def test_a_training_run_in_slices_goes_on_with_the_same_command(run, tmp_path):
     saved = store.find("classify", "lamps")
     assert saved.training["steps"] == 4
     assert done.out.splitlines()[-1] == f"How it does beside the base: {saved.path / 'report.html'}"
+
+
+def test_a_training_run_cut_while_it_measured_is_measured_by_the_same_command(run, training_words, monkeypatch):
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("playground.training.finetune.measure", cut)
+        assert run(*training_words).code == 130
+    saved = store.find("classify", "lamps")
+    assert not saved.metrics
+    assert_mistake(run(*training_words, "--seed", 1), "already an adapter or a run called 'lamps'")
+    again = run(*training_words)
+    assert again.code == 0, again.err
+    measured = store.find("classify", "lamps")
+    assert measured.metrics["adapter"]["n"] > 0
+    assert (measured.path / "adapter_model.safetensors").stat().st_mtime == (
+        saved.path / "adapter_model.safetensors"
+    ).stat().st_mtime
+    assert_mistake(run(*training_words), "already an adapter or a run called 'lamps'")
 
 
 @pytest.fixture

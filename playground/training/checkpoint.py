@@ -1,8 +1,11 @@
 """Where a training run is, on disk: it goes on from there after a break. Never half written, read only when intact."""
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from playground.backbones.embedded import sha256
 from playground.errors import DamagedCheckpoint, InputError
 
 INDEX_FILE = "checkpoint.json"
+UNFINISHED_FOLDER = "unfinished"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps for each weight."""
 RANDOM_STATE = "random_state"
@@ -46,19 +50,25 @@ class Checkpoint:
 
         Args:
             kept: what else has to be there when the run goes on.
+
+        Raises:
+            OSError: the disk is full or can't be written to.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = dict(_tensors(model, optimizer)) | {RANDOM_STATE: torch.get_rng_state()}
         tensors |= {f"{KEPT}{name}": tensor for name, tensor in (kept or {}).items()}
         path = self.folder / f"step-{position.steps}.safetensors"
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
-        _to_disk(path)
-        facts = {"position": asdict(position), "file": path.name, "sha256": sha256(path)}
-        index = {"settings": dict(self.settings), **facts}
-        unfinished = self.folder / f"{INDEX_FILE}.new"
-        unfinished.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
-        _to_disk(unfinished)
-        unfinished.replace(self.folder / INDEX_FILE)
+        with _unfinished(self.folder) as place:
+            written = place / path.name
+            _write({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, written)
+            facts = {"position": asdict(position), "file": path.name, "sha256": sha256(written)}
+            written.replace(path)
+            index = place / INDEX_FILE
+            index.write_text(
+                json.dumps({"settings": dict(self.settings), **facts}, indent=1, ensure_ascii=False), encoding="utf-8"
+            )
+            _to_disk(index)
+            index.replace(self.folder / INDEX_FILE)
         for old in self.folder.glob("step-*.safetensors"):
             if old != path:
                 old.unlink()
@@ -122,6 +132,28 @@ class Checkpoint:
         return DamagedCheckpoint(f"The checkpoint in {self.folder} is damaged: {reason}. Delete it to begin anew.")
 
 
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A place in `folder` for files on their way, which one process leaves empty, however another one ended."""
+    place = folder / UNFINISHED_FOLDER
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as err:
+        # The library tells in words alone what the system said.
+        code = errno.ENOSPC if os.strerror(errno.ENOSPC) in str(err) else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from err
+    _to_disk(path)
+
+
 def _to_disk(path: Path) -> None:
     """Waits until `path` would survive a power cut."""
     with path.open("rb") as written:
@@ -130,12 +162,13 @@ def _to_disk(path: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Takes away the state in `folder` and in those of its parts."""
-    for index in [*folder.glob(INDEX_FILE), *folder.glob(f"part-*/{INDEX_FILE}")]:
-        index.unlink()
-        for tensors in index.parent.glob("step-*.safetensors"):
-            tensors.unlink()
-        if index.parent != folder:
-            index.parent.rmdir()
+    ours = (INDEX_FILE, UNFINISHED_FOLDER)
+    for state in {found.parent for name in ours for at in (name, f"part-*/{name}") for found in folder.glob(at)}:
+        for file in [state / INDEX_FILE, *state.glob("step-*.safetensors")]:
+            file.unlink(missing_ok=True)
+        shutil.rmtree(state / UNFINISHED_FOLDER, ignore_errors=True)
+        if state != folder:
+            state.rmdir()
 
 
 def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

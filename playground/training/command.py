@@ -10,12 +10,12 @@ from playground.training.options import OPTIONS
 from playground.training.recipes import read_recipe
 
 ALWAYS_NAMED = (
-    *("preset", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
+    *("preset", "quantization", "rank", "alpha", "learning_rate", "batch_size", "epochs", "max_rows", "max_length"),
     "attention",
 )
+"""Without a recipe; the quantization too, because a command without it leaves the choice to the machine."""
 NAMED_IF_UNUSUAL = (
     "base_rows",
-    "quantization",
     *(option.name for option in OPTIONS if option.name not in ALWAYS_NAMED),
 )
 

@@ -15,6 +15,11 @@ STEPS_BETWEEN_COPIES = 10
 OUT_OF_HAND = 2.0
 """Diverged: the median loss is that many times what it was in the beginning, and higher by `MARGIN` at least."""
 MARGIN = 0.5
+UNTRAINED = 2
+"""Losses from before anything was learnt: the first step is a tiny one."""
+FROM_THE_START = 4.0
+"""Diverged as well: the median loss is that many times what it was untrained. With steps far too large, all of the
+beginning is out of hand."""
 STILL_GOOD = 1.2
 """Weights are worth a copy while the median loss is at most that many times the lowest."""
 
@@ -41,8 +46,10 @@ class LossGuard:
         if len(self._first) < WINDOW:
             self._first.append(loss)
         usual, level = median(self._first), median(self._recent)
-        if steps >= 2 * WINDOW and level > OUT_OF_HAND * usual and level > usual + MARGIN:
-            return f"The loss grew from about {usual:.3g} to {level:.3g} by step {steps + 1}"
+        untrained = max(self._first[:UNTRAINED])
+        for begun, times, at_least in ((usual, OUT_OF_HAND, 2 * WINDOW), (untrained, FROM_THE_START, WINDOW)):
+            if steps >= at_least and level > times * begun and level > begun + MARGIN:
+                return f"The loss grew from about {begun:.3g} to {level:.3g} by step {steps + 1}"
         self._lowest = min(self._lowest, level)
         if steps % STEPS_BETWEEN_COPIES == 0 and level <= STILL_GOOD * self._lowest:
             self._good, self.good_steps = copy_weights(self._model), steps

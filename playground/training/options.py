@@ -1,6 +1,5 @@
 """What can be set about a training, in words and with limits: the same for page, command line and settings files."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -134,7 +133,8 @@ def checked(option: Option, value: Any) -> Any:
 
 
 def _number(option: Option, value: Any) -> int | float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # The comparisons refuse NaN and infinity too, and take whole numbers of any size.
     is_right = is_number and option.low <= value <= option.high and (option.kind is float or value == int(value))
     if not is_right:
         kind = "a whole number" if option.kind is int else "a number"

@@ -8,8 +8,8 @@ import errno
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +95,28 @@ def delete_run(run_id: str) -> None:
 
 
 def _select(query: str, *values: Any) -> list[Any]:
-    """Rows of the answer; looking makes no file where there is none."""
+    """Rows of the answer; looking makes no file where there is none.
+
+    On a full disk there is no space for the files that SQLite puts beside the table to read it; then it is read as it
+    lies there, which may leave out the last writes of a process that was killed.
+    """
     if not _path().exists():
         return []
-    with _table() as table:
-        return table.execute(query, values).fetchall()
+    try:
+        with _table() as table:
+            return table.execute(query, values).fetchall()
+    except OSError as err:
+        if err.errno != errno.ENOSPC:
+            raise
+        return _select_as_it_lies(query, values, err)
+
+
+def _select_as_it_lies(query: str, values: Sequence[Any], trouble: OSError) -> list[Any]:
+    try:
+        with closing(sqlite3.connect(f"{_path().as_uri()}?immutable=1", uri=True)) as table:
+            return table.execute(query, values).fetchall()
+    except sqlite3.DatabaseError as err:
+        raise trouble from err
 
 
 def _path() -> Path:

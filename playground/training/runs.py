@@ -34,6 +34,7 @@ from playground.training.run_files import (
     folder_of,
     forget_wish,
     load_state,
+    release_space,
     reserve_space,
     run_folders,
     save_state,
@@ -280,17 +281,29 @@ def free_name(task: str, wanted: str) -> str:
 
 
 def _wake(state: RunState) -> None:
-    """Starts a worker for a run that has one no more."""
+    """Starts a worker for a run that has one no more.
+
+    Raises:
+        PlaygroundError: its rows are gone, the disk is full, or the process can't be started.
+    """
     folder = folder_of(state.run_id)
     data_file(folder)
     config = state.config
     if state.adapter is None and not _is_own_name(state):
         config = replace(config, name=free_name(config.task, config.name))
-        config.save(folder / CONFIG_FILE)
-    forget_wish(folder)
-    reserve_space(folder)
-    beat(folder)
-    save_state(replace(state, config=config, state="waiting", message="Resuming", pid=None, fraction=None, ended=None))
+    now = replace(state, config=config, state="waiting", message="Resuming", pid=None, fraction=None, ended=None)
+    try:
+        reserve_space(folder)
+        if config != state.config:
+            config.save(folder / CONFIG_FILE)
+        forget_wish(folder)
+        beat(folder)
+        save_state(now)
+    except OSError as err:
+        release_space(folder)
+        raise PlaygroundError(
+            f"The run can't go on in {folder.parent} ({err.strerror}); free some space on that disk, then resume it."
+        ) from err
     spawn(folder)
 
 

@@ -1,6 +1,7 @@
 """The settings of a training as a JSON file that people keep, share and load again."""
 
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 from playground.errors import InputError
@@ -10,13 +11,30 @@ from playground.types import Quantization
 
 CHOICES = {"preset": tuple(PRESETS), "quantization": get_args(Quantization)}
 """Settings beside the `OPTIONS`, with what they may be."""
-MAX_CHARS = 100_000
+MAX_BYTES = 100_000
 
 
 def settings_text(config: RunConfig) -> str:
     """The file of the settings of `config`; rows, name and backbone are not part of it."""
     names = [*CHOICES, *(option.name for option in OPTIONS)]
     return json.dumps({name: getattr(config, name) for name in names}, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a file, as `parse_settings` takes them.
+
+    Raises:
+        InputError: it is no such file, or one of them is not allowed.
+        FileNotFoundError: there is none.
+    """
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"The file of settings has more than {MAX_BYTES:,} bytes; load one that was downloaded here.")
+    try:
+        return parse_settings(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as err:
+        raise InputError("The file of settings is not UTF-8; load one that was downloaded here.") from err
 
 
 def parse_settings(text: str) -> dict[str, Any]:
@@ -26,7 +44,7 @@ def parse_settings(text: str) -> dict[str, Any]:
         InputError: it is no such file, or names the setting that is unknown or beyond its limits.
     """
     try:
-        values = json.loads(text) if len(text) <= MAX_CHARS else None
+        values = json.loads(text)
     except (ValueError, RecursionError) as err:
         raise InputError(f"The settings are no JSON ({err}); load a file that was downloaded here.") from err
     if not isinstance(values, dict):

@@ -159,7 +159,11 @@ def _work(journal: Journal, terminated: threading.Event) -> None:
         else:
             journal.end("stopped", _farewell(journal, str(err)))
     except Exception as err:  # noqa: BLE001 - the end of the process: whatever happened, the person reads one sentence
-        journal.end("failed", _sentence_of(err) + _comfort(journal.state))
+        sentence = _sentence_of(err)
+        # What the machine lacks now it may have later: such a run can go on, from its start if need be.
+        journal.end(
+            "interrupted" if sentence in (NO_SPACE, NO_MEMORY) else "failed", sentence + _comfort(journal.state)
+        )
     finally:
         ended.set()
 

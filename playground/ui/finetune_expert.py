@@ -10,11 +10,10 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-from playground.errors import InputError
 from playground.training.command import command_line
 from playground.training.config import RunConfig, make_config
 from playground.training.options import BY_NAME, OPTIONS, Option, checked
-from playground.training.settings_file import MAX_CHARS, parse_settings, settings_text
+from playground.training.settings_file import settings_text
 from playground.types import Stream
 from playground.ui.notices import Updates
 
@@ -136,22 +135,6 @@ def filled(expert: Expert, values: Mapping[str, Any]) -> Updates:
 
 def settings_of(config: RunConfig, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
-
-
-def read_settings(path: str) -> dict[str, Any]:
-    """The settings in an uploaded file.
-
-    Raises:
-        InputError: it is no such file, or one of them is not allowed.
-    """
-    with Path(path).open("rb") as file:
-        content = file.read(MAX_CHARS + 1)
-    if len(content) > MAX_CHARS:
-        raise InputError(f"The file of settings has more than {MAX_CHARS:,} bytes; load one that was downloaded here.")
-    try:
-        return parse_settings(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as err:
-        raise InputError("The file of settings is not UTF-8; load one that was downloaded here.") from err
 
 
 def as_command(expert: Expert, config: RunConfig) -> Stream[Updates]:

@@ -17,6 +17,7 @@ from playground.engine.startup import EngineLoader
 from playground.errors import DataError, PlaygroundError
 from playground.training import runs
 from playground.training.config import PRESETS, RunConfig, make_config
+from playground.training.settings_file import read_settings
 from playground.types import Stream
 from playground.ui import (
     finetune_choices,
@@ -317,7 +318,7 @@ def _wire_settings(form: Form, loader: EngineLoader) -> None:
         yield from finetune_expert.as_command(expert, form.configured(loader.backbone_id, values))
 
     def load(path: str, preset: str, task: str) -> Stream[Updates]:
-        settings = {"preset": preset, **finetune_expert.read_settings(path)}
+        settings = {"preset": preset, **read_settings(Path(path))}
         config = make_config(task=task, data="", name="", backbone="", **settings)
         updates = finetune_expert.filled(expert, finetune_expert.settings_of(config, expert.controls))
         updates |= {form.preset: config.preset, expert.outcome: render.info("The settings are loaded.")}

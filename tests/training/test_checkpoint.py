@@ -1,13 +1,15 @@
+import errno
 import json
 import math
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.optim import AdamW
 
 from playground.errors import DataError, InputError
-from playground.training.checkpoint import INDEX_FILE, Checkpoint, Position, remove
+from playground.training.checkpoint import INDEX_FILE, UNFINISHED_FOLDER, Checkpoint, Position, remove
 
 SETTINGS = {"rank": 8, "data": "räder.csv", "columns": {"text": "Text"}}
 
@@ -70,6 +72,37 @@ def test_a_break_while_writing_leaves_the_state_before(saved, monkeypatch):
         saved.save(*a_model(5), Position(5, 100, 2.0))
     monkeypatch.undo()
     assert saved.load(*a_model()).steps == 3
+
+
+def test_a_full_disk_is_told_as_one_and_leaves_the_state_before(saved, monkeypatch):
+    def on_a_full_disk(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("playground.training.checkpoint.save_file", on_a_full_disk)
+    for steps in (3, 5):  # also one that would take the place of the state that is there
+        with pytest.raises(OSError, match="No space left") as caught:
+            saved.save(*a_model(steps), Position(steps, 100, 2.0))
+        assert caught.value.errno == errno.ENOSPC
+    monkeypatch.undo()
+    assert saved.load(*a_model()).steps == 3
+    saved.save(*a_model(5), Position(5, 100, 2.0))
+    assert sorted(path.name for path in saved.folder.iterdir()) == [INDEX_FILE, "step-5.safetensors"]
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_state(tmp_path):
+    part = Checkpoint(tmp_path / "part-0", SETTINGS)
+    part.save(*a_model(3), Position(3, 60, 1.5))
+    left = part.folder / UNFINISHED_FOLDER / ".tmpAbc"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    part.save(*a_model(5), Position(5, 100, 2.0))
+    assert not left.exists()
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    (tmp_path / "part-1.csv").write_text("somebody's own", encoding="utf-8")
+    remove(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["part-1.csv"]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,17 @@ def test_a_loss_out_of_hand_ends_the_run_with_the_last_good_weights(moods, says)
     assert model.weight.item() == seen[30]
 
 
+def test_a_loss_that_was_out_of_hand_from_the_start_is_told():
+    """As with a learning rate that is far too high: no weights were ever good."""
+    model = Moody(lambda step: 1.0 if step < 3 else 1e3)
+    with pytest.raises(
+        PlaygroundError, match=r"The loss grew from about .* by step 11; try a learning rate below 0.01"
+    ):
+        train(
+            model, FEATURES, config(time_limit_s=9.0, epochs=1e6, learning_rate=0.01), 0, lambda _: None, lambda: False
+        )
+
+
 def test_gradients_that_are_no_numbers_never_reach_the_weights():
     class Broken(Line):
         def forward(self, input_ids, kept, labels):

@@ -49,6 +49,8 @@ def test_every_option_is_a_setting_of_a_run_with_words_and_possible_usual_values
         ("rank", 2.5, "a whole number"),
         ("rank", True, "a whole number"),
         ("rank", None, "not empty"),
+        ("rank", 10**400, "from 1 to 256"),
+        ("learning_rate", -(10**400), "must be a number"),
         ("learning_rate", math.nan, "'learning_rate' must be a number"),
         ("learning_rate", "1e-3", "not '1e-3'"),
         ("schedule", "wild", "linear or cosine or constant, not 'wild'"),
@@ -95,6 +97,12 @@ def test_the_command_gives_the_same_run_again(name, preset):
     assert replace(parsed(command_line(made)), data="rows.csv") == made
 
 
+def test_the_command_gives_the_same_precision_on_a_machine_with_a_gpu(monkeypatch):
+    monkeypatch.setattr("playground.backbones.loading.training_quantization", lambda: "4-bit")
+    made = make_config("classify", "rows.csv", "mine", "quick", EMBEDDED_ID, quantization="none")
+    assert parsed(command_line(made)).quantization == "none"
+
+
 def test_the_command_says_no_to_what_a_recipe_would_switch_on(no_shipped_adapters):
     (no_shipped_adapters / "recipes").mkdir()
     recipe = {"task": "classify", "data": "rows", "name": "mine", "preset": "quick", "use_dora": True}
@@ -126,6 +134,20 @@ def test_a_settings_file_gives_the_same_settings_again():
 def test_a_settings_file_is_checked_field_by_field(text, words):
     with pytest.raises(InputError, match=words):
         parse_settings(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\xff\xfe{", "not UTF-8"), (b'{"rank": 4}' + b" " * 100_000, "more than 100,000 bytes")],
+)
+def test_a_settings_file_that_no_editor_of_ours_wrote_is_refused_everywhere(tmp_path, content, words):
+    file = tmp_path / "settings.json"
+    file.write_bytes(content)
+    command = f"python -m playground train classify --data rows.csv --name mine --config {shlex.quote(str(file))}"
+    with pytest.raises(InputError, match=words):
+        parsed(command)
+    file.write_bytes(b'\xef\xbb\xbf{"rank": 4}')  # as Notepad saves it
+    assert parsed(command).rank == 4
 
 
 def test_the_command_line_loads_a_settings_file_below_what_it_says_itself(tmp_path):

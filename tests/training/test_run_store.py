@@ -2,6 +2,7 @@ import errno
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,6 +58,25 @@ def test_a_full_disk_is_told_as_one(monkeypatch):
         write_status("b", 1.0, "running", None, {"filler": "x" * 100_000})
     assert caught.value.errno == errno.ENOSPC
     assert run_ids() == ["a"]
+
+
+def test_a_full_disk_keeps_nobody_from_reading(monkeypatch):
+    """In write-ahead mode, SQLite needs space even to read."""
+    write_status("a", 1.0, "running", None, {"step": 7})
+    real_connect = sqlite3.connect
+
+    def on_a_full_disk(path, **options):
+        if "immutable" not in str(path):
+            raise sqlite3.OperationalError("disk I/O error")
+        return real_connect(path, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", on_a_full_disk)
+    monkeypatch.setattr(run_store.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert read_status("a") == {"step": 7}
+    assert run_ids("running") == ["a"]
+    with pytest.raises(OSError, match="can't be used") as caught:
+        write_status("b", 1.0, "running", None, {})
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_file_that_is_no_table_is_refused():

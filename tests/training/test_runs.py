@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import sqlite3
@@ -180,6 +181,20 @@ def test_a_run_that_still_runs_or_has_ended_is_not_resumed(started, unborn_worke
     assert len(unborn_workers) == 1
     with pytest.raises(InputError, match="come to its end"):
         runs.resume_run(started("b", state="done"))
+
+
+def test_a_run_that_is_resumed_on_a_full_disk_says_so_and_stays(started, unborn_workers, monkeypatch):
+    run_id = started(state="interrupted", message="The disk is full.")
+    before = len(unborn_workers)
+
+    def on_a_full_disk(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs, "reserve_space", on_a_full_disk)
+    with pytest.raises(PlaygroundError, match=r"can't go on .*No space left on device.*free some space"):
+        runs.resume_run(run_id)
+    assert runs.recover_runs() == []
+    assert (runs.read_run(run_id).state, len(unborn_workers)) == ("interrupted", before)
 
 
 def test_a_failed_run_is_resumed_from_its_checkpoint_or_not_at_all(started):

@@ -133,8 +133,11 @@ def test_answers_on_the_way_are_events_and_outlive_a_break(run_id, training):
 def test_a_failure_is_one_sentence(run_id, training, error, says):
     training(failing(error))
     state = ends(run_id)
-    assert (state.state, state.message) == ("failed", says)
+    is_of_the_machine = says in (worker.NO_SPACE, worker.NO_MEMORY)
+    assert (state.state, state.message) == ("interrupted" if is_of_the_machine else "failed", says)
     assert state.losses == [(1, 0.5)]
+    # What is told to resume can be resumed, also when it was cut before its first checkpoint.
+    assert runs.can_resume(state) == is_of_the_machine
 
 
 def test_a_full_disk_can_not_silence_the_run(run_id, training, monkeypatch):
@@ -154,7 +157,7 @@ def test_a_full_disk_can_not_silence_the_run(run_id, training, monkeypatch):
     monkeypatch.setattr(worker, "save_state", save_on_full_disk)
     training(train)
     state = ends(run_id)
-    assert (state.state, state.message) == ("failed", worker.NO_SPACE)
+    assert (state.state, state.message) == ("interrupted", worker.NO_SPACE)
 
 
 def test_a_failure_while_measuring_says_that_the_adapter_is_there(run_id, training):
