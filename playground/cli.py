@@ -51,6 +51,8 @@ SET_BY_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION")
 SAMPLE_CHARS = 60
 """Of a text in a line about answers during a training."""
 LOADING_FROM = 0.9
+HUB = "hub:"
+"""What tells a dataset of the Hub from a file."""
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
     *("fixes", "split", "split_column", "parent", "replay"),
@@ -143,7 +145,12 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_inspect(commands: Any) -> None:
     parser = commands.add_parser("inspect", help="what is wrong with rows before they are learnt from")
-    parser.add_argument("file", type=Path, metavar="FILE", help="rows in any format that can be read")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="rows in any format that can be read, or hub:owner/name@config/split for a dataset of the Hub",
+    )
     parser.add_argument("--task", help="what they are for (default: recognised)")
     parser.add_argument("--column", action="append", default=[], metavar="FIELD=COLUMN", help="which column holds what")
     parser.add_argument("--validation", type=Path, help="rows of your own to measure on, which must not be among them")
@@ -160,7 +167,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--recipe", help="settings of a shipped adapter, by name; --data is then the folder of its data"
     )
-    parser.add_argument("--data", type=Path, help="file, folder of JSON Lines files, or * pattern")
+    parser.add_argument("--data", type=Path, help="file, folder of JSON Lines files, * pattern, or hub:owner/name")
     parser.add_argument("--validation", help="rows to measure on (default: some of --data)")
     parser.add_argument("--name", help="name of the new adapter")
     parser.add_argument("--preset", help="turbo, quick, balanced or best (default: balanced)")
@@ -364,7 +371,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from playground.chat.languages import detect_language
 
-    table = read_table(options.file)
+    table = read_table(_fetched(options.file)[0] if _is_of_hub(options.file) else options.file)
     proposed = propose(table, get_task(options.task).name if options.task else None)
     mapping = ColumnMap(proposed.task, proposed.columns | _columns(options.column))
     found, task = map_table(table, mapping), get_task(mapping.task)
@@ -513,7 +520,27 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
         raise InputError(f"{' and '.join(missing)} must be given, unless there is a --recipe.")
     if found["quantization"] == "auto":
         found["quantization"] = training_quantization()
+    if _is_of_hub(found["data"]):
+        found["data"], found["data_name"] = _fetched(found["data"])
     return found
+
+
+def _is_of_hub(data: Path | str) -> bool:
+    return str(data).startswith(HUB)
+
+
+def _fetched(data: Path | str) -> tuple[Path, str]:
+    """The dataset ``hub:owner/name`` as a file, and its name, which also says which of its parts it is."""
+    from playground.adapters.hub import connect
+    from playground.training.hub_dataset import find, kept
+
+    api = connect()
+    found = find(str(data).removeprefix(HUB), api)
+    _say(str(found))
+    path = kept(found, api)
+    # With it as --data, a run goes on although the dataset changed or the Hub can't be reached.
+    _say(f"Kept as {path}")
+    return path, f"{HUB}{found.name}"
 
 
 def _say(message: str) -> None:

@@ -92,6 +92,11 @@ def checkpoints() -> Path:
     return home() / "checkpoints"
 
 
+def datasets() -> Path:
+    """Datasets of the Hub that the command line fetched, one folder each and one in it for each version."""
+    return home() / "datasets"
+
+
 def on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
@@ -174,7 +179,10 @@ def reloads_saved() -> bool:
 
 
 def offers_hub_import() -> bool:
-    """Whether the page takes adapters by their id on the Hub; ``PLAYGROUND_HUB_IMPORT=1`` allows it to go online."""
+    """Whether the page takes adapters and datasets by their id on the Hub.
+
+    ``PLAYGROUND_HUB_IMPORT=1`` allows it to go online.
+    """
     return os.environ.get("PLAYGROUND_HUB_IMPORT", "0") == "1"
 
 

@@ -1,4 +1,4 @@
-"""A small Hub on this machine: the few calls that pushing and fetching an adapter make, over real HTTP."""
+"""A small Hub on this machine: the few calls that pushing and fetching an adapter or a dataset make, over real HTTP."""
 
 import base64
 import hashlib
@@ -15,6 +15,8 @@ from huggingface_hub import HfApi
 
 TOKEN = "hf_made_up_for_tests"
 COMMIT = "c" * 40
+CONVERTED_COMMIT = "d" * 40
+"""Of the Parquet copy of a dataset."""
 
 
 @dataclass
@@ -39,9 +41,23 @@ class Repository:
 
 
 @dataclass
+class Dataset:
+    files: dict[str, bytes] = field(default_factory=dict)
+    converted: dict[str, bytes] | None = None
+    """Files of its Parquet copy, if it has one."""
+    private: bool = False
+    is_gated: bool = False
+
+    def at(self, revision: str) -> dict[str, bytes] | None:
+        """Its files, where there is such a revision."""
+        return self.converted if revision in ("refs/convert/parquet", CONVERTED_COMMIT) else self.files
+
+
+@dataclass
 class FakeHub:
     endpoint: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     """Paths of all requests."""
     is_down: bool = False
@@ -72,6 +88,11 @@ def oid(data: bytes | None) -> str | None:
 
 def _entry(path: str, data: bytes) -> dict[str, Any]:
     return {"type": "file", "path": path, "size": len(data), "oid": oid(data)}
+
+
+def _about(repo_id: str, commit: str, private: bool, files: dict[str, bytes]) -> dict[str, Any]:
+    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+    return {"id": repo_id, "sha": commit, "private": private, "siblings": siblings}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,18 +129,50 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.is_down:
             self._answer({"error": "No time"}, 503)
             return
+        if parts[:2] == ["api", "datasets"]:
+            self._answer_about_dataset("/".join(parts[2:4]), "/".join(parts[5:]) or "main")
+            return
+        if parts[0] == "datasets":
+            self._answer_file_of_dataset("/".join(parts[1:3]), parts[4], "/".join(parts[5:]))
+            return
         if parts[:2] == ["api", "models"]:
             repo_id = "/".join(parts[2:4])
             if found := self._repository(repo_id):
                 if parts[4:5] == ["tree"]:
                     self._answer([_entry(name, data) for name, data in found.files.items()])
                     return
-                siblings = [{"rfilename": name, "size": len(data)} for name, data in found.files.items()]
-                self._answer({"id": repo_id, "sha": COMMIT, "private": found.private, "siblings": siblings})
+                self._answer(_about(repo_id, COMMIT, found.private, found.files))
             return
         if found := self._repository("/".join(parts[:2])):
-            data = found.files["/".join(parts[4:])]
-            self._answer(data, X_Repo_Commit=COMMIT, ETag=f'"{hashlib.sha256(data).hexdigest()}"')
+            self._answer_file(found.files["/".join(parts[4:])], COMMIT)
+
+    def _answer_file(self, data: bytes, commit: str) -> None:
+        self._answer(data, X_Repo_Commit=commit, ETag=f'"{hashlib.sha256(data).hexdigest()}"')
+
+    def _dataset(self, repo_id: str) -> Dataset | None:
+        found = self.hub.datasets.get(repo_id)
+        is_known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        if found is None or (found.private and not is_known):
+            # What the Hub says to people without a token about all that they can't see.
+            self._answer({"error": "Invalid username or password."}, 401, X_Error_Code="RepoNotFound")
+            return None
+        return found
+
+    def _answer_about_dataset(self, repo_id: str, revision: str) -> None:
+        if found := self._dataset(repo_id):
+            files = found.at(revision)
+            if files is None:
+                self._answer({"error": f"Invalid rev id: {revision}"}, 404, X_Error_Code="RevisionNotFound")
+                return
+            commit = COMMIT if revision == "main" else CONVERTED_COMMIT
+            self._answer(_about(repo_id, commit, found.private, files))
+
+    def _answer_file_of_dataset(self, repo_id: str, revision: str, name: str) -> None:
+        if found := self._dataset(repo_id):
+            if found.is_gated:
+                self._answer({"error": "Access is restricted"}, 403, X_Error_Code="GatedRepo")
+                return
+            self._answer_file((found.at(revision) or {})[name], revision)
 
     do_HEAD = do_GET  # noqa: N815 - the base class calls it so
 

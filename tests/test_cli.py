@@ -10,6 +10,7 @@ import pytest
 
 from playground.adapters import store
 from playground.cli import main
+from tests.fake_hub import Dataset, fake_hub
 
 ROWS = [{"text": "Sehr gut!", "id": 1}, {"text": ""}, {"text": "海 \ud800", "label": "positive"}]
 
@@ -230,6 +231,43 @@ def six_rows(tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps({"text": f"row {n}", "label": "positive"}) + "\n" for n in range(6)))
     return rows
+
+
+@pytest.fixture
+def on_the_hub(monkeypatch):
+    """A dataset there of which the command line hears."""
+    rows = b"what,label\n" + b"".join(b"lamp %d,%s\n" % (n, b"keep" if n % 2 else b"return") for n in range(20))
+    with fake_hub() as served:
+        monkeypatch.setattr("playground.adapters.hub.connect", lambda: served.api(None))
+        served.datasets["somebody/lamps"] = Dataset({"train.csv": rows})
+        yield served
+
+
+def test_a_training_takes_a_dataset_of_the_hub_and_goes_on_with_the_same_rows(run, on_the_hub):
+    words = ("train", "classify", "--data", "hub:somebody/lamps", "--name", "lamps", "--preset", "quick")
+    assert run(*words, "--max-length", 32, "--slice-s", 0.01).code == 3
+    paused = run(*words, "--max-length", 32, "--slice-s", 0.01)
+    assert paused.code == 3
+    assert "somebody/lamps: 1 file, 0.0 MB." in paused.err
+    kept = re.search("^Kept as (.*)$", paused.err, re.MULTILINE)[1]
+    on_the_hub.is_down = True
+    assert_mistake(run(*words, "--max-length", 32), "try again later")
+    on_the_hub.is_down = False
+    assert run(*words[:3], kept, *words[4:], "--max-length", 32, "--slice-s", 0.01).code == 3
+    done = run(*words, "--max-length", 32)
+    assert done.code == 0, done.err
+    assert len([path for path in on_the_hub.asked if "/resolve/" in path]) == 2  # one HEAD, one GET
+    saved = store.find("classify", "lamps").training
+    assert saved["data"] == "hub:somebody/lamps"
+    assert "--data hub:somebody/lamps " in saved["command"]
+
+
+def test_inspect_takes_a_dataset_of_the_hub(run, on_the_hub):
+    result = run("inspect", "hub:somebody/lamps")
+    assert result.code == 0, result.err
+    assert "20 usable rows for classify" in result.out
+    assert_mistake(run("inspect", "hub:lamps"), "'lamps' is no id of the Hub; it looks like owner/name.")
+    assert_mistake(run("inspect", "hub:somebody/nothing"), "There is no dataset 'somebody/nothing' on the Hub")
 
 
 def test_an_adapter_can_be_measured_again(run, adapter, six_rows):

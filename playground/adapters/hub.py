@@ -58,11 +58,11 @@ def is_hub_id(text: str) -> bool:
     return bool(_ID.fullmatch(text)) and ".." not in text and "--" not in text
 
 
-def check_id(repo_id: str) -> str:
-    """`repo_id` without blanks around it. Raises InputError when it is no id of the Hub."""
+def check_id(repo_id: str, example: str = "your-name/my-adapter") -> str:
+    """`repo_id` without blanks around it. Raises InputError when it is no id of the Hub, which looks like `example`."""
     found = repo_id.strip()
     if not is_hub_id(found):
-        raise InputError(f"'{found}' is no id of the Hub; it looks like your-name/my-adapter.")
+        raise InputError(f"'{found}' is no id of the Hub; it looks like {example}.")
     return found
 
 

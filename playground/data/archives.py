@@ -44,7 +44,7 @@ def read_archive(members: list[Member], read_file: ReadFile, *, name: str) -> Re
     Raises:
         DataError: none of them holds rows; the message says what is in it.
     """
-    useful = [member for member in members if _is_useful(member)]
+    useful = [member for member in members if has_rows(member.name) and _is_filled(member)]
     if not useful:
         raise DataError(f"{name} holds no file with rows, but {_listed(members)}; put a CSV or JSONL file into it.")
     if any(PurePosixPath(member.name).suffix.lower() in (".zip", ".7z", ".rar", ".tar") for member in useful):
@@ -60,21 +60,32 @@ def read_archive(members: list[Member], read_file: ReadFile, *, name: str) -> Re
     return parallel or _tables(training, read_file, name, notes)
 
 
-def _is_useful(member: Member) -> bool:
-    path = PurePosixPath(member.name.replace("\\", "/"))
-    if path.suffix.lower() in _IGNORED_SUFFIXES or _IGNORED_NAMES.match(path.name):
-        return False
-    return member.path.stat().st_size > 0 or path.suffix == _BRAT_SUFFIX
+def has_rows(name: str) -> bool:
+    """Whether a file of that name may hold rows, and does not only describe those of others."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.suffix.lower() not in _IGNORED_SUFFIXES and not _IGNORED_NAMES.match(path.name)
+
+
+def _is_filled(member: Member) -> bool:
+    return member.path.stat().st_size > 0 or member.name.endswith(_BRAT_SUFFIX)
+
+
+def for_training(names: list[str]) -> list[str]:
+    """Only the names of files for training where others are named as made for testing."""
+    training = {name for name in names if _TRAINING.search(name)}
+    held_out = {name for name in names if _HELD_OUT.search(name)} - training
+    return [name for name in names if name not in held_out] if training else names
 
 
 def _for_training(members: list[Member], notes: list[str]) -> list[Member]:
     """Only the files for training where others are named as made for testing."""
-    training = [member for member in members if _TRAINING.search(member.name)]
-    held_out = [member for member in members if _HELD_OUT.search(member.name) and member not in training]
-    if not training or not held_out:
-        return members
-    notes.append(f"{_listed(training)} is used, {_listed(held_out)} is not.")
-    return [member for member in members if member not in held_out]
+    names = set(for_training([member.name for member in members]))
+    used = [member for member in members if member.name in names]
+    if len(used) < len(members):
+        held_out = [member for member in members if member.name not in names]
+        training = [member for member in used if _TRAINING.search(member.name)]
+        notes.append(f"{_listed(training)} is used, {_listed(held_out)} is not.")
+    return used
 
 
 def _tables(members: list[Member], read_file: ReadFile, name: str, notes: list[str]) -> Reading:

@@ -80,13 +80,14 @@ def read_table(path: Path, *, max_rows: int | None = None, is_sampled: bool = Tr
             table = gathered(_read_file(plain, name, is_sampled=is_sampled))
     if not table.rows:
         raise DataError(f"{name} has no row that can be used{_first_reasons(table)}.")
-    promised = _promised_format(path)
+    promised = promised_format(path)
     if promised and promised not in ("zip", table.format) and (promised, table.format) not in _ALSO_FINE:
         table.notes.insert(0, f"{name} holds {table.format.upper()}, whatever its name says, and was read as that.")
     return table
 
 
-def _promised_format(path: Path) -> str | None:
+def promised_format(path: Path) -> str | None:
+    """The format that the name of `path` promises; None: none that can be read."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
@@ -100,7 +101,7 @@ def _read_file(path: Path, name: str, *, is_sampled: bool) -> Reading:
     if is_workbook(path):
         return with_sentences(read_xlsx(path, name=name))
     source = open_text(path, name)
-    reading = _read_text(source, _promised_format(Path(name)))
+    reading = _read_text(source, promised_format(Path(name)))
     # A reading adds to its notes while it is used, so that the list itself has to stay.
     reading.notes[:0] = source.notes
     return reading

@@ -46,6 +46,16 @@ def check_disk(more_bytes: int) -> None:
         )
 
 
+def check_uploads(folder: Path) -> None:
+    """Raises QuotaError when the files in `folder`, uploaded by all people, take more than they may."""
+    most = settings.max_uploads_bytes()
+    if most and size_of(folder) > most:
+        raise QuotaError(
+            f"The uploaded files of all people take {most // settings.MEGABYTE:,} MB, which is the limit "
+            "(PLAYGROUND_MAX_UPLOADS_MB); they are deleted after a day, so try again later."
+        )
+
+
 def used_bytes(owner: str) -> int:
     """Disk that the runs and adapters of a visitor take."""
     runs = [settings.runs() / run_id for run_id in run_store.run_ids_of(owner)]

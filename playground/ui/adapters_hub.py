@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from huggingface_hub import get_token
+from huggingface_hub import HfApi, get_token
 
 from playground import access, settings
 from playground.adapters.hub import check_id, connect, connect_as_nobody, import_from_hub
@@ -26,6 +26,12 @@ def can_push() -> bool:
     """Whether there may be somebody to push as; the token of this machine is its owner's."""
     is_at_home = access.current().is_owner and not settings.on_space()
     return settings.has_space_login() or (is_at_home and get_token() is not None)
+
+
+def connect_to_read() -> HfApi:
+    """The Hub as the person at the page may see it: visitors must not reach what only the owner may."""
+    is_at_home = access.current().is_owner and not settings.on_space()
+    return connect() if is_at_home else connect_as_nobody()
 
 
 def build_login() -> None:
@@ -76,10 +82,7 @@ def build_import(
         quota.check_disk(0)
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
-        # Visitors must not reach what only the owner may see.
-        is_at_home = access.current().is_owner and not settings.on_space()
-        api = connect() if is_at_home else connect_as_nobody()
-        record = import_from_hub(repo_id, api, loader.backbone_id)
+        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
         yield {notice: welcome(record), revision: now()}
 
     options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

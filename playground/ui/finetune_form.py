@@ -1,7 +1,7 @@
 """The first half of the Fine-tune tab: rows, what they are for, and how to train."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from playground.ui import (
     finetune_estimate,
     finetune_example,
     finetune_expert,
+    finetune_hub,
     render,
 )
 from playground.ui.events import QUIET
@@ -47,6 +48,8 @@ PRECISION_INFO = (
     "How the frozen weights are kept while training. Automatic: 4-bit NF4 with bfloat16 arithmetic on a GPU, none on a "
     "CPU, where fewer bits only save memory."
 )
+NUM_FETCHED_AT_ONCE = 2
+"""Datasets of the Hub, by all people."""
 USUAL_PRESET = "quick"
 USUAL_TASK = "classify"
 PASTE_EXAMPLE = "text,label\nThe parcel came a day early,delivery\nThe lamp flickers,quality"
@@ -59,6 +62,8 @@ class Form:
     file: gr.File
     pasted: gr.Textbox
     use_pasted: gr.Button
+    hub: finetune_hub.HubSource | None
+    """None where the page must not go online."""
     corrections: finetune_corrections.CorrectionSource
     mapping: gr.Column
     task: gr.Dropdown
@@ -120,6 +125,7 @@ def build() -> Form:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
                 file, pasted, use_pasted = _source()
+                hub = finetune_hub.build()
                 corrections = finetune_corrections.build()
             with gr.Column(min_width=300):
                 mapping, task, columns, reasons = _mapping()
@@ -136,7 +142,7 @@ def build() -> Form:
         outcome, estimated = gr.HTML(), gr.HTML(elem_id="finetune-estimated")
     estimate = finetune_estimate.EstimateBox(ask, estimated, take, gr.State({}))
     return Form(
-        area, notice, file, pasted, use_pasted, corrections, mapping, task, columns, reasons, preview, rejected,
+        area, notice, file, pasted, use_pasted, hub, corrections, mapping, task, columns, reasons, preview, rejected,
         doctor, name, parent, preset, quantization, expert, estimate, start, outcome,
     )  # fmt: skip
 
@@ -269,7 +275,34 @@ def wire(form: Form, loader: EngineLoader) -> None:
     )
     reading = taking.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
     checks.append(reading.success(begin_with_usual, form.task, form.parent, **QUIET))
+    if form.hub:
+        checks.append(_wire_hub(form, form.hub, read, seen))
     _wire_names(form, loader, checks)
+
+
+def _wire_hub(
+    form: Form, source: finetune_hub.HubSource, read: Callable[[str | None], Stream[Updates]], seen: Sequence[Block]
+) -> Any:
+    """A dataset is fetched and then looked at like an upload; returns the event of the latter."""
+
+    def take_dataset(text: str) -> Stream[Updates]:
+        yield from finetune_hub.take(source, form.file, text)
+
+    def read_dataset(path: str | None, is_fetched: bool) -> Stream[Updates]:
+        # What came of an earlier file stays where no dataset came.
+        if is_fetched:
+            yield from read(path)
+
+    taking = gr.on(
+        [source.use.click, source.wanted.submit],
+        guarded(take_dataset, source.outcome),
+        source.wanted,
+        [form.file, source.is_fetched, source.outcome],
+        concurrency_limit=NUM_FETCHED_AT_ONCE,
+        trigger_mode="once",
+        **VISIBLE,
+    )
+    return taking.success(guarded(read_dataset, form.notice), [form.file, source.is_fetched], list(seen), **VISIBLE)
 
 
 def _wire_names(form: Form, loader: EngineLoader, checks: Sequence[Any]) -> None:

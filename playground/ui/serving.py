@@ -23,8 +23,9 @@ from playground.adapters.report_page import PARTS_STYLE
 from playground.backbones.release import share_heaps
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
+from playground.errors import QuotaError
 from playground.training import hub_keeper, runs
-from playground.training.quota import size_of
+from playground.training.quota import check_uploads
 from playground.ui import theme
 from playground.ui.page import create_page
 from playground.ui.visitors import VisitorCookie, Visitors
@@ -182,13 +183,10 @@ class UploadRoom:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH):
-            most = settings.max_uploads_bytes()
-            if await run_in_threadpool(size_of, Path(get_upload_folder())) > most:
-                refusal = (
-                    f"The uploaded files of all people take {most // settings.MEGABYTE:,} MB, which is the limit "
-                    "(PLAYGROUND_MAX_UPLOADS_MB); they are deleted after a day, so try again later."
-                )
-                await PlainTextResponse(refusal, status_code=413)(scope, receive, send)
+            try:
+                await run_in_threadpool(check_uploads, Path(get_upload_folder()))
+            except QuotaError as err:
+                await PlainTextResponse(str(err), status_code=413)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
