@@ -31,6 +31,7 @@ from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import has_refits, refit
 from playground.training.repair import split_words
 from playground.training.room import must_fit
+from playground.training.run_files import READING_TEXTS, TRAINING
 from playground.training.samples import Reader, Samples, chosen
 from playground.training.team import ALONE, Team, disband
 from playground.training.trainee import Trainee, build_trainee
@@ -178,7 +179,7 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
     source = locate(config.backbone, lambda done, message: watch.phase("loading", message, fraction=done))
     tokenizer = load_tokenizer(source)
     trainee = _begin(config, task, source, len(labels), parent)
-    watch.phase("training", "Training")
+    watch.phase("training", TRAINING)
     reader = Reader(task, tokenizer, labels, config.max_length)
     shown = chosen(material.held_out or watched, reader, config) if watch.team.is_main else []
 
@@ -193,8 +194,9 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
             yield Part(stage, built.features, held_back, state, Samples(reader, shown, watch.emit))
 
     if config.pretrain_epochs:
-        watch.phase("training", "Reading the bare texts")
+        watch.phase("training", READING_TEXTS)
         _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
+        watch.phase("training", TRAINING)
     positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch)
     disband(watch.team)
     return Learnt(config, task, labels, source, tokenizer, material, watched, trainee, positions)

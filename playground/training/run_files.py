@@ -31,6 +31,8 @@ VALIDATION_FOLDER = "validation"
 RESERVE_BYTES = 64 * 1024
 """Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
 NUM_LOSSES = 500
+TRAINING, READING_TEXTS = "Training", "Reading the bare texts"
+"""Messages of the phase ``training``: of the task, and of continued pretraining before it."""
 
 _HEARTBEAT_FILE, _STOP_FILE, _RESERVE_FILE = "heartbeat", "stop", "reserve"
 _ID = re.compile(r"[0-9a-f]{32}")

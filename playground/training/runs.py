@@ -47,6 +47,8 @@ MIN_FREE_BYTES = 100 * 1024 * 1024
 ADAPTER_BYTES = 16 * settings.MEGABYTE
 """What a run with its checkpoint and adapter takes beside its rows, roughly."""
 KEEP_RUNS_S = 30 * 24 * 3600
+KEEP_PARTIAL_S = 24 * 3600
+"""Far longer than it takes to copy the largest file."""
 MAX_RESUMES = 3
 """How often a run that makes no step is resumed without being asked: what kills it would kill it again."""
 NUM_RUNS_TO_JUDGE_BY = 20
@@ -363,6 +365,7 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
         save_state(RunState(run_id, final, "waiting", "Starting", created=time.time(), owner=owner))
         return folder
     except OSError as err:
+        shutil.rmtree(root / run_id, ignore_errors=True)  # a folder that no table names would stay for good
         raise PlaygroundError(
             f"The run can't be set up in {root} ({err.strerror}); check that this folder may be written and its disk "
             "has space."
@@ -392,7 +395,10 @@ def _safe_name(name: str) -> str:
 
 
 def _sweep() -> None:
-    """Deletes runs that ended long ago, with their copies of people's data."""
+    """Deletes runs that ended long ago, and those whose making was cut, with their copies of people's data."""
+    for partial in settings.runs().glob(".*.partial"):
+        if time.time() - partial.stat().st_mtime > KEEP_PARTIAL_S:
+            shutil.rmtree(partial, ignore_errors=True)
     for folder in run_folders():
         if silence_s(folder) > KEEP_RUNS_S:
             shutil.rmtree(folder, ignore_errors=True)

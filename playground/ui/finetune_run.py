@@ -8,7 +8,7 @@ from playground.adapters import store
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
-from playground.training.run_files import RunState
+from playground.training.run_files import TRAINING, RunState
 from playground.ui import finetune_doctor, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
@@ -57,9 +57,10 @@ def progress(state: RunState) -> str:
 def pace(state: RunState) -> str:
     """``Training: step 40 of 300 · loss 0.62 · 812 tokens/s · about 3 min left, then it is measured``."""
     step = state.step
+    coming = "then it is measured" if state.message == TRAINING else "then it learns the task"
     return (
-        f"Training: step {step['step']:,.0f} of {step['steps']:,.0f} · loss {step['loss']:.3f} · "
-        f"{step['tokens_per_s']:,.0f} tokens/s · {duration(step['eta_s'])} left, then it is measured"
+        f"{state.message}: step {step['step']:,.0f} of {step['steps']:,.0f} · loss {step['loss']:.3f} · "
+        f"{step['tokens_per_s']:,.0f} tokens/s · {duration(step['eta_s'])} left, {coming}"
     )
 
 

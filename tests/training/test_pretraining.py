@@ -11,6 +11,7 @@ from playground.training.features import IGNORED
 from playground.training.finetune import finetune
 from playground.training.loop import train
 from playground.training.pretraining import pretraining_of, text_features
+from playground.training.run_files import READING_TEXTS, TRAINING
 from playground.training.trainee import build_trainee
 
 ROWS = [{"text": f"the splendid lamp number {n} burns well", "label": "good"} for n in range(12)]
@@ -61,7 +62,11 @@ def test_reading_lowers_its_loss_and_leaves_the_head_alone(make_run_config, toke
 
 def test_a_run_reads_first_and_can_be_paused_while_it_does(make_run_config, tmp_path):
     config = make_run_config(pretrain_epochs=2.0, epochs=1.0, seed=3)
-    whole = finetune(config, lambda event: None, never)
+    events = []
+    whole = finetune(config, events.append, never)
+    phases = [event["message"] for event in events if event["event"] == "phase"]
+    assert READING_TEXTS in phases
+    assert phases[phases.index(READING_TEXTS) + 1] == TRAINING
     steps = []
 
     def wish():

@@ -108,6 +108,26 @@ def test_a_disk_that_fills_up_while_copying_leaves_nothing(make_run_config, revi
     assert not list(settings.runs().iterdir())
 
 
+def test_a_disk_too_full_for_the_table_leaves_no_rows_behind(make_run_config, reviews, unborn_workers, monkeypatch):
+    def on_a_full_disk(state):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs, "save_state", on_a_full_disk)
+    with pytest.raises(PlaygroundError, match="No space left on device"):
+        runs.start_run(make_run_config(), reviews)
+    assert not [path for path in settings.runs().iterdir() if path.is_dir()]
+
+
+def test_rows_of_a_start_that_was_cut_are_deleted_in_the_end(started):
+    started()
+    cut, fresh = (settings.runs() / f".{letter * 32}.partial" for letter in "ab")
+    for partial in (cut, fresh):
+        (partial / "data").mkdir(parents=True)
+    os.utime(cut, (0, 0))
+    started("other")
+    assert (cut.exists(), fresh.exists()) == (False, True)
+
+
 def test_a_name_in_use_is_refused_with_a_free_one(make_run_config, reviews, started, save_tiny_adapter):
     save_tiny_adapter("sentiment", "reviews")
     started("lamps")

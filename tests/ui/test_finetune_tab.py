@@ -11,7 +11,7 @@ from playground.errors import AdapterError, DataError, InputError
 from playground.tasks import get_task
 from playground.training import runs
 from playground.training.config import PRESETS, RunConfig
-from playground.training.run_files import RunState, after, folder_of, load_state, save_state
+from playground.training.run_files import READING_TEXTS, RunState, after, folder_of, load_state, save_state
 from playground.ui import (
     finetune_choices,
     finetune_data,
@@ -279,6 +279,13 @@ def test_progress_says_step_speed_and_time_left(state):
     view = finetune_run.progress(replace(state, step=step, fraction=40 / 300))
     assert "step 40 of 300 · loss 0.621 · 812 tokens/s · about 3 min left" in view
     assert 'value="13"' in view
+
+
+def test_progress_tells_continued_pretraining_from_the_training(state):
+    step = {"step": 4.0, "steps": 8.0, "loss": 6.2, "tokens_per_s": 812.4, "eta_s": 20.0}
+    view = finetune_run.progress(replace(state, message=READING_TEXTS, step=step, fraction=0.5))
+    assert "Reading the bare texts: step 4 of 8" in view
+    assert "then it learns the task" in view
 
 
 @pytest.mark.parametrize(("now", "css"), [("failed", "pg-problem"), ("interrupted", "pg-problem"), ("done", "pg-info")])
