@@ -21,8 +21,6 @@ from playground.errors import DamagedCheckpoint, InputError
 
 INDEX_FILE = "checkpoint.json"
 UNFINISHED_FOLDER = "unfinished"
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-"""What AdamW keeps for each weight."""
 RANDOM_STATE = "random_state"
 KEPT = "kept/"
 
@@ -60,7 +58,8 @@ class Checkpoint:
         path = self.folder / f"step-{position.steps}.safetensors"
         with _unfinished(self.folder) as place:
             written = place / path.name
-            _write({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, written)
+            # Copies, because the file's format refuses tensors that share their memory.
+            _write({name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}, written)
             facts = {"position": asdict(position), "file": path.name, "sha256": sha256(written)}
             written.replace(path)
             index = place / INDEX_FILE
@@ -85,10 +84,11 @@ class Checkpoint:
             return Position()
         self._refuse_other_settings(index["settings"])
         tensors = self._intact_tensors(index)
+        states = _states(tensors)
         try:
             for name, weight in _trained(model):
                 weight.data.copy_(tensors[f"weight/{name}"])
-                optimizer.state[weight] = {key: tensors[f"{key}/{name}"].to(_device(key, weight)) for key in MOMENTS}
+                optimizer.state[weight] = {key: _value(value, weight) for key, value in states[name].items()}
         except (KeyError, RuntimeError) as err:
             raise self._damaged(f"it does not fit the model ({err})") from err
         torch.set_rng_state(tensors[RANDOM_STATE])
@@ -176,11 +176,25 @@ def _trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def _tensors(model: nn.Module, optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """Each trained weight, and what the optimizer keeps for it: moments, and whatever tells how to read them."""
     for name, weight in _trained(model):
         yield f"weight/{name}", weight
-        for key in MOMENTS:
-            yield f"{key}/{name}", optimizer.state[weight][key]
+        for key, value in optimizer.state[weight].items():
+            yield f"{key}/{name}", torch.as_tensor(value)
 
 
-def _device(key: str, weight: Tensor) -> torch.device:
-    return torch.device("cpu") if key == "step" else weight.device
+def _states(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """By the names of the weights: what the optimizer kept for each."""
+    states: dict[str, dict[str, Tensor]] = {}
+    for full_name, tensor in tensors.items():
+        key, _, name = full_name.partition("/")
+        if key != "weight":
+            states.setdefault(name, {})[key] = tensor
+    return states
+
+
+def _value(kept: Tensor, weight: Tensor) -> Tensor | int:
+    """As the optimizer had it: a number of steps is a plain one in 8-bit AdamW, and on the CPU in torch's."""
+    if kept.ndim:
+        return kept.to(weight.device)
+    return kept if kept.is_floating_point() else int(kept)

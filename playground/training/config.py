@@ -15,6 +15,7 @@ from playground.types import Attention, Quantization, Shape
 
 Preset = Literal["turbo", "quick", "balanced", "best"]
 Init = Literal["default", "pissa", "loftq"]
+Optim = Literal["auto", "adamw_torch", "paged_adamw_8bit"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "turbo": "As quick, but only the upper half of the layers learns: less time and memory.",
@@ -60,6 +61,8 @@ class RunConfig:
     """pissa: from the largest singular values of the weights, https://arxiv.org/abs/2404.02948. loftq: from what 4-bit
     quantization takes away from them, https://arxiv.org/abs/2310.08659."""
     learning_rate: float = 5e-4
+    optim: Optim = "auto"
+    """AdamW, by its name in `transformers`; auto: in 8 bits where quantized weights are trained on a GPU."""
     schedule: Schedule = "linear"
     weight_decay: float = 0.01
     batch_size: int = 16
@@ -128,12 +131,13 @@ def load_config(path: Path) -> RunConfig:
 
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
-_QUICK = {"epochs": 3.0, "max_rows": 1000, "rank": 8, "alpha": 16, "evaluation_rows": 100}
+_USUAL = {"epochs": 3.0, "rank": 8, "alpha": 16, "early_stopping": 3}
+_QUICK = {**_USUAL, "max_rows": 1000, "evaluation_rows": 100}
 PRESET_SETTINGS: Mapping[Preset, Mapping[str, Any]] = {
     "turbo": {**_QUICK, "upper_share": 0.5},
     "quick": {**_QUICK, "learning_curve": True},
-    "balanced": {"epochs": 3.0, "max_rows": 5000, "rank": 8, "alpha": 16, "evaluation_rows": 200},
-    "best": {"epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
+    "balanced": {**_USUAL, "max_rows": 5000, "evaluation_rows": 200},
+    "best": {**_USUAL, "epochs": 4.0, "max_rows": 200_000, "rank": 16, "alpha": 32, "evaluation_rows": 400},
 }
 
 

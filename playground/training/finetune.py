@@ -27,6 +27,7 @@ from playground.training.features import Feature, Features, build_features, head
 from playground.training.loop import Step, train
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
+from playground.training.optimizers import USUAL_OPTIM, optim_of
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import has_refits, refit
 from playground.training.repair import split_words
@@ -190,7 +191,7 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
             )
             watch.emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
-            state = _checkpoint(checkpoints, config, stage, number, len(built.features))
+            state = _checkpoint(checkpoints, config, stage, number, len(built.features), optim_of(trainee, stage))
             yield Part(stage, built.features, held_back, state, Samples(reader, shown, watch.emit))
 
     if config.pretrain_epochs:
@@ -282,7 +283,8 @@ def _read_texts(
     if not features:
         watch.note("The texts are too short to be read before the training.")
         return
-    state = _checkpoint(checkpoints / PRETRAINING_FOLDER if checkpoints else None, stage, stage, 0, len(features))
+    folder = checkpoints / PRETRAINING_FOLDER if checkpoints else None
+    state = _checkpoint(folder, stage, stage, 0, len(features), optim_of(trainee, stage))
     with trainee.reading(config.attention):
         _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, watch)
 
@@ -314,7 +316,7 @@ def _train_parts(trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Wa
 
 
 def _checkpoint(
-    folder: Path | None, config: RunConfig, stage: RunConfig, number: int, num_features: int
+    folder: Path | None, config: RunConfig, stage: RunConfig, number: int, num_features: int, optim: str
 ) -> Checkpoint | None:
     """Where the state of one part lies, with what a run that goes on must have in common with its beginning."""
     if folder is None:
@@ -322,6 +324,8 @@ def _checkpoint(
     usual = RunConfig(task="", data="", name="", backbone="")
     chosen = [name for name in MUST_STAY_IF_SET if getattr(stage, name) != getattr(usual, name)]
     begun_with = {name: getattr(stage, name) for name in (*MUST_STAY, *chosen)} | {"training examples": num_features}
+    if optim != USUAL_OPTIM:  # what it keeps can't be read by the other one
+        begun_with["optim"] = optim
     return Checkpoint(folder / f"part-{number}" if config.stages else folder, begun_with)
 
 

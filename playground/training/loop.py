@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from peft.optimizers import create_loraplus_optimizer
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from playground.errors import PlaygroundError
@@ -20,6 +18,7 @@ from playground.training.config import RunConfig, Schedule
 from playground.training.early_stopping import EarlyStopping
 from playground.training.features import Feature
 from playground.training.guard import LossGuard
+from playground.training.optimizers import adamw_of
 from playground.training.passes import Passes
 from playground.training.team import ALONE, Team
 from playground.training.trainee import Trainee
@@ -131,20 +130,6 @@ def train(
 
 def num_steps(features: Sequence[Feature], config: RunConfig) -> int:
     return max(math.ceil(config.epochs * len(features) / config.batch_size), 1)
-
-
-def adamw_of(trainee: Trainee, config: RunConfig) -> Optimizer:
-    if config.loraplus_lr_ratio != 1:
-        optimizer: Optimizer = create_loraplus_optimizer(
-            trainee.model,
-            AdamW,
-            lr=config.learning_rate,
-            loraplus_lr_ratio=config.loraplus_lr_ratio,
-            loraplus_weight_decay=config.weight_decay,
-        )
-        return optimizer
-    trained = [parameter for parameter in trainee.parameters() if parameter.requires_grad]
-    return AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 def _end_early(trouble: str, guard: LossGuard, config: RunConfig) -> str:

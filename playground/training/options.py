@@ -63,6 +63,12 @@ OPTIONS = (
         "How the learning rate falls after the warm-up: linear or cosine to nothing, or constant.",
         choices=("linear", "cosine", "constant"),
     ),
+    Option(
+        *("optim", str, "Optimizer"),
+        "paged_adamw_8bit keeps its moments in a quarter of the memory, moved to the host when a GPU is full; auto: so "
+        "for quantized weights on a GPU, adamw_torch otherwise.",
+        choices=("auto", "adamw_torch", "paged_adamw_8bit"),
+    ),
     Option("weight_decay", float, "Weight decay", "Pulls the adapter's weights towards zero.", 0, 1),
     Option("batch_size", int, "Batch", "Rows in one step.", 1, 1024),
     Option(

@@ -24,10 +24,11 @@ from playground.training.continuing import parent_of, with_settings_of
 from playground.training.early_stopping import CHECKS, COST_OF_TRAINING, affordable
 from playground.training.estimate import Estimate, fits
 from playground.training.features import Feature, build_features, head_labels, with_known_labels
-from playground.training.loop import MAX_GRADIENT_NORM, adamw_of, batches, num_steps
+from playground.training.loop import MAX_GRADIENT_NORM, batches, num_steps
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import as_base, without_target
 from playground.training.naming import masking_s
+from playground.training.optimizers import adamw_of
 from playground.training.passes import TOKENS_A_PASS, Passes, cut
 from playground.training.pretraining import pretraining_of, text_features
 from playground.training.refits import SHARES, has_refits

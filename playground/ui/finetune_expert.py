@@ -22,7 +22,16 @@ GROUPS: Mapping[str, Sequence[str]] = {
         *("rank", "alpha", "dropout", "target_modules", "upper_share", "use_rslora", "use_dora", "init", "attention"),
     ),
     "Learning": (
-        *("learning_rate", "schedule", "loraplus_lr_ratio", "weight_decay", "batch_size", "rows_a_pass", "epochs"),
+        *(
+            "learning_rate",
+            "schedule",
+            "loraplus_lr_ratio",
+            "optim",
+            "weight_decay",
+            "batch_size",
+            "rows_a_pass",
+            "epochs",
+        ),
         "pretrain_epochs",
         *("time_limit_s", "early_stopping", "class_weights", "seed", "compile"),
     ),

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from bitsandbytes.optim import PagedAdamW8bit
 from safetensors import SafetensorError
 from torch import nn
 from torch.optim import AdamW
@@ -11,15 +12,17 @@ from torch.optim import AdamW
 from playground.errors import DataError, InputError
 from playground.training.checkpoint import INDEX_FILE, UNFINISHED_FOLDER, Checkpoint, Position, remove
 
+MIN_8_BIT = 4096
+"""Smaller weights have moments in 32 bits."""
 SETTINGS = {"rank": 8, "data": "räder.csv", "columns": {"text": "Text"}}
 
 
-def a_model(num_steps=0, seed=0):
+def a_model(num_steps=0, seed=0, adamw=AdamW, width=4):
     """A model of one trained and one frozen layer, and its optimizer after some steps."""
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1)).requires_grad_(False)
+    model = nn.Sequential(nn.Linear(3, width), nn.Dropout(0.5), nn.Linear(width, 1)).requires_grad_(False)
     model[2].requires_grad_(True)
-    optimizer = AdamW(model[2].parameters(), lr=0.1)
+    optimizer = adamw(model[2].parameters(), lr=0.1)
     learn(model, optimizer, num_steps)
     return model, optimizer
 
@@ -46,14 +49,17 @@ def test_without_a_state_the_run_begins(checkpoint):
     assert checkpoint.load(*a_model()) == Position()
 
 
-def test_going_on_gives_the_weights_of_a_run_without_a_break(saved):
+@pytest.mark.filterwarnings("ignore:Paged optimizers")
+@pytest.mark.parametrize("options", [{}, {"adamw": PagedAdamW8bit, "width": MIN_8_BIT}])
+def test_going_on_gives_the_weights_of_a_run_without_a_break(checkpoint, options):
+    checkpoint.save(*a_model(3, **options), Position(3, 60, 1.5))
     torch.manual_seed(99)
-    model, optimizer = a_model(seed=7)
-    for layer, same in zip(model, a_model()[0], strict=True):
+    model, optimizer = a_model(seed=7, **options)
+    for layer, same in zip(model, a_model(**options)[0], strict=True):
         layer.load_state_dict(same.state_dict())  # a run's frozen weights come from the backbone
-    assert saved.load(model, optimizer) == Position(3, 60, 1.5)
+    assert checkpoint.load(model, optimizer) == Position(3, 60, 1.5)
     learn(model, optimizer, 4)
-    whole, _ = a_model(7)
+    whole, _ = a_model(7, **options)
     assert torch.equal(model[2].weight, whole[2].weight)
     assert torch.equal(model[2].bias, whole[2].bias)
 

@@ -96,8 +96,10 @@ def test_the_events_tell_the_whole_story_and_are_plain_json(trained):
     _, events = trained
     names = [event["event"] for event in events]
     assert list(dict.fromkeys(names)) == [
-        "phase", "material", "features", "step", "samples", "saved", "evaluated", "report",
+        "phase", "material", "note", "features", "step", "samples", "saved", "evaluated", "report",
     ]  # fmt: skip
+    (note,) = (event["message"] for event in events if event["event"] == "note")
+    assert "too few rows to hold some back" in note
     steps = [event for event in events if event["event"] == "step"]
     assert steps[-1]["loss"] < steps[0]["loss"]
     assert [step["step"] for step in steps] == list(range(1, steps[0]["steps"] + 1))
@@ -136,6 +138,7 @@ def test_an_adapter_that_is_not_saved_as_it_was_trained_ends_the_run_with_a_word
         {"use_dora": True, "class_weights": True},
         {"init": "pissa"},
         {"init": "pissa", "use_rslora": True, "loraplus_lr_ratio": 4.0, "schedule": "cosine"},
+        {"optim": "paged_adamw_8bit"},
     ],
     ids=lambda options: "-".join(options) or "usual",
 )
@@ -307,9 +310,10 @@ def test_the_command_names_a_backbone_that_is_not_the_embedded_one(make_run_conf
     assert "--backbone" not in command_line(replace(config, backbone=EMBEDDED_ID))
 
 
-def test_a_paused_run_goes_on_to_the_same_adapter_as_one_without_a_break(make_run_config, tmp_path):
-    whole = finetune(make_run_config("whole", dropout=0.1), lambda event: None, never)
-    config, steps = make_run_config("cut", dropout=0.1), [0]
+@pytest.mark.parametrize("options", [{"dropout": 0.1}, {"optim": "paged_adamw_8bit"}])
+def test_a_paused_run_goes_on_to_the_same_adapter_as_one_without_a_break(options, make_run_config, tmp_path):
+    whole = finetune(make_run_config("whole", **options), lambda event: None, never)
+    config, steps = make_run_config("cut", **options), [0]
 
     def note(event):
         if event["event"] == "step":
@@ -346,7 +350,8 @@ def many_reviews(reviews):
 
 def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run_config, many_reviews):
     events = []
-    config = make_run_config(epochs=20.0, learning_rate=0.02, early_stopping=2)
+    config = make_run_config(epochs=20.0, learning_rate=0.02)
+    assert config.early_stopping == 3  # as every preset has it
     record = finetune(config, events.append, never)
     checks = [(e["step"], e["validation_loss"]) for e in events if "validation_loss" in e]
     best = min(checks, key=lambda check: check[1])[0]
@@ -397,11 +402,16 @@ def test_a_run_that_stops_early_goes_on_after_a_break_to_the_same_weights(make_r
 
 def test_a_checkpoint_from_before_a_setting_existed_counts_as_its_usual_value(make_run_config, tmp_path):
     begun_with = [
-        finetune_module._checkpoint(tmp_path, config, config, 1, 9).settings
-        for config in (make_run_config(), make_run_config(use_dora=True))
+        finetune_module._checkpoint(tmp_path, config, config, 1, 9, optim).settings
+        for config, optim in (
+            (make_run_config(), "adamw_torch"),
+            (make_run_config(use_dora=True), "adamw_torch"),
+            (make_run_config(), "paged_adamw_8bit"),
+        )
     ]
     assert begun_with[1] == {**begun_with[0], "use_dora": True}
-    assert "use_dora" not in begun_with[0]
+    assert begun_with[2] == {**begun_with[0], "optim": "paged_adamw_8bit"}
+    assert not {"use_dora", "optim"} & begun_with[0].keys()
 
 
 def test_measuring_again_writes_figures_and_command_into_record_and_card(trained, reviews):

@@ -18,7 +18,7 @@ from playground.training.settings_file import CHOICES, parse_settings, settings_
 ODD = {
     "rank": 4, "alpha": 12, "dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "use_rslora": True,
     "upper_share": 0.25, "use_dora": True, "loraplus_lr_ratio": 4.0, "init": "pissa", "learning_rate": 2e-4,
-    "schedule": "cosine",
+    "schedule": "cosine", "optim": "paged_adamw_8bit",
     "weight_decay": 0.1, "batch_size": 6, "rows_a_pass": 2, "epochs": 1.5, "pretrain_epochs": 0.5,
     "time_limit_s": 600.0, "early_stopping": 3,
     "class_weights": True, "max_rows": 300, "max_length": 100, "attention": "bidirectional", "evaluation_rows": 200,
