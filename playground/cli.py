@@ -135,7 +135,7 @@ def _add_predict(commands: Any) -> None:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure an adapter on rows with known answers")
     _add_task(parser)
-    parser.add_argument("--data", required=True, type=Path, help="file, or folder of JSON Lines files")
+    parser.add_argument("--data", required=True, type=Path, help="file, folder of JSON Lines files, or hub:owner/name")
     parser.add_argument("--max-rows", type=int, default=settings.MAX_ROWS, help="a balanced sample of that many rows")
     parser.add_argument("--source", action="append", help="only rows with this 'source'; may be given several times")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -168,7 +168,7 @@ def _add_train(commands: Any) -> None:
         "--recipe", help="settings of a shipped adapter, by name; --data is then the folder of its data"
     )
     parser.add_argument("--data", type=Path, help="file, folder of JSON Lines files, * pattern, or hub:owner/name")
-    parser.add_argument("--validation", help="rows to measure on (default: some of --data)")
+    parser.add_argument("--validation", help="rows to measure on, in any of these forms (default: some of --data)")
     parser.add_argument("--name", help="name of the new adapter")
     parser.add_argument("--preset", help="turbo, quick, balanced or best (default: balanced)")
     parser.add_argument("--backbone", default=settings.backbone_id(), help="folder or Hub id (default: %(default)s)")
@@ -340,7 +340,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
     _check_beams(options.num_beams, task, adapter)
-    parts = read_corpus(options.data, task.name, {})
+    parts = read_corpus(_brought_here(options.data), task.name, {})
     if options.source:
         parts = keep(parts, lambda row: row.get("source") in options.source)
     rows = balanced(parts, options.max_rows, seed=0).rows
@@ -371,13 +371,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from playground.chat.languages import detect_language
 
-    table = read_table(_fetched(options.file)[0] if _is_of_hub(options.file) else options.file)
+    table = read_table(_brought_here(options.file))
     proposed = propose(table, get_task(options.task).name if options.task else None)
     mapping = ColumnMap(proposed.task, proposed.columns | _columns(options.column))
     found, task = map_table(table, mapping), get_task(mapping.task)
     own: list[Row] = []
     if options.validation:
-        own = load_training_rows(options.validation, task.name, mapping.columns, is_strict=False).rows
+        own = load_training_rows(_brought_here(options.validation), task.name, mapping.columns, is_strict=False).rows
     checkup = doctor.examine(
         task.name,
         found.rows,
@@ -522,11 +522,18 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
         found["quantization"] = training_quantization()
     if _is_of_hub(found["data"]):
         found["data"], found["data_name"] = _fetched(found["data"])
+    if found.get("validation"):
+        found["validation"] = str(_brought_here(found["validation"]))
     return found
 
 
 def _is_of_hub(data: Path | str) -> bool:
     return str(data).startswith(HUB)
+
+
+def _brought_here(data: Path | str) -> Path:
+    """The path that `data` is, or of the rows of the dataset ``hub:owner/name``."""
+    return _fetched(data)[0] if _is_of_hub(data) else Path(data)
 
 
 def _fetched(data: Path | str) -> tuple[Path, str]:

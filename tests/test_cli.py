@@ -262,10 +262,18 @@ def test_a_training_takes_a_dataset_of_the_hub_and_goes_on_with_the_same_rows(ru
     assert "--data hub:somebody/lamps " in saved["command"]
 
 
-def test_inspect_takes_a_dataset_of_the_hub(run, on_the_hub):
-    result = run("inspect", "hub:somebody/lamps")
+def test_inspect_and_rows_to_measure_on_may_be_a_dataset_of_the_hub(run, on_the_hub, tmp_path):
+    reviews = tmp_path / "reviews.csv"
+    reviews.write_text("what,label\n" + "".join(f"chair {n},{['keep', 'return'][n % 2]}\n" for n in range(20)))
+    result = run("inspect", "hub:somebody/lamps", "--validation", "hub:somebody/lamps")
     assert result.code == 0, result.err
     assert "20 usable rows for classify" in result.out
+    words = ("train", "classify", "--data", reviews, "--validation", "hub:somebody/lamps", "--preset", "quick")
+    trained = run(*words, "--name", "lamps", "--epochs", 1, "--max-length", 32, "--no-learning-curve")
+    assert trained.code == 0, trained.err
+    assert store.find("classify", "lamps").metrics["adapter"]["n"] == 20
+    measured = run("evaluate", "classify", "--data", "hub:somebody/lamps", "--adapter", "lamps", "--json")
+    assert json.loads(measured.out)["n"] == 20, measured.err
     assert_mistake(run("inspect", "hub:lamps"), "'lamps' is no id of the Hub; it looks like owner/name.")
     assert_mistake(run("inspect", "hub:somebody/nothing"), "There is no dataset 'somebody/nothing' on the Hub")
 

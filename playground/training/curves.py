@@ -8,6 +8,7 @@ from typing import Any
 from tensorboardX import SummaryWriter
 
 from playground.training.config import RunConfig
+from playground.training.run_files import READING_TEXTS
 from playground.training.services import services
 
 SECONDS_BETWEEN_WRITES = 10
@@ -20,6 +21,8 @@ CURVES = {
     "memory_mb": "memory_mb",
 }
 """What of a step becomes a curve, and its name there."""
+PRETRAINING = "pretraining/"
+"""What the names of its curves begin with."""
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -31,15 +34,18 @@ def curves(folder: Path | None, config: RunConfig, emit: Emit) -> Iterator[Emit]
     def say(message: str) -> None:
         emit({"event": "note", "message": message})
 
-    steps = 0
+    steps, prefix = 0, ""
     with ExitStack() as stack:
         writer = stack.enter_context(SummaryWriter(str(folder), flush_secs=SECONDS_BETWEEN_WRITES)) if folder else None
         logs = stack.enter_context(services(config, say))
 
         def note(event: dict[str, Any]) -> None:
-            nonlocal steps
-            steps = int(event.get("step", steps))
-            values = values_of(event)
+            nonlocal steps, prefix
+            if event["event"] == "phase":
+                prefix = PRETRAINING if event["message"] == READING_TEXTS else ""
+            if event["event"] == "step":  # in each part of a training they are counted anew
+                steps = event["step"] + event["steps_before"]
+            values = {f"{prefix}{name}": value for name, value in values_of(event).items()}
             if writer:
                 for name, value in values.items():
                     writer.add_scalar(name, value, steps)

@@ -194,11 +194,12 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
             state = _checkpoint(checkpoints, config, stage, number, len(built.features), optim_of(trainee, stage))
             yield Part(stage, built.features, held_back, state, Samples(reader, shown, watch.emit))
 
+    num_read = 0
     if config.pretrain_epochs:
         watch.phase("training", READING_TEXTS)
-        _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
+        num_read = _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
         watch.phase("training", TRAINING)
-    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch)
+    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch, num_read)
     disband(watch.team)
     return Learnt(config, task, labels, source, tokenizer, material, watched, trainee, positions)
 
@@ -276,20 +277,23 @@ def _read_texts(
     tokenizer: Any,
     checkpoints: Path | None,
     watch: Watch,
-) -> None:
-    """Continued pretraining on the rows to learn from."""
+) -> int:
+    """Continued pretraining on the rows to learn from; the number of its steps."""
     stage = pretraining_of(config)
     features = text_features(task, material.training, tokenizer, stage)
     if not features:
         watch.note("The texts are too short to be read before the training.")
-        return
+        return 0
     folder = checkpoints / PRETRAINING_FOLDER if checkpoints else None
     state = _checkpoint(folder, stage, stage, 0, len(features), optim_of(trainee, stage))
     with trainee.reading(config.attention):
-        _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, watch)
+        (position,) = _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, watch)
+    return position.steps
 
 
-def _train_parts(trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Watch) -> list[Position]:
+def _train_parts(
+    trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Watch, steps_before: int = 0
+) -> list[Position]:
     """How far each of the parts came, up to the one in which the person wished to stop."""
     positions: list[Position] = []
     for part in parts:
@@ -301,7 +305,7 @@ def _train_parts(trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Wa
             part.features,
             part.config,
             pad_id,
-            on_step=partial(_after_step, watch.emit, trainee, part.samples),
+            on_step=partial(_after_step, watch.emit, trainee, part.samples, steps_before),
             should_stop=lambda: bool(watch.stop_wish()),
             checkpoint=part.checkpoint,
             held_back=part.held_back,
@@ -309,6 +313,7 @@ def _train_parts(trainee: Trainee, parts: Iterable[Part], pad_id: int, watch: Wa
             team=watch.team,
         )
         positions.append(position)
+        steps_before += position.steps
         mix_weights(trainee, before, part.config.start_share)
         if watch.team.as_main(bool(watch.stop_wish())):
             break
@@ -388,8 +393,8 @@ def _features_event(built: Features, part: int, parts: int) -> dict[str, Any]:
     return {"event": "features", **sizes, "part": part, "parts": parts}
 
 
-def _after_step(emit: Emit, trainee: Trainee, samples: Samples | None, step: Step) -> None:
-    emit(_step_event(step))
+def _after_step(emit: Emit, trainee: Trainee, samples: Samples | None, steps_before: int, step: Step) -> None:
+    emit(_step_event(step) | {"steps_before": steps_before})
     if samples:
         samples.after(trainee, step)
 

@@ -10,8 +10,9 @@ from tensorboardX.proto.event_pb2 import Event
 
 from playground.training.config import RunConfig
 from playground.training.curves import CURVES, curves
+from playground.training.run_files import READING_TEXTS, TRAINING
 
-STEP = dict.fromkeys(CURVES, 0.5) | {"event": "step", "step": 3, "steps": 9, "loss": 1.25}
+STEP = dict.fromkeys(CURVES, 0.5) | {"event": "step", "step": 3, "steps": 9, "steps_before": 0, "loss": 1.25}
 
 
 @pytest.fixture
@@ -58,7 +59,13 @@ def written(folder):
 def test_steps_notes_and_the_report_become_curves_and_every_event_goes_on(tmp_path, config):
     unwatched = {key: value for key, value in STEP.items() if key != "validation_loss"} | {"step": 4}
     report = {"event": "report", "report": {"base": None, "adapter": {"metrics": {"macro_f1": 80.0}}}}
-    events = [{"event": "phase"}, STEP, unwatched, {"event": "note", "message": "Stopped early"}, report]
+    events = [
+        {"event": "phase", "message": TRAINING},
+        STEP,
+        unwatched,
+        {"event": "note", "message": "Stopped early"},
+        report,
+    ]
     seen = []
     with curves(tmp_path, config, seen.append) as note:
         for event in events:
@@ -73,10 +80,24 @@ def test_steps_notes_and_the_report_become_curves_and_every_event_goes_on(tmp_pa
     )
 
 
+def test_parts_go_on_where_those_before_ended_and_pretraining_has_curves_of_its_own(tmp_path, config):
+    read = STEP | {"loss": 4.5}
+    later = STEP | {"step": 1, "steps_before": 3}
+    with curves(tmp_path, config, lambda event: None) as note:
+        for event in ({"event": "phase", "message": READING_TEXTS}, read):
+            note(event)
+        for event in ({"event": "phase", "message": TRAINING}, later, later | {"steps_before": 4, "loss": 0.5}):
+            note(event)
+    losses = {place: value for place, value in written(tmp_path).items() if place[0].endswith("loss/training")}
+    assert losses == {
+        ("pretraining/loss/training", 3): 4.5, ("loss/training", 4): 1.25, ("loss/training", 5): 0.5,
+    }  # fmt: skip
+
+
 def test_a_service_gets_curves_and_settings_but_no_path(tmp_path, config, service):
     with curves(tmp_path, config, lambda event: None) as note:
         note(STEP)
-        note({"event": "phase", "phase": "saving"})
+        note({"event": "phase", "phase": "saving", "message": "Saving"})
     assert service.is_finished
     ((step, values),) = service.steps
     assert (step, values["loss/training"]) == (3, 1.25)

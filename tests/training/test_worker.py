@@ -19,7 +19,7 @@ from playground.training.run_files import CHECKPOINT_FOLDER, WORKER_LOCK, folder
 PATIENCE_S = 120
 ENDLESS = 10_000.0
 NUM_KILLS = 20
-STEP = {"event": "step", "step": 1, "steps": 4, "loss": 0.5}
+STEP = {"event": "step", "step": 1, "steps": 4, "steps_before": 0, "loss": 0.5}
 
 
 @pytest.fixture
