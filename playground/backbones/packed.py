@@ -1,27 +1,38 @@
-"""8-bit linear layers on x86 processors: int8 weights, activations in 14 bits, sums in int32.
+"""8-bit linear layers on x86 processors: int8 weights, activations in 14 to 16 bits, sums in int32.
 
-torch's FBGEMM kernels multiply 7-bit activations with 8-bit weights, fast even without AVX-512. Seven bits are too few
-for this backbone, whose states have entries a thousand times larger than the others: so each row is rounded to 7 bits,
-and what rounding lost goes through the same product as a further row, in 7 bits of its own. What is left is the
-rounding of the weights. Every row has its own scale, so that no row of a batch depends on another.
+Eight bits are too few for the activations of this backbone, whose states have entries a thousand times larger than the
+others: so each row is rounded to 8 bits, and what rounding lost goes through the same product as a further row, in 8
+bits of its own. What is left is the rounding of the weights. Every row has its own scale and sums are exact, so that no
+row of a batch depends on another.
+The products are oneDNN's where the processor multiplies 8-bit numbers by itself (AVX-512 VNNI, AMX), else FBGEMM's,
+which are fast without AVX-512 too, with activations in 7 bits.
 Shapes: N rows, I inputs, O outputs.
 """
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from playground.backbones.checkpoint_tensors import TensorRows
 
-LEVELS = 63
-"""Activations go from -63 to 63: with weights up to 127, two products fit into the 16 bits that AVX2 adds in."""
-FINER = 126
-"""What rounding lost, at most half a step, is that much finer."""
 ROWS_AT_ONCE = 16_384
 """Rows of a weight that are read and rounded at the same time, so that the largest one is never there in fp32."""
+
+Product = Callable[[Tensor], Tensor]
+"""Maps (N, I) whole numbers, in fp32, to (N, O): their products with the weights."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A library's products of whole numbers with 8-bit weights."""
+
+    levels: int
+    """Activations go from -levels to levels."""
+    pack: Callable[[Tensor, Tensor], Product]
+    """Makes the product with an (O, I) int8 weight, whose outputs have the (O,) scales."""
 
 
 def is_supported() -> bool:
@@ -30,32 +41,45 @@ def is_supported() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines and hasattr(torch.ops.quantized, kernel)
 
 
+def best_kernel() -> Kernel:
+    """The faster one on this processor that is exact on it."""
+    is_wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    has_vnni = is_wide and torch.cpu._is_vnni_supported()  # noqa: SLF001 - torch has no public name for it
+    return ONEDNN if has_vnni and hasattr(torch.ops.onednn, "qlinear_pointwise") else FBGEMM
+
+
 class PackedLinear:
     """``states @ weight.T`` with the (O, I) weight in int8, one scale an output."""
 
-    def __init__(self, weight: Tensor | TensorRows, *, level_inputs: bool = False) -> None:
+    def __init__(
+        self, weight: Tensor | TensorRows, *, level_inputs: bool = False, kernel: Kernel | None = None
+    ) -> None:
         """With `level_inputs` each input's weights are first brought to the same largest one, and the states to match:
         the embeddings have a few large columns, which would make every row's scale coarse.
         """
+        self.kernel = kernel or best_kernel()
         self.levels = _largest_by_input(weight) if level_inputs else None
         values, scale = torch.empty(weight.shape, dtype=torch.int8), torch.empty(weight.shape[0])
         first = 0
         for part in _parts(weight):
             rows = slice(first, first := first + len(part))
             values[rows], scale[rows] = _rounded(part if self.levels is None else part / self.levels)
-        self._packed = _pack(values, scale)
+        self._product = self.kernel.pack(values, scale)
 
     def __call__(self, states: Tensor) -> Tensor:
         """Maps (N, I) to (N, O), both fp32."""
         if self.levels is not None:
             states = states * self.levels
-        num = len(states)
-        unit = states.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(LEVELS)
-        scaled = states / unit
-        coarse = torch.round(scaled)
-        both = torch.cat([coarse, scaled.sub_(coarse).mul_(FINER)])
-        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(both, 1.0, LEVELS + 1, self._packed)
-        return torch.add(product[:num], product[num:], alpha=1 / FINER).mul_(unit)
+        num, finer = len(states), 2 * self.kernel.levels  # what rounding lost is half a step at most
+        largest = torch.maximum(states.amax(1, keepdim=True), states.amin(1, keepdim=True).neg_())
+        unit = largest.clamp_(min=1e-30).div_(self.kernel.levels)
+        both = states.new_empty(2 * num, states.shape[1])
+        coarse, fine = both[:num], both[num:]
+        torch.div(states, unit, out=fine)
+        torch.round(fine, out=coarse)
+        fine.sub_(coarse).mul_(finer).round_()
+        product = self._product(both)
+        return product[:num].add_(product[num:], alpha=1 / finer).mul_(unit)
 
 
 def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,7 +95,21 @@ def _parts(weight: Tensor | TensorRows) -> Iterator[Tensor]:
     return (part.float() for part in weight.split(ROWS_AT_ONCE))
 
 
-def _pack(values: Tensor, scale: Tensor) -> Any:
+def _pack_for_onednn(values: Tensor, scale: Tensor) -> Product:
+    packed = torch.ops.onednn.qlinear_prepack(values, None)
+    zeros = torch.zeros(len(scale), dtype=torch.long)
+
+    def product(rows: Tensor) -> Tensor:
+        values, as_they_are = rows.to(torch.int8), (1.0, 0)  # scale and zero point
+        found: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(values, *as_they_are, packed, scale, zeros, None, *as_they_are, torch.float32, "none", [], "")
+        )
+        return found
+
+    return product
+
+
+def _pack_for_fbgemm(values: Tensor, scale: Tensor) -> Product:
     with warnings.catch_warnings():
         # The kernels want a kind of tensor that torch calls deprecated; it has no other for them.
         warnings.simplefilter("ignore", UserWarning)
@@ -80,6 +118,19 @@ def _pack(values: Tensor, scale: Tensor) -> Any:
         engine = torch.backends.quantized.engine
         torch.backends.quantized.engine = "fbgemm"
         try:
-            return torch.ops.quantized.linear_prepack(tensor, None)
+            packed = torch.ops.quantized.linear_prepack(tensor, None)
         finally:
             torch.backends.quantized.engine = engine
+
+    def product(rows: Tensor) -> Tensor:
+        found: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            rows, 1.0, FBGEMM.levels + 1, packed
+        )
+        return found
+
+    return product
+
+
+ONEDNN = Kernel(127, _pack_for_onednn)
+FBGEMM = Kernel(63, _pack_for_fbgemm)
+"""With weights up to 127, two of its products fit into the 16 bits that AVX2 adds in."""

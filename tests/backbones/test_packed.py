@@ -3,9 +3,18 @@
 import pytest
 import torch
 
-from playground.backbones.packed import PackedLinear, is_supported
+from playground.backbones import packed
+from playground.backbones.packed import FBGEMM, ONEDNN, PackedLinear, best_kernel, is_supported
 
 pytestmark = pytest.mark.skipif(not is_supported(), reason="this build of torch has no FBGEMM kernels")
+
+
+@pytest.fixture(params=[FBGEMM, ONEDNN], ids=["fbgemm", "onednn"], autouse=True)
+def kernel(request, monkeypatch):
+    """Both libraries in turn, where the processor has what they need."""
+    if request.param is ONEDNN and best_kernel() is FBGEMM:
+        pytest.skip("no VNNI")
+    monkeypatch.setattr("playground.backbones.packed.best_kernel", lambda: request.param)
 
 
 def rounded(weight):
@@ -53,3 +62,16 @@ def test_level_inputs_keep_what_one_large_column_would_round_away():
 def test_a_row_of_zeros_gives_zeros():
     layer = PackedLinear(torch.randn(10, 8))
     assert torch.equal(layer(torch.zeros(2, 8)), torch.zeros(2, 10))
+
+
+def test_the_largest_numbers_are_added_without_overflow(kernel):
+    weight, states = torch.full((32, 640), 127.0), torch.ones(3, 640)
+    assert torch.allclose(PackedLinear(weight)(states), states @ weight.T, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("capability", "has_vnni"), [("AVX2", True), ("AVX512", False)])
+def test_without_products_of_8_bit_numbers_in_the_processor_fbgemm_is_taken(capability, has_vnni, monkeypatch):
+    monkeypatch.undo()  # of the fixture
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    monkeypatch.setattr("torch.cpu._is_vnni_supported", lambda: has_vnni)
+    assert packed.best_kernel() is FBGEMM
