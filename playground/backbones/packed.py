@@ -71,8 +71,7 @@ class PackedLinear:
         if self.levels is not None:
             states = states * self.levels
         num, finer = len(states), 2 * self.kernel.levels  # what rounding lost is half a step at most
-        largest = torch.maximum(states.amax(1, keepdim=True), states.amin(1, keepdim=True).neg_())
-        unit = largest.clamp_(min=1e-30).div_(self.kernel.levels)
+        unit = states.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(self.kernel.levels)
         both = states.new_empty(2 * num, states.shape[1])
         coarse, fine = both[:num], both[num:]
         torch.div(states, unit, out=fine)
