@@ -18,6 +18,9 @@ from playground.engine.beams import Beams
 from playground.engine.lora import LoadedAdapter
 from playground.engine.requests import Decoding
 
+LIKELIEST = 1024
+"""Tokens among which a nucleus is looked for first: sorting a whole vocabulary takes longer than the backbone."""
+
 
 @dataclass
 class DecodeRow:
@@ -106,15 +109,20 @@ def apply_rules(settings: Decoding, written: Sequence[Sequence[int]], scores: Te
         rules.append(NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size))
     if not rules or not written[0]:
         return scores
-    changed: Tensor = rules(torch.tensor(written, device=scores.device), scores.clone())
+    changed: Tensor = rules(torch.tensor(written, device=scores.device), scores)  # which stay as they are
     return changed
 
 
 def _sample(scores: Tensor, settings: Decoding, step: int) -> int:
     """Nucleus sampling, https://arxiv.org/abs/1904.09751; the seed and the step decide the draw."""
-    chances, order = torch.softmax(scores, -1).sort(descending=True)
-    chances[chances.cumsum(0) - chances > settings.top_p] = 0
     generator = torch.Generator(device=scores.device).manual_seed(settings.seed + step)
+    all_chances = torch.softmax(scores, -1)
+    if settings.top_p >= 1:
+        return int(torch.multinomial(all_chances, 1, generator=generator))
+    chances, order = all_chances.topk(min(LIKELIEST, len(scores)))
+    if float(chances.sum()) < settings.top_p:
+        chances, order = all_chances.sort(descending=True)
+    chances[chances.cumsum(0) - chances > settings.top_p] = 0
     return int(order[torch.multinomial(chances, 1, generator=generator)])
 
 

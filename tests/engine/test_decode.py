@@ -1,11 +1,13 @@
 """Choosing the next token, stopping, and texts whose last character is still incomplete."""
 
+import math
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
 
-from playground.engine.decode import DecodeRow, choose
+from playground.engine.decode import DecodeRow, apply_rules, choose
 from playground.engine.grouped import DecodeGroup
 from playground.engine.lora import Routes
 from playground.engine.requests import Decoding
@@ -42,6 +44,22 @@ def test_sampling_repeats_with_its_seed_and_varies_without():
 def test_nucleus_sampling_keeps_to_the_nucleus():
     drawn = {choose(row(Decoding(temperature=1.0, top_p=0.6, seed=seed)), LOGITS) for seed in range(60)}
     assert drawn == {2, 3}
+
+
+@pytest.mark.parametrize("top_p", [0.3, 0.9, 1.0])
+def test_a_nucleus_larger_than_what_is_looked_at_first_is_whole(top_p, monkeypatch):
+    """Of 64 equally likely tokens each is drawn as often as the nucleus has room for it."""
+    monkeypatch.setattr("playground.engine.decode.LIKELIEST", 4)
+    settings = Decoding(temperature=1.0, top_p=top_p)
+    drawn = {choose(row(replace(settings, seed=seed)), torch.zeros(64)) for seed in range(1000)}
+    assert len(drawn) == pytest.approx(64 * top_p, abs=1)
+
+
+def test_rules_leave_the_scores_as_they_are():
+    scores = torch.tensor([[1.0, 2.0, 3.0]])
+    changed = apply_rules(Decoding(repetition_penalty=2.0, no_repeat_ngram_size=1), [[2, 1]], scores)
+    assert changed.tolist() == [[1.0, -math.inf, -math.inf]]
+    assert scores.tolist() == [[1.0, 2.0, 3.0]]
 
 
 class Script:
