@@ -33,6 +33,8 @@ class Kernel:
     """Activations go from -levels to levels."""
     pack: Callable[[Tensor, Tensor], Product]
     """Makes the product with an (O, I) int8 weight, whose outputs have the (O,) scales."""
+    cheap_rows: int
+    """So many rows are multiplied in little more time than one, in which the weights are read just as well."""
 
 
 def is_supported() -> bool:
@@ -130,6 +132,6 @@ def _pack_for_fbgemm(values: Tensor, scale: Tensor) -> Product:
     return product
 
 
-ONEDNN = Kernel(127, _pack_for_onednn)
-FBGEMM = Kernel(63, _pack_for_fbgemm)
+ONEDNN = Kernel(127, _pack_for_onednn, 16)
+FBGEMM = Kernel(63, _pack_for_fbgemm, 7)
 """With weights up to 127, two of its products fit into the 16 bits that AVX2 adds in."""

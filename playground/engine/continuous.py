@@ -118,9 +118,11 @@ class Continuous:
     def _in_this_pass(self) -> Iterator[tuple[_Line, list[Piece]]]:
         """Lines and their tokens, neighbours of one adapter, the prompts in turn as far as the pass has room."""
         room = PROMPT_TOKENS
+        num_written = sum(len(line.next_ids) for line in self._lines if not line.prompt)
+        most_drafted = self._decoder.cheap_rows // max(num_written, 1) - 1
         for line in sorted(self._lines, key=lambda line: id(line.row.adapter)):
             if not line.prompt:
-                line.drafted = draft(line.row) if len(self._lines) == 1 else []
+                line.drafted = draft(line.row, most_drafted) if most_drafted > 0 else []
                 pieces = zip(line.next_ids, line.caches, strict=True)
                 yield line, [Piece([token, *line.drafted], cache) for token, cache in pieces]
         for line in [*self._lines]:

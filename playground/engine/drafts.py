@@ -11,8 +11,11 @@ SAME_TOKENS = 3
 DRAFTED_TOKENS = 6
 
 
-def draft(row: DecodeRow) -> list[int]:
-    """Tokens that may follow the last one of `row`: none where it is sampled, searched by beams, or repeats nothing."""
+def draft(row: DecodeRow, most: int = DRAFTED_TOKENS) -> list[int]:
+    """At most `most` tokens that may follow the last one of `row`.
+
+    None where it is sampled, searched by beams, or repeats nothing.
+    """
     written = row.output_ids
     if row.beams is not None or row.decoding.temperature > 0 or len(written) < SAME_TOKENS:
         return []
@@ -22,5 +25,5 @@ def draft(row: DecodeRow) -> list[int]:
     for start in range(len(seen) - SAME_TOKENS - 1, -1, -1):
         if seen[start : start + SAME_TOKENS] == last:
             follows = start + SAME_TOKENS
-            return seen[follows : follows + min(DRAFTED_TOKENS, room)] if room > 0 else []
+            return seen[follows : follows + min(DRAFTED_TOKENS, most, room)] if room > 0 else []
     return []

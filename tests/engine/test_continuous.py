@@ -97,15 +97,20 @@ def test_drafts_change_no_text(engine, adapters, monkeypatch):
     prompt = [2, *[70, 71, 72, 73] * 6]
     taken = []
     draft = drafts.draft
-    monkeypatch.setattr(continuous, "draft", lambda row: taken.append(draft(row)) or taken[-1])
-    found = [alone(engine, prompt, adapter, max_new_tokens=60) for adapter in [*adapters, None]]
-    assert any(taken)
-    monkeypatch.setattr(continuous, "draft", lambda row: [])
-    assert found == [alone(engine, prompt, adapter, max_new_tokens=60) for adapter in [*adapters, None]]
+    monkeypatch.setattr(continuous, "draft", lambda row, most: taken.append(draft(row, most)) or taken[-1])
+    rows = [(prompt, adapter) for adapter in [*adapters, None]]
+    found = [alone(engine, *row, max_new_tokens=60) for row in rows]
+    assert max(map(len, taken)) == drafts.DRAFTED_TOKENS
+    taken.clear()
+    together = texts(engine.generate(rows, Decoding(max_new_tokens=60)))
+    # Beside each other they have fewer.
+    assert 0 < min(filter(None, map(len, taken))) < drafts.DRAFTED_TOKENS
+    monkeypatch.setattr(continuous, "draft", lambda row, most: [])
+    assert found == together == [alone(engine, *row, max_new_tokens=60) for row in rows]
 
 
 def test_a_draft_never_writes_beyond_the_end(engine, monkeypatch):
-    monkeypatch.setattr(continuous, "draft", lambda row: [99] * 3)
+    monkeypatch.setattr(continuous, "draft", lambda row, most: [99] * 3)
     assert len(alone(engine, [2, 70, 71, 72], max_new_tokens=5)) == 5
 
 
