@@ -218,13 +218,12 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
         leaves_off = asked in ("skip", "pause") and journal.state.state == "evaluating"
         return "discard" if leaves_off else "keep" if asked == "skip" else asked
 
-    config = journal.state.config
+    config, checkpoint = journal.state.config, journal.folder / CHECKPOINT_FOLDER
     if has_saved(config):
         journal.note({"event": "saved", "adapter": config.name, "task": config.task})
-        measure_saved(config, store.find(config.task, config.name), emit, stop_wish)
+        measure_saved(config, store.find(config.task, config.name), emit, stop_wish, checkpoint)
         _say_done(journal, was_stopped=wish() in ("keep", "skip"))
         return
-    checkpoint = journal.folder / CHECKPOINT_FOLDER
     with curves(journal.folder / CURVES_FOLDER, config, emit) as note:
         try:
             finetune(config, note, stop_wish, checkpoint)
