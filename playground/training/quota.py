@@ -51,8 +51,8 @@ def check_uploads(folder: Path, more_bytes: int) -> None:
     most = settings.max_uploads_bytes()
     if most and size_of(folder) + more_bytes > most:
         raise QuotaError(
-            f"The uploaded files of all people may take {most // settings.MEGABYTE:,} MB (PLAYGROUND_MAX_UPLOADS_MB), "
-            "and that would be exceeded; they are deleted after a day, so try again later."
+            f"The files of all people, uploaded or to download, may take {most // settings.MEGABYTE:,} MB "
+            "(PLAYGROUND_MAX_UPLOADS_MB), and that would be exceeded; they are deleted after a day, so try again later."
         )
 
 
