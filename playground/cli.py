@@ -448,11 +448,11 @@ def _train(options: argparse.Namespace) -> None:
     if options.estimate:
         _say_estimate(config, as_json=options.json)
         return
-    saved = _saved_before_a_break(config)
+    state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
+    saved = _saved_before_a_break(config, state)
     if not saved and is_taken(config.task, config.name):
         raise InputError(f"There is already an adapter or a run called '{config.name}'; choose another name.")
     deadline = time.monotonic() + (options.slice_s or math.inf)
-    state = options.checkpoint or settings.checkpoints() / f"{config.task}-{config.name}"
     if not team.is_main:
         if not saved:
             help_finetune(config, state, team)
@@ -460,7 +460,7 @@ def _train(options: argparse.Namespace) -> None:
     try:
         with curves(options.tensorboard, config, _say_event) as emit:
             if saved:
-                record = measure_saved(config, saved, emit, lambda: "")
+                record = measure_saved(config, saved, emit, lambda: "", state)
             else:
                 record = finetune(config, emit, lambda: "pause" if time.monotonic() >= deadline else "", state, team)
     except Paused:
@@ -473,18 +473,27 @@ def _train(options: argparse.Namespace) -> None:
         print(f"Saved {record.task}/{record.name} in {record.path}")
         if REPORT_FILE in record.files:
             print(f"How it does beside the base: {record.path / PAGE_FILE}")
+    with contextlib.suppress(OSError):  # somebody's own folder may hold more than the state
+        state.rmdir()
 
 
-def _saved_before_a_break(config: "RunConfig") -> AdapterRecord | None:
-    """The adapter that the same command saved, but was cut before it had measured it."""
+def _saved_before_a_break(config: "RunConfig", state: Path) -> AdapterRecord | None:
+    """The adapter that the same command saved, but was cut before it had measured it and said so.
+
+    Args:
+        state: folder of the command's state; an empty one is there until it has said so.
+    """
     from playground.training.command import command_line
+    from playground.training.continuing import parent_of, with_settings_of
 
     try:
-        record = store.find(config.task, config.name)
+        record, parent = store.find(config.task, config.name), parent_of(config)
     except AdapterError:
         return None
-    is_same = record.training.get("command") == command_line(config)
-    return record if is_same and record.origin == "own" and not record.metrics else None
+    begun = with_settings_of(parent, config) if parent else config
+    is_same = record.training.get("command") == command_line(begun)
+    is_cut = REPORT_FILE not in record.files or (state.is_dir() and not any(state.iterdir()))
+    return record if is_same and record.origin == "own" and is_cut else None
 
 
 def _say_estimate(config: "RunConfig", *, as_json: bool) -> None:

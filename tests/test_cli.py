@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from playground import settings
 from playground.adapters import store
 from playground.cli import main
 from tests.fake_hub import Dataset, fake_hub
@@ -224,6 +225,42 @@ def test_a_training_run_cut_while_it_measured_is_measured_by_the_same_command(ru
         saved.path / "adapter_model.safetensors"
     ).stat().st_mtime
     assert_mistake(run(*training_words), "already an adapter or a run called 'lamps'")
+
+
+@pytest.mark.parametrize("place", ["finetune.release", "measure.save_report", "measure.describe"])
+def test_a_training_run_cut_at_any_place_after_its_adapter_was_saved_ends_with_the_same_command(
+    run, training_words, monkeypatch, place
+):
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(f"playground.training.{place}", cut)
+        assert run(*training_words).code == 130
+    again = run(*training_words)
+    assert again.code == 0, again.err
+    assert "report.json" in store.find("classify", "lamps").files
+    assert not list(settings.checkpoints().glob("*"))
+    assert_mistake(run(*training_words), "already an adapter or a run called 'lamps'")
+
+
+def test_a_training_run_killed_before_it_could_say_that_it_was_done_says_so_when_asked_again(run, training_words):
+    assert run(*training_words).code == 0
+    (settings.checkpoints() / "classify-lamps").mkdir()
+    assert "Saved classify/lamps" in run(*training_words).out
+
+
+def test_a_training_run_cut_while_it_measured_knows_what_its_parent_decided(run, training_words, monkeypatch):
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    assert run(*training_words, "--rank", 2).code == 0
+    words = (*training_words[:4], "--name", "brighter", *training_words[6:], "--parent", "lamps")
+    with monkeypatch.context() as broken:
+        broken.setattr("playground.training.finetune.measure", cut)
+        assert run(*words).code == 130
+    again = run(*words)
+    assert again.code == 0, again.err
 
 
 @pytest.fixture

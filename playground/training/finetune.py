@@ -229,13 +229,17 @@ def _begin(config: RunConfig, task: Task, source: str, num_labels: int, parent: 
 
 
 def measure_saved(
-    config: RunConfig, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish]
+    config: RunConfig, record: AdapterRecord, emit: Emit, stop_wish: Callable[[], StopWish], checkpoints: Path
 ) -> AdapterRecord:
     """The end of `finetune` for the adapter of a run that was cut after it was saved.
+
+    Args:
+        checkpoints: folder of the state of that run, which is not needed any more.
 
     Raises:
         PlaygroundError: the data or the backbone does not allow it, or the person did not want to wait.
     """
+    remove(checkpoints)
     task = get_task(config.task)
     emit({"event": "phase", "phase": "reading", "message": "Reading the rows"})
     material, watched = hold_back(read_material(config, task, _reading(emit)), config, task)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, replace_file, write_record
 from playground.adapters.report import save_page, save_report, save_rows
 from playground.backbones.loading import automatic_quantization, load
 from playground.engine.engine import Engine
@@ -33,9 +33,9 @@ MIN_LANGUAGE_ROWS = 5
 
 
 def describe(record: AdapterRecord, folder: Path, report: Mapping[str, Any] | None = None) -> None:
-    """Writes the record, and the card made from it and its report."""
+    """Writes the card made from the record and its report, then the record: with that, all is there."""
+    replace_file(folder / CARD_FILE, card(record, report).encode())
     write_record(record, folder)
-    (folder / CARD_FILE).write_text(card(record, report), encoding="utf-8")
 
 
 def add_report(record: AdapterRecord, report: Mapping[str, Any], rows: Sequence[Row]) -> AdapterRecord:

@@ -9,12 +9,17 @@ from playground.training.run_files import RunState, Wish
 
 
 class Overtime:
-    """Watches one spell of work on a run; the owner's own runs have no limit."""
+    """Watches the work on a run, which may be done in several spells; the owner's own runs have no limit.
 
-    def __init__(self, owner: str, note: Callable[[dict[str, Any]], None]) -> None:
-        self._minutes = settings.max_run_minutes() if owner else 0
+    Args:
+        run: as it is at the beginning of the present spell.
+    """
+
+    def __init__(self, run: RunState, note: Callable[[dict[str, Any]], None]) -> None:
+        self._minutes = settings.max_run_minutes() if run.owner else 0
         self._note = note
-        self._began = time.monotonic()
+        # A pause does not give the time anew.
+        self._began = time.monotonic() - run.step.get("elapsed_s", 0.0)
         self._was_told = False
 
     def wish(self, state: RunState) -> Wish:

@@ -46,13 +46,13 @@ def check_disk(more_bytes: int) -> None:
         )
 
 
-def check_uploads(folder: Path) -> None:
-    """Raises QuotaError when the files in `folder`, uploaded by all people, take more than they may."""
+def check_uploads(folder: Path, more_bytes: int) -> None:
+    """Raises QuotaError when `more_bytes` beside the uploads in `folder`, of all people, are more than there may be."""
     most = settings.max_uploads_bytes()
-    if most and size_of(folder) > most:
+    if most and size_of(folder) + more_bytes > most:
         raise QuotaError(
-            f"The uploaded files of all people take {most // settings.MEGABYTE:,} MB, which is the limit "
-            "(PLAYGROUND_MAX_UPLOADS_MB); they are deleted after a day, so try again later."
+            f"The files of all people, uploaded or to download, may take {most // settings.MEGABYTE:,} MB "
+            "(PLAYGROUND_MAX_UPLOADS_MB), and that would be exceeded; they are deleted after a day, so try again later."
         )
 
 

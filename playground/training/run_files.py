@@ -5,6 +5,7 @@
 wishes), ``worker.lock`` (held while a worker lives), ``log.txt``.
 """
 
+import errno
 import os
 import re
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from playground import access, settings
-from playground.errors import InputError
+from playground.errors import InputError, PlaygroundError
 from playground.training import run_store
 from playground.training.config import RunConfig, load_config
 
@@ -28,8 +29,10 @@ RESUMABLE: tuple[State, ...] = ("paused", "interrupted", "failed")
 CONFIG_FILE, DATA_FOLDER, LOG_FILE, EVENTS_FILE = "config.json", "data", "log.txt", "events.jsonl"
 CHECKPOINT_FOLDER, WORKER_LOCK = "checkpoint", "worker.lock"
 VALIDATION_FOLDER = "validation"
-RESERVE_BYTES = 64 * 1024
+RESERVE_BYTES = 128 * 1024
 """Given free at the end, so that a full disk can't keep a run from saying that the disk was full."""
+BLOCK_BYTES = 4096
+"""Of a disk; the least that a file with something in it takes."""
 NUM_LOSSES = 500
 TRAINING, READING_TEXTS = "Training", "Reading the bare texts"
 """Messages of the phase ``training``: of the task, and of continued pretraining before it."""
@@ -189,9 +192,35 @@ def silence_s(folder: Path) -> float:
 
 
 def write_wish(folder: Path, wish: Wish) -> None:
+    """Tells the worker; on a full disk, the space for it comes from the run's reserve.
+
+    Raises:
+        PlaygroundError: it can't be written.
+    """
     partial = folder / f".{_STOP_FILE}.{os.getpid()}"
-    partial.write_text(wish, encoding="ascii")
-    partial.replace(folder / _STOP_FILE)
+    try:
+        try:
+            partial.write_text(wish, encoding="ascii")
+        except OSError as err:
+            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _lend_space(folder)
+            partial.write_text(wish, encoding="ascii")
+        partial.replace(folder / _STOP_FILE)
+    except OSError as err:
+        raise PlaygroundError(
+            f"The run can't be told, because nothing can be written beside it ({err.strerror}); free some space on its "
+            "disk, then try again."
+        ) from err
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _lend_space(folder: Path) -> None:
+    """Gives one block of the reserve free."""
+    reserve = folder / _RESERVE_FILE
+    if reserve.exists():
+        os.truncate(reserve, max(reserve.stat().st_size - BLOCK_BYTES, 0))
 
 
 def forget_wish(folder: Path) -> None:

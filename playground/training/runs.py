@@ -111,6 +111,7 @@ def stop_run(run_id: str, *, keep: bool) -> None:
     Raises:
         InputError: there is no such run.
         AccessError: the person may not change anything here.
+        PlaygroundError: the disk can't be written to.
     """
     access.must_change()
     state = read_run(run_id)
@@ -125,6 +126,7 @@ def pause_run(run_id: str) -> None:
     Raises:
         InputError: there is no such run.
         AccessError: the person may not change anything here.
+        PlaygroundError: the disk can't be written to.
     """
     access.must_change()
     if read_run(run_id).is_active:

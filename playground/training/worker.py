@@ -149,7 +149,7 @@ def _work(journal: Journal, terminated: threading.Event) -> None:
     try:
         with _turn(journal, terminated):
             journal.begin()
-            overtime = Overtime(journal.state.owner, journal.note)
+            overtime = Overtime(journal.state, journal.note)
             _train(journal, lambda: _wish(journal, terminated) or overtime.wish(journal.state))
     except Paused:
         _leave_off(journal, terminated)
@@ -159,11 +159,7 @@ def _work(journal: Journal, terminated: threading.Event) -> None:
         else:
             journal.end("stopped", _farewell(journal, str(err)))
     except Exception as err:  # noqa: BLE001 - the end of the process: whatever happened, the person reads one sentence
-        sentence = _sentence_of(err)
-        # What the machine lacks now it may have later: such a run can go on, from its start if need be.
-        journal.end(
-            "interrupted" if sentence in (NO_SPACE, NO_MEMORY) else "failed", sentence + _comfort(journal.state)
-        )
+        _break_off(journal, _sentence_of(err), terminated)
     finally:
         ended.set()
 
@@ -218,13 +214,12 @@ def _train(journal: Journal, wish: Callable[[], Wish]) -> None:
         leaves_off = asked in ("skip", "pause") and journal.state.state == "evaluating"
         return "discard" if leaves_off else "keep" if asked == "skip" else asked
 
-    config = journal.state.config
+    config, checkpoint = journal.state.config, journal.folder / CHECKPOINT_FOLDER
     if has_saved(config):
         journal.note({"event": "saved", "adapter": config.name, "task": config.task})
-        measure_saved(config, store.find(config.task, config.name), emit, stop_wish)
+        measure_saved(config, store.find(config.task, config.name), emit, stop_wish, checkpoint)
         _say_done(journal, was_stopped=wish() in ("keep", "skip"))
         return
-    checkpoint = journal.folder / CHECKPOINT_FOLDER
     with curves(journal.folder / CURVES_FOLDER, config, emit) as note:
         try:
             finetune(config, note, stop_wish, checkpoint)
@@ -248,6 +243,16 @@ def _wish(journal: Journal, terminated: threading.Event) -> Wish:
     """What the person wants; a process that is told to end, as when the machine shuts down, leaves off."""
     asked = read_wish(journal.folder)
     return "pause" if terminated.is_set() and asked == "" else asked
+
+
+def _break_off(journal: Journal, sentence: str, terminated: threading.Event) -> None:
+    """Says why the run can't go on; a full disk is no reason to keep what the person throws away."""
+    if _wish(journal, terminated) == "discard":
+        journal.end("stopped", _farewell(journal, "The run was stopped and nothing was kept."))
+        return
+    # What the machine lacks now it may have later: such a run can go on, from its start if need be.
+    state: State = "interrupted" if sentence in (NO_SPACE, NO_MEMORY) else "failed"
+    journal.end(state, sentence + _comfort(journal.state))
 
 
 def _leave_off(journal: Journal, terminated: threading.Event) -> None:

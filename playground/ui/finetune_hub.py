@@ -5,12 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from playground import access, settings
-from playground.training import hub_dataset, quota
+from playground.training import hub_dataset
 from playground.types import Stream
-from playground.ui import adapters_hub, render
+from playground.ui import adapters_hub, render, uploads
 from playground.ui.notices import Updates
 
 INFO = "Its usual config and its rows for training, unless you add @config/split."
@@ -50,7 +49,7 @@ def take(source: HubSource, file: gr.File, text: str) -> Stream[Updates]:
     """
     yield {source.is_fetched: False, source.outcome: render.working("Looking for the dataset…")}
     access.must_change()
-    quota.check_uploads(Path(get_upload_folder()))
+    uploads.must_have_room()
     api = adapters_hub.connect_to_read()
     found = hub_dataset.find(text, api)
     yield {source.outcome: render.working(f"Fetching {found}")}

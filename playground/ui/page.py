@@ -8,13 +8,11 @@ import gradio as gr
 from playground import settings
 from playground.engine.startup import EngineLoader
 from playground.tasks import list_tasks
-from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, picker, status, task_tab
+from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, picker, status, task_tab, uploads
 from playground.ui.blocks import Page
 from playground.ui.task_tab import TaskTab
 from playground.ui.visitors import Visitors
 
-CLEAN_UP_EVERY_S = 3600
-KEEP_FILES_S = 24 * 3600
 ANSWERS_AT_ONCE = 8
 """Of each button, over all visitors; the engine decides what really runs together."""
 
@@ -25,7 +23,7 @@ def create_page(loader: EngineLoader, visitors: Visitors | None = None) -> gr.Bl
     Args:
         visitors: who tells people apart where many share the page; None: there is the owner alone.
     """
-    page = Page(title=status.TITLE, analytics_enabled=False, delete_cache=(CLEAN_UP_EVERY_S, KEEP_FILES_S))
+    page = Page(title=status.TITLE, analytics_enabled=False, delete_cache=(uploads.SWEEP_EVERY_S, uploads.KEEP_FILES_S))
     with page:
         status.build(page, loader)
         with gr.Tabs(elem_id="tabs") as tabs:

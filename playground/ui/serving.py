@@ -5,12 +5,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gradio.utils import get_upload_folder
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -23,15 +20,12 @@ from playground.adapters.report_page import PARTS_STYLE
 from playground.backbones.release import share_heaps
 from playground.engine.startup import EngineLoader
 from playground.engine.zerogpu import is_zerogpu
-from playground.errors import QuotaError
 from playground.training import hub_keeper, runs
-from playground.training.quota import check_uploads
-from playground.ui import theme
+from playground.ui import theme, uploads
 from playground.ui.page import create_page
 from playground.ui.visitors import VisitorCookie, Visitors
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on a Space or when the person asks for it
-UPLOAD_PATH = "/upload"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
 FOREIGN_SITES = ("cross-site", "same-site")
@@ -65,6 +59,7 @@ def serve(host: str | None = None, port: int | None = None, *, backbone_id: str 
     loader.start()
     hub_keeper.start()
     runs.keep_recovering()
+    uploads.keep_sweeping()
     if is_zerogpu():
         # There, weights must be in place before the page is launched.
         loader.wait()
@@ -138,9 +133,9 @@ def middleware(host: str) -> list[Middleware]:
         Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         Middleware(OwnPages, hosts=hosts),
         Middleware(CORSMiddleware, allow_origins=[]),
+        Middleware(uploads.BodyLimit),
         Middleware(ContentPolicy),
         *([Middleware(VisitorCookie)] if settings.is_shared() else []),
-        *([Middleware(UploadRoom)] if settings.max_uploads_bytes() else []),
     ]
 
 
@@ -173,22 +168,6 @@ class OwnPages:
             return site not in FOREIGN_SITES
         host = urlsplit(origin).hostname or ""
         return any(name == host or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
-
-
-class UploadRoom:
-    """Refuses uploads while the files of all people, which are deleted after a day, take too much of the disk."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH):
-            try:
-                await run_in_threadpool(check_uploads, Path(get_upload_folder()))
-            except QuotaError as err:
-                await PlainTextResponse(str(err), status_code=413)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
 
 
 class ContentPolicy:

@@ -1,5 +1,6 @@
 """Curves of a run, read back from the files that TensorBoard reads, and from a service."""
 
+import errno
 import struct
 import sys
 from importlib.machinery import ModuleSpec
@@ -7,7 +8,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.record_writer import RecordWriter
 
+from playground.errors import Paused
 from playground.training.config import RunConfig
 from playground.training.curves import CURVES, curves
 from playground.training.run_files import READING_TEXTS, TRAINING
@@ -54,6 +57,41 @@ def written(folder):
         found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
         data = data[16 + size :]
     return found
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """``full_disk()``: from now on, no file of curves can be flushed."""
+
+    def flush(writer):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    return lambda: monkeypatch.setattr(RecordWriter, "flush", flush)
+
+
+def test_a_run_goes_on_without_curves_when_they_can_not_be_written(tmp_path, config, full_disk, monkeypatch):
+    monkeypatch.setattr("playground.training.curves.SECONDS_BETWEEN_WRITES", 0)
+    given = []
+    with curves(tmp_path, config, given.append) as note:
+        note(STEP)
+        full_disk()
+        for step in range(4, 100):
+            note(STEP | {"step": step})
+    assert [event["step"] for event in given if event["event"] == "step"] == list(range(3, 100))
+    (told,) = [event["message"] for event in given if event["event"] == "note"]
+    assert "No space left on device" in told
+    assert written(tmp_path)[("loss/training", 3)] == STEP["loss"]
+
+
+def test_curves_that_can_not_be_written_in_the_end_hide_nothing(tmp_path, config, full_disk):
+    def leave_off():
+        with curves(tmp_path, config, lambda _: None) as note:
+            note(STEP)
+            full_disk()
+            raise Paused("Paused.")
+
+    with pytest.raises(Paused):
+        leave_off()
 
 
 def test_steps_notes_and_the_report_become_curves_and_every_event_goes_on(tmp_path, config):

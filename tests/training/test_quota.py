@@ -148,7 +148,7 @@ def test_a_visitors_run_ends_in_time(start, monkeypatch):
     now = iter([0.0, 59.0, 60.0, 60.0, 61.0, 119.0, 120.0])
     monkeypatch.setattr("playground.training.overtime.time.monotonic", lambda: next(now))
     monkeypatch.setenv("PLAYGROUND_MAX_RUN_MINUTES", "1")
-    overtime = Overtime(state.owner, notes.append)
+    overtime = Overtime(state, notes.append)
     measuring = replace(state, state="evaluating")
     reading = replace(state, step={})
     wishes = [overtime.wish(one) for one in (state, reading, state, state, measuring, measuring)]
@@ -157,8 +157,18 @@ def test_a_visitors_run_ends_in_time(start, monkeypatch):
     assert "PLAYGROUND_MAX_RUN_MINUTES" in notes[0]["message"]
 
 
-def test_the_owners_runs_take_as_long_as_they_take(monkeypatch):
+def test_the_owners_runs_take_as_long_as_they_take(start, monkeypatch):
+    state = replace(load_state(folder_of(start(OWNER, "lamps"))), step={"step": 1.0, "elapsed_s": 1e9})
     monkeypatch.setenv("PLAYGROUND_MAX_RUN_MINUTES", "1")
     now = iter([0.0, 1e9])
     monkeypatch.setattr("playground.training.overtime.time.monotonic", lambda: next(now))
-    assert Overtime("", print).wish(None) == ""
+    assert Overtime(state, print).wish(state) == ""
+
+
+def test_a_pause_does_not_give_a_visitors_run_its_time_anew(start, monkeypatch):
+    state = replace(load_state(folder_of(start(ANN, "lamps"))), step={"step": 9.0, "elapsed_s": 50.0})
+    now = iter([1000.0, 1009.0, 1010.0])
+    monkeypatch.setattr("playground.training.overtime.time.monotonic", lambda: next(now))
+    monkeypatch.setenv("PLAYGROUND_MAX_RUN_MINUTES", "1")
+    overtime = Overtime(state, lambda _: None)
+    assert [overtime.wish(state), overtime.wish(state)] == ["", "keep"]

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -215,6 +216,48 @@ def test_a_run_that_is_resumed_on_a_full_disk_says_so_and_stays(started, unborn_
         runs.resume_run(run_id)
     assert runs.recover_runs() == []
     assert (runs.read_run(run_id).state, len(unborn_workers)) == ("interrupted", before)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """``full_disk(has_reserve=True)``: from now on nothing is written unless a reserve gave some space free."""
+    free, write_text, truncate = [], Path.write_text, os.truncate
+
+    def write(path, text, **options):
+        if not free:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_text(path, text, **options)
+
+    def give_free(path, size_bytes):
+        free.append(path.stat().st_size - size_bytes)
+        truncate(path, size_bytes)
+
+    def fill(*, has_reserve=True):
+        monkeypatch.setattr(Path, "write_text", write)
+        monkeypatch.setattr(os, "truncate", give_free if has_reserve else lambda path, size_bytes: None)
+
+    return fill
+
+
+def test_a_run_can_be_paused_and_stopped_on_a_full_disk(started, full_disk):
+    run_id = started(state="running", pid=os.getpid())
+    full_disk()
+    runs.pause_run(run_id)
+    assert read_wish(folder_of(run_id)) == "pause"
+    runs.stop_run(run_id, keep=True)
+    assert read_wish(folder_of(run_id)) == "keep"
+    left_bytes = (folder_of(run_id) / "reserve").stat().st_size
+    assert run_files.RESERVE_BYTES / 2 < left_bytes < run_files.RESERVE_BYTES
+
+
+def test_a_run_that_can_not_be_told_on_a_full_disk_says_so(started, full_disk):
+    run_id = started(state="running", pid=os.getpid())
+    full_disk(has_reserve=False)
+    for ask in (runs.pause_run, lambda found: runs.stop_run(found, keep=False)):
+        with pytest.raises(PlaygroundError, match=r"No space left on device.*free some space"):
+            ask(run_id)
+    assert read_wish(folder_of(run_id)) == ""
+    assert not list(folder_of(run_id).glob(".stop*"))
 
 
 def test_a_failed_run_is_resumed_from_its_checkpoint_or_not_at_all(started):

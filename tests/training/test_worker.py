@@ -140,6 +140,19 @@ def test_a_failure_is_one_sentence(run_id, training, error, says):
     assert runs.can_resume(state) == is_of_the_machine
 
 
+def test_a_full_disk_does_not_keep_what_the_person_throws_away(run_id, training):
+    def train(emit, stop_wish):
+        emit(STEP)
+        (folder_of(run_id) / CHECKPOINT_FOLDER).mkdir()
+        runs.stop_run(run_id, keep=False)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    training(train)
+    state = ends(run_id)
+    assert (state.state, state.message) == ("stopped", "The run was stopped and nothing was kept.")
+    assert not (folder_of(run_id) / CHECKPOINT_FOLDER).exists()
+
+
 def test_a_full_disk_can_not_silence_the_run(run_id, training, monkeypatch):
     """The space kept in reserve is free by the time the last status is written."""
     real_save = run_files.save_state

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from playground import access, settings
+from playground import access
 from playground.errors import AccessError
 from playground.ui import serving, visitors
 from playground.ui.visitors import COOKIE, SECURE_COOKIE, Visitors
@@ -79,17 +79,6 @@ def test_on_a_space_the_cookie_works_in_its_frame_and_in_no_other(monkeypatch):
 def test_on_a_machine_of_ones_own_there_is_no_cookie(monkeypatch):
     monkeypatch.delenv("PLAYGROUND_OWNER_PASSWORD")
     assert "set-cookie" not in page().get("/").headers
-
-
-def test_uploads_are_refused_while_the_files_of_all_take_too_much(monkeypatch, tmp_path):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setenv("PLAYGROUND_MAX_UPLOADS_MB", "1")
-    assert page().post("/upload").status_code == 200
-    (tmp_path / "rows.csv").write_bytes(b"0" * (settings.MEGABYTE + 1))
-    refused = page().post("/upload")
-    assert refused.status_code == 413
-    assert "PLAYGROUND_MAX_UPLOADS_MB" in refused.text
-    assert page().get("/upload").status_code == 200
 
 
 @pytest.fixture
