@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _fresh(name: str, options: argparse.Namespace) -> dict[str, float]:
-    """The figures of one contender; none where its packages are missing."""
+    """The figures of one contender; none where its packages are missing or it breaks down."""
     interpreter = options.llama if name == "llama.cpp" else sys.executable
     if name == "llama.cpp" and not _has_llama_cpp(interpreter):
         return {}
@@ -89,7 +89,10 @@ def _fresh(name: str, options: argparse.Namespace) -> dict[str, float]:
             gguf = Path(scratch) / "backbone.gguf"
             assemble(gguf, lambda *_: None)
             command += ["--gguf", str(gguf)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
+    if done.returncode:
+        print(f"{name} ended with {done.returncode}, so its figures are missing.", file=sys.stderr)
+        return {}
     return json.loads(done.stdout.splitlines()[-1])
 
 
