@@ -30,8 +30,8 @@ def finished(stream):
 
 @pytest.fixture
 def restless(monkeypatch):
-    """Something is yielded at every look, not five times a second."""
-    monkeypatch.setattr(predict, "HEARTBEAT_S", 0.0)
+    """Something is yielded all the time, not five times a second, but with pauses in which the engine has its turn."""
+    monkeypatch.setattr(predict, "HEARTBEAT_S", 0.002)
 
 
 @pytest.fixture
