@@ -53,13 +53,11 @@ def best_kernel() -> Kernel:
 class PackedLinear:
     """``states @ weight.T`` with the (O, I) weight in int8, one scale an output."""
 
-    def __init__(
-        self, weight: Tensor | TensorRows, *, level_inputs: bool = False, kernel: Kernel | None = None
-    ) -> None:
+    def __init__(self, weight: Tensor | TensorRows, *, level_inputs: bool = False) -> None:
         """With `level_inputs` each input's weights are first brought to the same largest one, and the states to match:
         the embeddings have a few large columns, which would make every row's scale coarse.
         """
-        self.kernel = kernel or best_kernel()
+        self.kernel = best_kernel()
         self.levels = _largest_by_input(weight) if level_inputs else None
         values, scale = torch.empty(weight.shape, dtype=torch.int8), torch.empty(weight.shape[0])
         first = 0

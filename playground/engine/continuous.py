@@ -122,7 +122,7 @@ class Continuous:
         most_drafted = self._decoder.cheap_rows // max(num_written, 1) - 1
         for line in sorted(self._lines, key=lambda line: id(line.row.adapter)):
             if not line.prompt:
-                line.drafted = draft(line.row, most_drafted) if most_drafted > 0 else []
+                line.drafted = draft(line.row, most_drafted)
                 pieces = zip(line.next_ids, line.caches, strict=True)
                 yield line, [Piece([token, *line.drafted], cache) for token, cache in pieces]
         for line in [*self._lines]:

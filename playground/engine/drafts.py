@@ -11,19 +11,19 @@ SAME_TOKENS = 3
 DRAFTED_TOKENS = 6
 
 
-def draft(row: DecodeRow, most: int = DRAFTED_TOKENS) -> list[int]:
+def draft(row: DecodeRow, most: int) -> list[int]:
     """At most `most` tokens that may follow the last one of `row`.
 
     None where it is sampled, searched by beams, or repeats nothing.
     """
     written = row.output_ids
-    if row.beams is not None or row.decoding.temperature > 0 or len(written) < SAME_TOKENS:
+    room = min(DRAFTED_TOKENS, most, row.decoding.max_new_tokens - len(written) - 1)
+    if room <= 0 or row.beams is not None or row.decoding.temperature > 0 or len(written) < SAME_TOKENS:
         return []
-    room = row.decoding.max_new_tokens - len(written) - 1
     seen = [*row.prompt_ids, *written]
     last = seen[-SAME_TOKENS:]
     for start in range(len(seen) - SAME_TOKENS - 1, -1, -1):
         if seen[start : start + SAME_TOKENS] == last:
             follows = start + SAME_TOKENS
-            return seen[follows : follows + min(DRAFTED_TOKENS, most, room)] if room > 0 else []
+            return seen[follows : follows + room]
     return []

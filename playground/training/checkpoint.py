@@ -58,8 +58,7 @@ class Checkpoint:
         path = self.folder / f"step-{position.steps}.safetensors"
         with _unfinished(self.folder) as place:
             written = place / path.name
-            # Copies, because the file's format refuses tensors that share their memory.
-            _write({name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}, written)
+            _write({name: _apart(tensor) for name, tensor in tensors.items()}, written)
             facts = {"position": asdict(position), "file": path.name, "sha256": sha256(written)}
             written.replace(path)
             index = place / INDEX_FILE
@@ -181,6 +180,11 @@ def _tensors(model: nn.Module, optimizer: Optimizer) -> Iterator[tuple[str, Tens
         yield f"weight/{name}", weight
         for key, value in optimizer.state[weight].items():
             yield f"{key}/{name}", torch.as_tensor(value)
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    """A copy for the file, whose format refuses tensors that share their memory or lie in it in another order."""
+    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
 def _states(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

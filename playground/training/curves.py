@@ -30,8 +30,6 @@ PRETRAINING = "pretraining/"
 NO_MORE_CURVES = "The file for TensorBoard ends here, because it can't be written ({reason}); the training goes on."
 
 Emit = Callable[[dict[str, Any]], None]
-
-
 log = logging.getLogger(__name__)
 
 

@@ -202,7 +202,7 @@ def write_wish(folder: Path, wish: Wish) -> None:
         try:
             partial.write_text(wish, encoding="ascii")
         except OSError as err:
-            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_full(err):
                 raise
             _lend_space(folder)
             partial.write_text(wish, encoding="ascii")
@@ -214,6 +214,11 @@ def write_wish(folder: Path, wish: Wish) -> None:
         ) from err
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_full(err: BaseException) -> bool:
+    """Whether the disk, or this person's share of it, is full."""
+    return isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _lend_space(folder: Path) -> None:

@@ -3,7 +3,6 @@
 It waits for its turn, trains and measures, and leaves word of everything in the run's folder; nobody has to watch.
 """
 
-import errno
 import json
 import logging
 import math
@@ -35,6 +34,7 @@ from playground.training.run_files import (
     after,
     beat,
     folder_of,
+    is_full,
     load_state,
     read_wish,
     release_space,
@@ -294,7 +294,7 @@ def _sentence_of(err: Exception) -> str:
     if isinstance(err, PlaygroundError):
         return str(err)
     log.error("The run failed", exc_info=err)
-    if isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(err):
         return NO_SPACE
     # torch raises errors of its own when memory runs out, and on the CPU a bare RuntimeError.
     is_memory = isinstance(err, MemoryError) or type(err).__name__ == "OutOfMemoryError"

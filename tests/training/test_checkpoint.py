@@ -6,6 +6,7 @@ import pytest
 import torch
 from bitsandbytes.optim import PagedAdamW8bit
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 from torch.optim import AdamW
 
@@ -62,6 +63,13 @@ def test_going_on_gives_the_weights_of_a_run_without_a_break(checkpoint, options
     whole, _ = a_model(7, **options)
     assert torch.equal(model[2].weight, whole[2].weight)
     assert torch.equal(model[2].bias, whole[2].bias)
+
+
+def test_weights_that_lie_in_another_order_are_kept_too(checkpoint):
+    model, optimizer = a_model(3)
+    model[2].weight.data = model[2].weight.data.expand(2, -1).clone().T
+    checkpoint.save(model, optimizer, Position(3, 60, 1.5))
+    assert torch.equal(load_file(checkpoint.folder / "step-3.safetensors")["weight/2.weight"], model[2].weight)
 
 
 def test_only_the_newest_state_stays_and_nothing_after_the_end(saved):
