@@ -51,7 +51,8 @@ TITLES = {
     "rows_apart": "the same one at a time, rows/s",
     "same_document_ms": "second question about a document of 500 tokens, first token, ms",
     "cold_adapter_ms": "loading an adapter, ms",
-    "resident_mb": "memory with five adapters, MB",
+    "resident_mb": "memory with five adapters after all this, MB",
+    "resting_mb": "the same once the engine has rested for two seconds, MB",
 }
 
 
@@ -108,8 +109,11 @@ def _resident_mb() -> float:
 
 
 def of_engine(options: argparse.Namespace) -> dict[str, float]:
+    from playground.backbones.release import share_heaps
+    from playground.engine.engine import IDLE_S
     from playground.engine.requests import Decoding
 
+    share_heaps()  # as app.py does
     asker, repeats = Asker(), options.repeats
     engine, adapters = asker.engine, asker.adapters
 
@@ -153,6 +157,8 @@ def of_engine(options: argparse.Namespace) -> dict[str, float]:
     median_s(second_question, repeats)
     figures["same_document_ms"] = 1000 * statistics.median(took[1::2])
     figures["resident_mb"] = _resident_mb()
+    time.sleep(IDLE_S + 1)
+    figures["resting_mb"] = _resident_mb()
     return figures | _with_many_adapters(engine, asker.records["translate"], repeats)
 
 
