@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tests.bench.aims import product_figures, section
 from tests.bench.answering import LICENCE, Asker, median_s, text_ids
 
 PROMPT_TOKENS = 100
@@ -159,7 +160,8 @@ def of_engine(options: argparse.Namespace) -> dict[str, float]:
     figures["resident_mb"] = _resident_mb()
     time.sleep(IDLE_S + 1)
     figures["resting_mb"] = _resident_mb()
-    return figures | _with_many_adapters(engine, asker.records["translate"], repeats)
+    figures |= _with_many_adapters(engine, asker.records["translate"], repeats)
+    return figures | product_figures(engine.backbone.model.config, NUM_ROWS, 30, repeats)
 
 
 def _with_many_adapters(engine: Any, record: Any, repeats: int) -> dict[str, float]:
@@ -283,6 +285,8 @@ def markdown(figures: dict[str, Any]) -> str:
     for key, title in (TITLES | many).items():
         cells = [f"{figures[name][key]:,.1f}" if key in figures[name] else "-" for name in CONTENDERS]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    if figures["engine"]:
+        lines += section({name: figures[name] for name in CONTENDERS})
     return "\n".join(lines) + "\n"
 
 
