@@ -230,7 +230,8 @@ def _add_adapters(commands: Any) -> None:
             action.add_argument("--files-only", action="store_true", help="only that the files are as they were saved")
     measuring = actions.add_parser("measure", help="measure an adapter and the base; record and card get the figures")
     measuring.add_argument("adapter", metavar="TASK/NAME")
-    measuring.add_argument("--data", required=True, type=Path, help="rows that it was not trained on")
+    measuring.add_argument("--data", type=Path, help="rows that it was not trained on; of a recipe, the folder of all")
+    measuring.add_argument("--recipe", help="measure on the rows that this recipe measures on")
     measuring.add_argument("--max-rows", type=int, default=500, help="a balanced sample of that many (default 500)")
     measuring.add_argument("--base-rows", type=int, help="how many of them the base gets too (default all; 0 none)")
     measuring.add_argument("--seed", type=int, default=0, help="seed of the sample")
@@ -510,9 +511,7 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
     from playground.training.settings_file import read_settings
 
     said = {name: getattr(options, name) for name in TRAINING_OPTIONS if getattr(options, name) is not None}
-    recipe = read_recipe(options.recipe, options.data) if options.recipe else {}
-    if recipe and recipe["task"] != get_task(options.task).name:
-        raise InputError(f"The recipe '{options.recipe}' is for {recipe['task']}, not for {options.task}.")
+    recipe = read_recipe(options.recipe, options.data, get_task(options.task).name) if options.recipe else {}
     if options.data and not recipe:
         said["data"] = options.data
     if options.config:
@@ -642,14 +641,23 @@ def _verify_adapter(options: argparse.Namespace) -> None:
 def _measure_adapter(options: argparse.Namespace) -> None:
     from playground.training.corpus import load_corpus
     from playground.training.measure import measure
+    from playground.training.recipes import rows_to_measure_on
 
     record = _named(options)
     store.verify(record)
-    held_out = load_corpus(options.data, record.task, {}, options.max_rows, options.seed).rows
-    words = ["python -m playground adapters measure", options.adapter, "--data", shlex.quote(str(options.data))]
+    sample = (options.max_rows, options.seed)
+    if options.recipe:
+        held_out = rows_to_measure_on(options.recipe, record.task, options.data, *sample)
+        source, said = f"--recipe {options.recipe}", ""
+    elif options.data:
+        held_out = load_corpus(options.data, record.task, {}, *sample).rows
+        source, said = "", f"{len(held_out)} rows of {options.data.name}"
+    else:
+        raise InputError("Say what to measure on: give --data, a file or folder of rows, or --recipe.")
+    words = ["python -m playground adapters measure", options.adapter, source]
+    words += [f"--data {shlex.quote(str(options.data))}"] if options.data else []
     words += [] if options.base_rows is None else [f"--base-rows {options.base_rows}"]
-    command = " ".join([*words, f"--max-rows {options.max_rows} --seed {options.seed}"])
-    said = f"{len(held_out)} rows of {options.data.name}"
+    command = " ".join(filter(None, [*words, f"--max-rows {options.max_rows} --seed {options.seed}"]))
     base_rows = options.base_rows
     measured = measure(record, held_out, _say_event, lambda: "", data=said, command=command, base_rows=base_rows)
     print((measured.path / CARD_FILE).read_text(encoding="utf-8"))

@@ -331,6 +331,23 @@ def test_the_base_can_be_measured_on_fewer_rows(run, adapter, six_rows):
     assert (metrics["adapter"]["n"], metrics["base"]["n"]) == (6, 2)
 
 
+def test_an_adapter_can_be_measured_on_the_rows_of_a_recipe(run, adapter, tmp_path):
+    recipes = settings.shipped_adapters() / "recipes"
+    recipes.mkdir(parents=True)
+    recipe = {"task": "sentiment", "data": "train", "validation": "dev", "validation_shares": {"elsewhere": 0.0}}
+    (recipes / "soups.json").write_text(json.dumps(recipe))
+    rows = [{"text": f"Good soup {n}.", "label": "positive", "source": "elsewhere" if n < 3 else ""} for n in range(8)]
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "en.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    measured = run("adapters", "measure", "sentiment/mine", "--recipe", "soups", "--data", tmp_path, "--base-rows", 0)
+    assert measured.code == 0, measured.err
+    assert f"--recipe soups --data {tmp_path} --base-rows 0 --max-rows 500" in measured.out
+    assert "5 held-out rows of" in measured.out
+    assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
+    assert_mistake(run("adapters", "measure", "sentiment/mine"), "give --data")
+    assert_mistake(run("adapters", "measure", "sentiment/mine", "--recipe", "pasta"), "no recipe 'pasta'")
+
+
 def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
     (adapter.path / "README.md").write_text("# The card\n")
     (listed,) = lines(run("adapters", "list", "--json").out)

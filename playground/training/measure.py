@@ -115,7 +115,7 @@ def measure(
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),
         "by_language": _figures(by_language(task, held_out, tuned)),
         **_trivial_metrics(task, held_out),
-        "data": data or f"{len(held_out)} held-out rows of {record.training['data']}",
+        "data": data or f"{len(held_out)} held-out rows of {record.training.get('data', record.task)}",
     }
     if base is not None:
         by = {} if parent else {"base_by_language": _figures(by_language(task, shared, base))}
