@@ -65,7 +65,7 @@ def wire(part: RowCorrection, inputs: Sequence[Component], reported: Callable[..
         about = reported(request, *given)
         task, row = get_task(about.record.task), _row_at(about, place)
         answer = label if task.shape == "classify" else text
-        yield {part.outcome: correction.kept(task, _inputs(about.record, row), answer)}
+        yield {part.outcome: correction.kept(task, _inputs(about.record, row), answer, _right(about.record, row))}
 
     chosen, kept = guarded(choose, part.outcome), guarded(keep, part.outcome)
 
@@ -95,16 +95,22 @@ def offered(part: RowCorrection, about: Reported, shown: Sequence[DetailedRow]) 
 
 def _filled(part: RowCorrection, record: AdapterRecord, row: DetailedRow) -> Updates:
     task = get_task(record.task)
-    gold = row["gold"]
-    if task.shape == "span":
-        gold = gold[0] if gold else None
-    right, is_label = correction.said(task, {**row["input"], task.output: gold}), task.shape == "classify"
+    right, is_label = (
+        correction.said(task, {**row["input"], task.output: _right(record, row)}),
+        task.shape == "classify",
+    )
     labels = list(record.labels) if is_label else []
     return {
         part.label: gr.Dropdown(choices=labels, value=right if is_label else None, visible=is_label),
         part.text: gr.Textbox(value=right, visible=not is_label, **correction.words(task)),
         part.save: gr.Button(visible=True),
     }
+
+
+def _right(record: AdapterRecord, row: DetailedRow) -> Any:
+    """What the row says is right, as an output of the task: the first of several answers."""
+    gold = row["gold"]
+    return (gold[0] if gold else None) if record.shape == "span" else gold
 
 
 def _row_at(about: Reported, place: object) -> DetailedRow:

@@ -49,6 +49,37 @@ def test_entities_are_found_again_by_their_words():
 
 
 @pytest.mark.parametrize(
+    ("text", "shown", "lines", "places"),
+    [
+        ("Paris Hilton sah Paris", [], "Paris = LOC\nParis Hilton = PER", [(0, 12, "PER"), (17, 22, "LOC")]),
+        (
+            "Paris Hilton sah Paris",
+            [(0, 5, "LOC")],
+            "Paris Hilton = PER\nParis = LOC",
+            [(0, 12, "PER"), (17, 22, "LOC")],
+        ),
+        ("علي زار علي", [(8, 11, "LOC")], "علي = LOC", [(8, 11, "LOC")]),
+        ("علي زار علي", [(8, 11, "LOC")], "علي = PER", [(8, 11, "PER")]),
+        ("علي زار علي", [(0, 3, "PER"), (8, 11, "LOC")], "علي = LOC", [(8, 11, "LOC")]),
+        ("I like Ike, ike", [], "ike = PER", [(12, 15, "PER")]),
+        ("in New\nYork", [(3, 11, "LOC")], "New York = GPE", [(3, 11, "GPE")]),
+    ],
+)
+def test_an_entity_stays_where_it_was_and_a_new_one_goes_where_its_words_stand_alone(text, shown, lines, places):
+    before = [{"start": start, "end": end, "label": label} for start, end, label in shown]
+    row = correction.corrected(get_task("ner"), {"text": text}, lines, before)
+    assert [(one["start"], one["end"], one["label"]) for one in row["entities"]] == places
+    assert correction.said(get_task("ner"), row).count("\n") == len(places) - 1
+
+
+def test_an_answer_stays_where_it_was_and_a_new_one_is_a_whole_word():
+    row, task = {"context": "In 2012, chapter 12, page 12.", "question": "Which page?"}, get_task("qa")
+    assert correction.corrected(task, row, "12")["answers"] == [{"text": "12", "start": 17}]
+    kept = correction.corrected(task, row, "12", {"text": "12", "start": 26, "end": 28})
+    assert kept["answers"] == [{"text": "12", "start": 26}]
+
+
+@pytest.mark.parametrize(
     ("task", "row", "given", "says"),
     [
         ("ner", NER, "Nairobi", "'Nairobi' names no label"),

@@ -109,6 +109,19 @@ def test_a_corrected_row_is_kept_with_the_corrections_of_its_task(task, right, g
     assert corrections.rows_of("", task) == [kept]
 
 
+def test_words_that_a_row_has_twice_stay_where_the_row_has_them(measured, page):
+    entity = {"start": 8, "end": 11, "label": "LOC"}
+    shown = page("ner")
+    choices(shown, measured("ner", [{"text": "Ada met Ada.", "entities": [entity]}]))
+    shown.does("on_keep", 0, None, "Ada = LOC")
+    assert corrections.rows_of("", "ner") == [{"text": "Ada met Ada.", "entities": [entity]}]
+    answer = {"text": "12", "start": 21}
+    shown = page("qa")
+    choices(shown, measured("qa", [{"context": "In 2012, chapter 12, 12.", "question": "?", "answers": [answer]}]))
+    shown.does("on_keep", 0, None, "12")
+    assert corrections.rows_of("", "qa")[0]["answers"] == [answer]
+
+
 def test_what_can_not_be_right_is_said_and_not_kept(measured, page):
     shown = page("ner")
     choices(shown, measured("ner"))
