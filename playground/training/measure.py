@@ -19,7 +19,7 @@ from playground.evaluation.metrics import Scores, by_language, row_language, row
 from playground.evaluation.report import compare, row_details
 from playground.evaluation.suspects import suspicious_labels
 from playground.tasks import Task, get_task
-from playground.tasks.guess import shots_of
+from playground.tasks.guess import label_ending, shots_of
 from playground.tasks.windows import tokenize
 from playground.training.calibrate import fit_decision
 from playground.types import Row
@@ -158,15 +158,15 @@ def _figures(languages: Mapping[str, Scores]) -> dict[str, Any]:
 def as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
     """`task` as the backbone without an adapter does it by a prompt; None when it can't.
 
-    Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.
+    Labels that it has never heard of are shown to it with a few `examples`, and must be different in one line.
     """
     if not engine.backbone.can_generate:
         return None
     if task.shape != "classify" or set(labels) <= set(task.labels):
         return task
-    first_tokens = {tokenize(engine.backbone.tokenizer, f" {label}").ids[0] for label in labels}
+    endings = {tuple(tokenize(engine.backbone.tokenizer, label_ending(label)).ids) for label in labels}
     shots = shots_of(examples, labels)
-    return replace(task, labels=tuple(labels), shots=shots) if shots and len(first_tokens) == len(labels) else None
+    return replace(task, labels=tuple(labels), shots=shots) if shots and len(endings) == len(labels) else None
 
 
 def _predictions(

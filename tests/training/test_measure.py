@@ -6,7 +6,7 @@ from playground.adapters import store
 from playground.backbones.loading import load
 from playground.evaluation.metrics import row_language
 from playground.tasks import get_task
-from playground.training.measure import MIN_LANGUAGE_ROWS, _balanced_places, _trivial_metrics, measure
+from playground.training.measure import MIN_LANGUAGE_ROWS, _balanced_places, _trivial_metrics, as_base, measure
 
 LABELS = {"de": ("positive", "positive", "negative"), "fi": ("neutral", "neutral", "positive")}
 ROWS = [{"text": f"row {n}", "label": LABELS[lang][n % 3], "lang": lang} for lang in LABELS for n in range(10)]
@@ -82,3 +82,17 @@ def test_some_rows_are_the_same_share_of_every_language(most):
 @pytest.mark.parametrize("most", [None, 5, 9])
 def test_all_rows_are_taken_where_there_are_no_more(most):
     assert _balanced_places(ROWS[:5], most) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("labels", [("1", "2", "3", "4", "5"), tuple(f"class {number}" for number in range(40))])
+def test_the_base_is_asked_for_labels_that_begin_alike_or_are_many(labels, tiny_engine):
+    examples = [{"text": f"row {label}", "label": label} for label in labels]
+    task = as_base(tiny_engine, get_task("classify"), labels, examples)
+    assert task is not None
+    assert task.labels == labels
+
+
+@pytest.mark.parametrize("labels", [("line\nbreak", "line break"), ("a", "b" * 3000)])
+def test_the_base_is_not_asked_for_labels_that_it_could_not_tell_apart_or_read(labels, tiny_engine):
+    examples = [{"text": "row", "label": label} for label in labels]
+    assert as_base(tiny_engine, get_task("classify"), labels, examples) is None
