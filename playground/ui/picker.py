@@ -6,6 +6,7 @@ import gradio as gr
 
 from playground import access
 from playground.adapters import store
+from playground.adapters.comparison import titles
 from playground.adapters.record import AdapterRecord
 from playground.adapters.store import NO_ADAPTER
 from playground.errors import AdapterError
@@ -29,8 +30,9 @@ def key_of(record: AdapterRecord) -> str:
 
 
 def choices(records: Sequence[AdapterRecord]) -> list[tuple[str, str]]:
-    """(shown, key) pairs; the last one is the base without an adapter."""
-    pairs = [(f"{record.name} ({whose(record)})", key_of(record)) for record in records]
+    """(shown, key) pairs, with the task where two have one name; the last one is the base without an adapter."""
+    named = zip(titles(records), records, strict=True)
+    pairs = [(f"{title} ({whose(record)})", key_of(record)) for title, record in named]
     return [*pairs, ("No adapter", NO_ADAPTER)]
 
 
