@@ -84,7 +84,7 @@ def wanted(task: Task, keys: Sequence[str]) -> Wanted:
     """
     if len(keys) < 2:
         raise InputError("There is nothing to compare yet; choose at least two adapters.")
-    return [picker.chosen(task, key) for key in keys]
+    return picker.all_chosen(task, keys)
 
 
 def view(records: Sequence[AdapterRecord]) -> str:

@@ -11,6 +11,7 @@ from gradio.components import Component
 from playground import access
 from playground.adapters.record import AdapterRecord
 from playground.data.quotes import in_one_line, places_of
+from playground.data.splits import MIN_ROWS as FEWEST
 from playground.engine.predict import Prediction
 from playground.errors import InputError
 from playground.tasks import Task, get_task
@@ -28,6 +29,7 @@ INFO = {
 }
 PLACEHOLDERS = {"tag": f"Nairobi{BETWEEN}LOC"}
 RIGHT_ANSWER = "Right answer"
+FEW = " An adapter that you trained in this page learns from a single one; others, as those shipped, need {fewest}."
 SAVE = "Keep as a row to learn from"
 
 
@@ -98,7 +100,8 @@ def kept(task: Task, row: Row, given: Any, shown: Any = None) -> str:
     quota.check_disk(0)
     count = corrections.keep(access.current().key, task.name, corrected(task, row, given, shown))
     rows = "1 correction" if count == 1 else f"{count:,} corrections"
-    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.")
+    few = FEW.format(fewest=FEWEST) if count < FEWEST else ""
+    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.{few}")
 
 
 def hidden(box: CorrectionBox) -> Updates:

@@ -71,12 +71,17 @@ def chosen(task: Task, key: str | None) -> AdapterRecord | None:
     Raises:
         AdapterError: it is gone or was never offered for this task.
     """
-    if key in (None, "", NO_ADAPTER):
-        return None
-    for record in offered(task):
-        if key_of(record) == key:
-            return record
-    raise AdapterError(f"The adapter '{key}' is no longer there; choose another one for {task.title}.")
+    return all_chosen(task, [key])[0]
+
+
+def all_chosen(task: Task, keys: Sequence[str | None]) -> list[AdapterRecord | None]:
+    """The records behind several values, read from disk once. Raises AdapterError as `chosen` does."""
+    wanted = [None if key in (None, "", NO_ADAPTER) else key for key in keys]
+    found = {key_of(record): record for record in offered(task)} if any(wanted) else {}
+    for key in filter(None, wanted):
+        if key not in found:
+            raise AdapterError(f"The adapter '{key}' is no longer there; choose another one for {task.title}.")
+    return [found[key] if key else None for key in wanted]
 
 
 def named(task: Task, name: str | None) -> AdapterRecord | None:

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from playground import access
+from playground.access import Person
 from playground.adapters import store
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
@@ -127,6 +129,49 @@ def test_the_fine_tune_tab_counts_them_and_takes_them_as_its_file(tmp_path):
     copy = finetune_corrections.as_file("sentiment", tmp_path)
     assert copy.parent == tmp_path
     assert len(copy.read_text().splitlines()) == 3
+
+
+def test_one_correction_is_deleted_and_the_others_stay():
+    with gr.Blocks() as page:
+        source = finetune_corrections.build()
+    delete_one = next(event.fn for event in page.fns.values() if event.name == "delete_one")
+    rows = [NER | {"entities": ENTITIES}, {"text": "<b>Oslo</b>", "entities": []}]
+    for row in rows:
+        corrections.keep("", "ner", row)
+    shown = finetune_corrections.refreshed(source)[source.one].choices
+    titles = ["<b>Oslo</b> → -", "Ada met Ada Lovelace in Nairobi. → Ada (PER) · Nairobi (LOC)"]
+    assert [title for title, _ in shown] == titles
+    *_, told, _ = delete_one("ner", shown[0][1])
+    assert "is deleted" in told[source.outcome]
+    assert [title for title, _ in told[source.one].choices] == titles[1:]
+    assert corrections.rows_of("", "ner") == rows[:1]
+    (told,) = delete_one("ner", shown[0][1])
+    assert "gone already" in told[source.outcome]
+    (told,) = delete_one("ner", None)
+    assert "choose one" in told[source.outcome]
+    *_, told, _ = delete_one("ner", shown[1][1])
+    assert (told[source.task].choices, told[source.one].visible) == ([], False)
+
+
+def test_a_visitor_deletes_no_correction_of_another(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_SHARED", "1")
+    corrections.keep("a" * 64, "ner", NER | {"entities": ENTITIES})
+    with gr.Blocks() as page:
+        source = finetune_corrections.build()
+    delete_one = next(event.fn for event in page.fns.values() if event.name == "delete_one")
+    with access.acting_as(Person("b" * 64)):
+        (told,) = delete_one("ner", corrections.key_of(NER | {"entities": ENTITIES}))
+    assert "gone already" in told[source.outcome]
+    assert len(corrections.rows_of("a" * 64, "ner")) == 1
+
+
+def test_few_corrections_come_with_the_number_that_a_shipped_adapter_needs(boxes, predicted):
+    box, keep = boxes("sentiment")
+    for number in range(1, 5):
+        shown = predicted({"text": f"text {number}", "label": "neutral", "scores": {"neutral": 1.0}})
+        updates = correction.offered(box, get_task("sentiment"), shown, None)
+        *_, told, _ = keep(updates[box.answered], "negative")
+        assert ("as those shipped, need 4" in told[box.outcome]) == (number < 4)
 
 
 def test_a_training_may_begin_with_any_adapter_of_the_task():
