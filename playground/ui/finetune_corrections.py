@@ -27,7 +27,7 @@ TITLE_CHARS = 60
 FRESH = ("A fresh adapter", "")
 START_INFO = (
     "Going on from an adapter keeps what it can do: rows that it learnt from are repeated where they are still here, "
-    "and the two are compared at the end."
+    "and the two are compared at the end on rows that neither learnt from."
 )
 
 
