@@ -10,6 +10,7 @@ from playground.adapters.card import card
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, replace_file, write_record
 from playground.adapters.report import save_page, save_report, save_rows
 from playground.backbones.loading import automatic_quantization, load
+from playground.data.text import excerpt
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
@@ -89,6 +90,7 @@ def measure(
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
+    _say_unknown_labels(record, held_out, emit)
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     try:
         decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
@@ -124,6 +126,20 @@ def measure(
     if command:
         metrics["command"] = command
     return add_report(replace(record, metrics=metrics), report, row_details(task, shared, *both))
+
+
+def _say_unknown_labels(record: AdapterRecord, held_out: Sequence[Row], emit: Emit) -> None:
+    if record.shape != "classify":
+        return
+    unknown = [str(row["label"]) for row in held_out if str(row["label"]) not in record.labels]
+    if unknown:
+        names = excerpt(", ".join(sorted(set(unknown))), 200)
+        rows = (
+            "1 row to measure on has a label"
+            if len(unknown) == 1
+            else f"{len(unknown):,} rows to measure on have labels"
+        )
+        emit({"event": "note", "message": f"{rows} that the adapter did not learn and can't give: {names}."})
 
 
 def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:

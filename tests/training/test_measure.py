@@ -6,7 +6,14 @@ from playground.adapters import store
 from playground.backbones.loading import load
 from playground.evaluation.metrics import row_language
 from playground.tasks import get_task
-from playground.training.measure import MIN_LANGUAGE_ROWS, _balanced_places, _trivial_metrics, as_base, measure
+from playground.training.measure import (
+    MIN_LANGUAGE_ROWS,
+    _balanced_places,
+    _say_unknown_labels,
+    _trivial_metrics,
+    as_base,
+    measure,
+)
 
 LABELS = {"de": ("positive", "positive", "negative"), "fi": ("neutral", "neutral", "positive")}
 ROWS = [{"text": f"row {n}", "label": LABELS[lang][n % 3], "lang": lang} for lang in LABELS for n in range(10)]
@@ -41,6 +48,15 @@ def test_adapter_base_and_trivial_answer_are_measured_on_the_same_rows(figures):
     assert "commonest label" in metrics["trivial_title"]
     text = (store.find("sentiment", "mine").path / "README.md").read_text(encoding="utf-8")
     assert metrics["trivial_title"] in text
+
+
+def test_labels_that_the_adapter_did_not_learn_are_named(save_tiny_adapter):
+    record, told = save_tiny_adapter("sentiment", "mine"), []
+    _say_unknown_labels(record, [*ROWS, {"text": "row", "label": "<b>furious"}], told.append)
+    (note,) = told
+    assert note["event"] == "note"
+    assert note["message"].startswith("1 row to measure on has a label")
+    assert "<b>furious" in note["message"]
 
 
 def test_a_base_on_fewer_rows_is_compared_with_the_adapter_on_those_alone(figures):
