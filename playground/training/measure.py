@@ -90,7 +90,8 @@ def measure(
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
-    _say_unknown_labels(record, held_out, emit)
+    if note := unlearnt_labels(record, held_out):
+        emit({"event": "note", "message": note})
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     try:
         decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
@@ -128,18 +129,18 @@ def measure(
     return add_report(replace(record, metrics=metrics), report, row_details(task, shared, *both))
 
 
-def _say_unknown_labels(record: AdapterRecord, held_out: Sequence[Row], emit: Emit) -> None:
+def unlearnt_labels(record: AdapterRecord, rows: Sequence[Row]) -> str:
+    """A sentence that names labels of `rows` which the adapter does not have; empty where it has all."""
     if record.shape != "classify":
-        return
-    unknown = [str(row["label"]) for row in held_out if str(row["label"]) not in record.labels]
-    if unknown:
-        names = excerpt(", ".join(sorted(set(unknown))), 200)
-        rows = (
-            "1 row to measure on has a label"
-            if len(unknown) == 1
-            else f"{len(unknown):,} rows to measure on have labels"
-        )
-        emit({"event": "note", "message": f"{rows} that the adapter did not learn and can't give: {names}."})
+        return ""
+    unknown = [str(row["label"]) for row in rows if str(row["label"]) not in record.labels]
+    if not unknown:
+        return ""
+    have = (
+        "1 row to measure on has a label" if len(unknown) == 1 else f"{len(unknown):,} rows to measure on have labels"
+    )
+    names = excerpt(", ".join(sorted(set(unknown))), 200)
+    return f"{have} that the adapter did not learn and can't give: {names}."
 
 
 def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:

@@ -9,10 +9,10 @@ from playground.tasks import get_task
 from playground.training.measure import (
     MIN_LANGUAGE_ROWS,
     _balanced_places,
-    _say_unknown_labels,
     _trivial_metrics,
     as_base,
     measure,
+    unlearnt_labels,
 )
 
 LABELS = {"de": ("positive", "positive", "negative"), "fi": ("neutral", "neutral", "positive")}
@@ -51,12 +51,10 @@ def test_adapter_base_and_trivial_answer_are_measured_on_the_same_rows(figures):
 
 
 def test_labels_that_the_adapter_did_not_learn_are_named(save_tiny_adapter):
-    record, told = save_tiny_adapter("sentiment", "mine"), []
-    _say_unknown_labels(record, [*ROWS, {"text": "row", "label": "<b>furious"}], told.append)
-    (note,) = told
-    assert note["event"] == "note"
-    assert note["message"].startswith("1 row to measure on has a label")
-    assert "<b>furious" in note["message"]
+    record = save_tiny_adapter("sentiment", "mine")
+    assert unlearnt_labels(record, ROWS) == ""
+    note = unlearnt_labels(record, [*ROWS, {"text": "row", "label": "<b>furious"}])
+    assert note == "1 row to measure on has a label that the adapter did not learn and can't give: <b>furious."
 
 
 def test_a_base_on_fewer_rows_is_compared_with_the_adapter_on_those_alone(figures):
