@@ -215,9 +215,16 @@ def calibration(report: Report) -> str:
     points = {name: report["calibration"].get(name, []) for name in ("base", "adapter")}
     if not points["adapter"]:
         return ""
-    key = "the adapter full, the base hollow" if points["base"] else "the adapter"
+    old = before(report).lower()
+    hollow = f"{'what was before' if old == 'before' else 'the base'} hollow"
+    key = f"the adapter full, {hollow}" if points["base"] else "the adapter"
     lines = [
-        (name, f"{100 * one['confidence']:.0f} %", f"{100 * one['accuracy']:.0f} %", f"{one['n']:,}")
+        (
+            old if name == "base" else name,
+            f"{100 * one['confidence']:.0f} %",
+            f"{100 * one['accuracy']:.0f} %",
+            f"{one['n']:,}",
+        )
         for name in ("adapter", "base")
         for one in points[name]
     ]

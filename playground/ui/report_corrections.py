@@ -20,6 +20,7 @@ from playground.ui.notices import Updates, guarded
 from playground.ui.reported import Reported
 
 LEAD = "It begins with what your rows say is right. Kept, it is a row to learn from, which is then not measured on."
+CUT = "Not among them: rows whose text is so long that only its beginning is kept."
 NONE_CHOSEN = "There is no such row to correct; choose one of those above."
 
 
@@ -83,9 +84,10 @@ def wire(part: RowCorrection, inputs: Sequence[Component], reported: Callable[..
 def offered(part: RowCorrection, about: Reported, shown: Sequence[DetailedRow]) -> Updates:
     """The choice of the rows in `shown` that can be corrected, for those who may; nothing is chosen yet."""
     rows = [row for row in shown if _is_whole(about.record, row)] if not access.problem() else []
+    choices = [(heading(row), row["place"]) for row in rows]
     return {
         part.area: gr.Accordion(visible=bool(rows)),
-        part.row: gr.Dropdown(choices=[(heading(row), row["place"]) for row in rows], value=None),
+        part.row: gr.Dropdown(choices=choices, value=None, info=CUT if len(rows) < len(shown) else None),
         part.label: gr.Dropdown(visible=False),
         part.text: gr.Textbox(visible=False),
         part.save: gr.Button(visible=False),

@@ -167,7 +167,10 @@ def test_read_only_visitors_are_offered_nothing_and_refused(measured, page, monk
 def test_rows_of_which_only_the_beginning_is_kept_can_not_be_corrected(measured, page):
     rows = [{"text": "long " * MAX_TEXT_CHARS, "label": "positive"}, {"text": "short", "label": "neutral"}]
     shown = page("sentiment")
-    _, offered = choices(shown, measured("sentiment", rows))
+    record = measured("sentiment", rows)
+    _, offered = choices(shown, record)
+    panel = report_panel.opened(shown.panel, Reported(record, shows_rows=True), is_open=False)
+    assert "only its beginning is kept" in panel[shown.part.row].info
     assert [title for title, _ in offered] == ["#2 short"]
     assert "no such row" in shown.does("on_keep", 0, "negative", None)[shown.part.outcome]
 
