@@ -52,16 +52,16 @@ def measured_on(record: AdapterRecord) -> str:
     return str(record.metrics.get("data") or NOTHING)
 
 
-def differences(records: Sequence[AdapterRecord]) -> list[list[str]]:
+def differences(columns: Sequence[str], settings: Sequence[Mapping[str, str]]) -> list[list[str]]:
     """Header and a line for each setting that is not the same in all; no line where all are.
 
-    Raises:
-        AdapterError: the settings of one can't be read.
+    Args:
+        columns: what the adapters or runs are called.
+        settings: of each, by title.
     """
-    settings = [settings_of(record) for record in records]
     names = dict.fromkeys(name for one in settings for name in one)
     lines = [[name, *(one.get(name, NOTHING) for one in settings)] for name in names]
-    return [["", *titles(records)], *(line for line in lines if len(set(line[1:])) > 1)]
+    return [["", *columns], *(line for line in lines if len(set(line[1:])) > 1)]
 
 
 def settings_of(record: AdapterRecord) -> dict[str, str]:
@@ -83,12 +83,12 @@ def settings_of(record: AdapterRecord) -> dict[str, str]:
         "Tokens in one window": str(record.max_length),
         "Prompt": record.prompt,
         **{title: _shown(training[key]) for key, title in OF_THE_TRAINING.items() if key in training},
-        **_options(str(training.get("command", ""))),
+        **options_of(str(training.get("command", ""))),
         **{f"generation: {name}": _shown(value) for name, value in record.generation.items()},
     }
 
 
-def _options(command: str) -> dict[str, str]:
+def options_of(command: str) -> dict[str, str]:
     """The options in the command that made an adapter."""
     try:
         words = shlex.split(command)
