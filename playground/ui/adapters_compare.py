@@ -114,7 +114,8 @@ def view(records: Sequence[AdapterRecord], states: Sequence[RunState] = ()) -> s
     for name in dict.fromkeys(name for one in standings for name in one):
         lines.append([name, *[NOTHING] * len(records), *(one.get(name, NOTHING) for one in standings)])
     hint = render.hint(OTHER_ROWS) if len(set(map(measured_on, records))) > 1 else ""
-    settings = [*map(settings_of, records), *map(compared_runs.settings_of, states)]
+    of_adapter = compared_runs.comparable if states else settings_of
+    settings = [*map(of_adapter, records), *map(compared_runs.settings_of, states)]
     names, *other = differences(columns, settings)
     apart = render.table(names, other) if other else f'<p class="pg-lead">{NO_DIFFERENCE}</p>'
     return (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from playground.adapters.comparison import options_of
+from playground.adapters import comparison
+from playground.adapters.record import AdapterRecord
 from playground.errors import InputError
 from playground.tasks import Task
 from playground.training import runs
@@ -54,6 +55,7 @@ def settings_of(state: RunState) -> dict[str, str]:
     config = state.config
     learnt = state.material.get("training_rows")
     return {
+        "Backbone": config.backbone,
         "Rank": str(config.rank),
         "Alpha": f"{config.alpha:g}",
         "rsLoRA": str(config.use_rslora).lower(),
@@ -65,5 +67,20 @@ def settings_of(state: RunState) -> dict[str, str]:
         "Preset": config.preset,
         "Quantization while training": config.quantization,
         "Seed": str(config.seed),
-        **options_of(command_line(config)),
+        **comparison.options_of(command_line(config)),
     }
+
+
+def comparable(record: AdapterRecord) -> dict[str, str]:
+    """Of the settings of an adapter those that a run has from the start."""
+    later = {
+        "Labels",
+        "Prompt",
+        "Languages",
+        "Steps",
+        "Rows to measure on",
+        "Fixes of the rows",
+        "Training time in seconds",
+    }
+    found = {name: value for name, value in comparison.settings_of(record).items() if name not in later}
+    return found | {"Backbone": record.backbone["id"]}

@@ -26,6 +26,12 @@ def test_metrics_are_in_one_table_the_main_one_first(save_tiny_adapter):
     ]
 
 
+def test_an_adapter_that_went_on_is_shown_with_the_one_before(save_tiny_adapter):
+    first = save_tiny_adapter(name="first", metrics={"adapter": scores(70), "base": scores(40)})
+    second = save_tiny_adapter(name="second", metrics={"adapter": scores(80), "parent": scores(70)})
+    assert ["Macro-F1 of the adapter before", "-", "70.0 (65.0 to 75.0)"] in metrics_table([first, second])
+
+
 def test_only_settings_that_differ_are_listed(save_tiny_adapter):
     made = "python -m playground train sentiment --data {0}.csv --name {0} --learning-rate {1} --epochs 3 --rank 7"
     first, second = (
