@@ -336,7 +336,7 @@ def _output(target: str) -> Iterator[Any]:
 def _evaluate(options: argparse.Namespace) -> None:
     from playground.engine.predict import predict_many
     from playground.training.corpus import balanced, keep, read_corpus
-    from playground.training.measure import without_target
+    from playground.training.measure import unlearnt_labels, without_target
 
     task = get_task(options.task)
     adapter = store.choose((task.name, *task.also_adapters_of), options.adapter, options.backbone)
@@ -347,6 +347,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     rows = balanced(parts, options.max_rows, seed=0).rows
     if not rows:
         raise InputError(f"No row of '{options.data}' has the source {' or '.join(options.source)}.")
+    if adapter and (note := unlearnt_labels(adapter, rows)):
+        print(note, file=sys.stderr)
     inputs = [without_target(task, row) for row in rows]
     with _engine(options) as engine:
         found = predict_many(engine, task, inputs, adapter, batch_rows=32, num_beams=options.num_beams)

@@ -128,6 +128,9 @@ def test_evaluate_prints_one_json_object(run, adapter, tmp_path):
     plain = run("evaluate", "sentiment", "--data", data, "--max-rows", 6)
     assert "sentiment, mine, 6 rows" in plain.out
     assert "95 % interval" in plain.out
+    assert plain.err == ""
+    data.write_text('{"text": "text", "label": "furious"}\n')
+    assert "did not learn and can't give: furious" in run("evaluate", "sentiment", "--data", data).err
 
 
 def test_evaluate_measures_on_the_rows_of_a_source(run, adapter, tmp_path):

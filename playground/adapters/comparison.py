@@ -39,9 +39,15 @@ def metrics_table(records: Sequence[AdapterRecord]) -> list[list[str]]:
     scores = [record.metrics.get("adapter") for record in records]
     mains = dict.fromkeys(one["main"] for one in scores if one)
     names = [*mains, *(name for one in scores if one for name in one["metrics"] if name not in mains)]
+    parents = [record.metrics.get("parent") for record in records]
+    gone_on = [main for main in mains if any(parents)]
     return [
         ["", *titles(records)],
         *([metric_title(name), *(_figure(one, name) for one in scores)] for name in dict.fromkeys(names)),
+        *(
+            [f"{metric_title(name)} of the adapter before", *(_figure(one, name) for one in parents)]
+            for name in gone_on
+        ),
         *([f"{metric_title(name)} without adapter", *(_figure(_base(one), name) for one in records)] for name in mains),
         ["Rows measured on", *(f"{one['n']:,}" if one else NOTHING for one in scores)],
         ["Measured on", *(measured_on(record) for record in records)],
@@ -52,16 +58,16 @@ def measured_on(record: AdapterRecord) -> str:
     return str(record.metrics.get("data") or NOTHING)
 
 
-def differences(records: Sequence[AdapterRecord]) -> list[list[str]]:
+def differences(columns: Sequence[str], settings: Sequence[Mapping[str, str]]) -> list[list[str]]:
     """Header and a line for each setting that is not the same in all; no line where all are.
 
-    Raises:
-        AdapterError: the settings of one can't be read.
+    Args:
+        columns: what the adapters or runs are called.
+        settings: of each, by title.
     """
-    settings = [settings_of(record) for record in records]
     names = dict.fromkeys(name for one in settings for name in one)
     lines = [[name, *(one.get(name, NOTHING) for one in settings)] for name in names]
-    return [["", *titles(records)], *(line for line in lines if len(set(line[1:])) > 1)]
+    return [["", *columns], *(line for line in lines if len(set(line[1:])) > 1)]
 
 
 def settings_of(record: AdapterRecord) -> dict[str, str]:
@@ -83,12 +89,12 @@ def settings_of(record: AdapterRecord) -> dict[str, str]:
         "Tokens in one window": str(record.max_length),
         "Prompt": record.prompt,
         **{title: _shown(training[key]) for key, title in OF_THE_TRAINING.items() if key in training},
-        **_options(str(training.get("command", ""))),
+        **options_of(str(training.get("command", ""))),
         **{f"generation: {name}": _shown(value) for name, value in record.generation.items()},
     }
 
 
-def _options(command: str) -> dict[str, str]:
+def options_of(command: str) -> dict[str, str]:
     """The options in the command that made an adapter."""
     try:
         words = shlex.split(command)

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from playground.adapters.report_rows import DetailedRow, row_list
-from playground.adapters.report_view import Report, sections
+from playground.adapters.report_view import Report, before, sections
 
 PARTS_STYLE = Path(__file__).with_name("report_parts.css")
 """Style of charts and rows, which the app's page uses too."""
@@ -24,7 +24,7 @@ def page(title: str, report: Report, rows: Sequence[DetailedRow] = ()) -> str:
     """
     parts = [f"<section><h2>{escape(name)}</h2>{body}</section>" for name, body in sections(report)]
     if rows:
-        parts.append(f"<section><h2>The rows</h2>{row_list(rows)}</section>")
+        parts.append(f"<section><h2>The rows</h2>{row_list(rows, before(report))}</section>")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -27,9 +27,9 @@ DetailedRow = Mapping[str, Any]
 """As `playground.evaluation.report.row_details` makes them."""
 
 
-def row_list(rows: Sequence[DetailedRow]) -> str:
-    """The rows, each opening to its whole text."""
-    return "".join(map(_row, rows))
+def row_list(rows: Sequence[DetailedRow], before: str) -> str:
+    """The rows, each opening to its whole text; `before` is what the adapter is compared with."""
+    return "".join(_row(row, before) for row in rows)
 
 
 def selected(
@@ -79,17 +79,16 @@ def _gain(row: DetailedRow) -> float:
     return 0.0 if row["base_score"] is None else float(row["adapter_score"] - row["base_score"])
 
 
-def _row(row: DetailedRow) -> str:
+def _row(row: DetailedRow, before: str) -> str:
     text = input_text(row["input"])
     cut_from = str(row["input"].get("text", ""))
-    answers = [("Right", row["gold"]), ("Adapter", row["adapter"]), ("Base", row["base"])]
+    has_base = row["base_score"] is not None
+    answers = [("Right", row["gold"]), ("Adapter", row["adapter"]), *([(before, row["base"])] if has_base else [])]
     lines = "".join(
-        f'<dt>{name}</dt><dd dir="auto">{escape(answer_text(value, cut_from))}</dd>'
-        for name, value in answers
-        if name != "Base" or row["base_score"] is not None
+        f'<dt>{name}</dt><dd dir="auto">{escape(answer_text(value, cut_from))}</dd>' for name, value in answers
     )
-    before = NOTHING if row["base_score"] is None else f"{row['base_score']:.0f}"
-    score = f'<span class="pg-score">{before} → {row["adapter_score"]:.0f}</span>'
+    old = f"{row['base_score']:.0f}" if has_base else NOTHING
+    score = f'<span class="pg-score">{old} → {row["adapter_score"]:.0f}</span>'
     return (
         f'<details class="pg-row"><summary>{score} {number(row)} <bdi>{escape(beginning(row))}</bdi></summary>'
         f'<div class="pg-text" dir="auto">{escape(text)}</div><dl class="pg-answers">{lines}</dl></details>'

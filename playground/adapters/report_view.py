@@ -16,6 +16,8 @@ LIKELY_CHANCE_FROM = 0.05
 WORTH_MORE_ROWS = 2.0
 """Points of the metric below which twice the rows are not worth the work of labelling them."""
 FEWEST_FOR_INTERVAL = 5
+FEW_ROWS = 20
+"""Held-out rows below which the person is warned."""
 MAX_MATRIX_LABELS = 20
 """A larger matrix can't be read; it shows the labels with most rows."""
 LONGEST_CELL = 300
@@ -59,10 +61,16 @@ def overview(report: Report) -> str:
 
 
 def verdict(report: Report) -> list[str]:
-    """Sentences on the difference; empty where there is no base to compare with."""
+    """Sentences on the difference, where there is something to compare with, and on what the rows can't tell."""
+    return [*_on_difference(report), *_cautions(report)]
+
+
+def _on_difference(report: Report) -> list[str]:
     found = report["difference"]
     if not found:
         return []
+    if not report["changed"]:
+        return [f"Both gave the same answers to all {report['n']:,} rows."]
     main = metric_title(report["metric"])
     when = "With the adapter" if before(report) == "Base" else "After the training"
     low, high = found["interval"]
@@ -75,6 +83,25 @@ def verdict(report: Report) -> list[str]:
         second = f"The difference may be chance ({test}); more held-out rows would tell."
     counts = f"{report['changed']:,} answers changed: {report['better']:,} score better, {report['worse']:,} worse."
     return [first, second, counts]
+
+
+def _cautions(report: Report) -> list[str]:
+    """What makes the figures say little, whatever they are."""
+    kinds = {name: parts.get("support", 0) for name, parts in report["adapter"]["per_class"].items()}
+    measured = [name for name, support in kinds.items() if support]
+    said = []
+    if report["n"] < FEW_ROWS:
+        rows = "row was" if report["n"] == 1 else "rows were"
+        said.append(f"Only {report['n']} {rows} held out: on others the figures may be quite different.")
+    if report["metric"] == "macro_f1" and len(measured) == 1:
+        said.append(
+            f"All held-out rows have the label '{_short(measured[0])}', so it isn't shown how labels are told apart."
+        )
+    if report["metric"] == "entity_f1" and not measured:
+        said.append("No held-out row has an entity: the figures are 0 even where it is right to find none.")
+    if report["metric"] == "f1" and measured == ["no_answer"]:
+        said.append("No held-out question has an answer: one that never answers would reach 100.")
+    return said
 
 
 def _span(low: float, high: float) -> str:
@@ -188,9 +215,16 @@ def calibration(report: Report) -> str:
     points = {name: report["calibration"].get(name, []) for name in ("base", "adapter")}
     if not points["adapter"]:
         return ""
-    key = "the adapter full, the base hollow" if points["base"] else "the adapter"
+    old = before(report).lower()
+    hollow = f"{'what was before' if old == 'before' else 'the base'} hollow"
+    key = f"the adapter full, {hollow}" if points["base"] else "the adapter"
     lines = [
-        (name, f"{100 * one['confidence']:.0f} %", f"{100 * one['accuracy']:.0f} %", f"{one['n']:,}")
+        (
+            old if name == "base" else name,
+            f"{100 * one['confidence']:.0f} %",
+            f"{100 * one['accuracy']:.0f} %",
+            f"{one['n']:,}",
+        )
         for name in ("adapter", "base")
         for one in points[name]
     ]
@@ -267,7 +301,8 @@ def _classes_title(adapter: Mapping[str, Any]) -> str:
 
 
 def _length(part: Mapping[str, Any]) -> str:
-    return f"{part['from']:,} to {part['to']:,} characters"
+    same = part["from"] == part["to"]
+    return f"{part['from']:,} characters" if same else f"{part['from']:,} to {part['to']:,} characters"
 
 
 def _plain(name: str) -> str:

@@ -5,8 +5,9 @@ A plan is a generator that yields requests, is sent their results, and returns t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from playground.adapters.record import AdapterRecord
@@ -217,11 +218,12 @@ def _guess_plan(engine: Engine, task: Task, row: Row) -> Plan:
     short = {**row, text_field: row[text_field][: tokens.offsets[task.max_length][0]]} if cut else row
     note = BASE_NOTE + (f" It read only the first {task.max_length} tokens." if cut else "")
     if task.shape == "classify":
-        labels = task.labels or guess.DEFAULT_LABELS
-        choices = tuple(tokenize(tokenizer, f" {label}").ids[0] for label in labels)
-        prompt = shape_generate.prompt_ids(tokenizer, guess.classify_prompt(short, task.shots))
-        (chances,) = yield Request(prompts=[prompt], choices=choices)
-        scores = dict(sorted(zip(labels, chances, strict=True), key=lambda pair: -pair[1]))
+        prompt = shape_generate.prompt_ids(tokenizer, guess.classify_prompt(short, task.shots, task.labels))
+        endings = {
+            label: tuple(tokenize(tokenizer, guess.label_ending(label)).ids)
+            for label in task.labels or guess.DEFAULT_LABELS
+        }
+        scores = yield from _label_chances(prompt, endings)
         return Outcome({"label": next(iter(scores)), "scores": scores}, is_guess=True, note=note)
     prompt_text = guess.tag_prompt(short) if task.shape == "tag" else guess.span_prompt(short)
     prompt = shape_generate.prompt_ids(tokenizer, prompt_text)
@@ -230,3 +232,29 @@ def _guess_plan(engine: Engine, task: Task, row: Row) -> Plan:
     if task.shape == "tag":
         return Outcome({"entities": guess.read_entities(short["text"], text)}, is_guess=True, note=note)
     return Outcome({"answer": guess.read_answer(short["context"], text)}, is_guess=True, note=note)
+
+
+def _label_chances(
+    prompt: Sequence[int], endings: Mapping[str, tuple[int, ...]]
+) -> Generator[Request, list[Any], dict[str, float]]:
+    """How likely the backbone goes on with each label after `prompt`, among these; the likeliest first.
+
+    Labels that begin alike are told apart by their next tokens only while they may still be the likeliest together:
+    those that can't be share what they have.
+
+    Args:
+        endings: tokens of each label; none is the beginning of another's.
+    """
+    groups: list[tuple[float, tuple[str, ...]]] = [(1.0, tuple(endings))]
+    while len(groups[0][1]) > 1:
+        chance, labels = groups.pop(0)
+        columns = zip(*(endings[label] for label in labels), strict=False)
+        shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+        after: dict[int, list[str]] = {}
+        for label in labels:
+            after.setdefault(endings[label][len(shared)], []).append(label)
+        (chances,) = yield Request(prompts=[[*prompt, *shared]], choices=tuple(after))
+        groups += [(chance * one, tuple(found)) for one, found in zip(chances, after.values(), strict=True)]
+        groups.sort(key=lambda group: -group[0])
+    scores = {label: chance / len(labels) for chance, labels in groups for label in labels}
+    return dict(sorted(scores.items(), key=lambda pair: -pair[1]))

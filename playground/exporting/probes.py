@@ -20,7 +20,7 @@ NUM_KEPT_LOGITS = 128
 TOLERANCES: Mapping[str, float] = {
     "float32": 0.002,
     "float16": 0.01,
-    "bfloat16": 0.05,
+    "bfloat16": 0.1,
     "4-bit": 0.1,
     "8-bit": 0.1,
     "q8_0": 0.08,

@@ -10,6 +10,8 @@ from playground.types import Row
 NO_ANSWER = "unanswerable"
 MAX_SHOTS = 12
 MAX_SHOT_CHARS = 200
+MAX_LABELS_CHARS = 2000
+"""Of the names of all labels together, which may all stand in the prompt of every row."""
 DEFAULT_LABELS = ("positive", "neutral", "negative")
 
 _SENTIMENT_SHOTS: Mapping[str, str] = {
@@ -79,22 +81,36 @@ _PARALLEL: Mapping[str, tuple[str, str]] = {
 }
 
 
-def classify_prompt(row: Row, shots: Sequence[tuple[str, str]] = ()) -> str:
-    """A prompt with `shots`, pairs of text and label, else with those of sentiment."""
+def classify_prompt(row: Row, shots: Sequence[tuple[str, str]] = (), labels: Sequence[str] = ()) -> str:
+    """A prompt with `shots`, pairs of text and label, else with those of sentiment; `labels` without one are named."""
     word = "Label" if shots else "Sentiment"
     pairs = shots or tuple(_SENTIMENT_SHOTS.items())
-    examples = "".join(f"Text: {_one_line(text)}\n{word}: {label}\n\n" for text, label in pairs)
-    return f"{examples}Text: {_one_line(row['text'])}\n{word}:"
+    is_named = shots and set(labels) - {label for _, label in shots}
+    names = f"Labels: {', '.join(map(_one_line, labels))}\n\n" if is_named else ""
+    examples = "".join(f"Text: {_one_line(text)}\n{word}: {_one_line(label)}\n\n" for text, label in pairs)
+    return f"{names}{examples}Text: {_one_line(row['text'])}\n{word}:"
+
+
+def label_ending(label: str) -> str:
+    """How the prompt goes on where `label` is right; none is the beginning of another's."""
+    return f" {_one_line(label)}\n"
 
 
 def shots_of(rows: Sequence[Row], labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The same number of short rows of each label, by turns; none when a label has no row or there are too many."""
+    """The same number of short rows of each label that has some, by turns; of too many labels the commonest have one.
+
+    None where the names of all labels are too long to be read for every row.
+    """
+    if sum(map(len, labels)) > MAX_LABELS_CHARS:
+        return ()
     texts: dict[str, list[str]] = {label: [] for label in labels}
     for row in rows:
         if row["label"] in texts:
             texts[row["label"]].append(_one_line(row["text"])[:MAX_SHOT_CHARS])
-    each = min(MAX_SHOTS // max(len(labels), 1), *map(len, texts.values())) if texts else 0
-    return tuple((texts[label][turn], label) for turn in range(each) for label in labels)
+    commonest = sorted(filter(texts.get, labels), key=lambda label: -len(texts[label]))[:MAX_SHOTS]
+    shown = [label for label in labels if label in commonest]
+    each = min(MAX_SHOTS // len(shown), *(len(texts[label]) for label in shown)) if shown else 0
+    return tuple((texts[label][turn], label) for turn in range(each) for label in shown)
 
 
 def tag_prompt(row: Row) -> str:

@@ -1,6 +1,8 @@
 """Answers that a person corrected, as rows to learn from: a JSON Lines file for each person and task."""
 
 import json
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock
@@ -55,19 +57,38 @@ def keep(owner: str, task: str, row: Row) -> int:
     checked, rejected = validate_rows(found.name, [(1, row)])
     if rejected:
         raise InputError(f"This can't be learnt from: {rejected[0].reason}")
-    path = file_of(owner, found.name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with FileLock(path.with_suffix(".lock"), timeout=LOCK_PATIENCE_S):
-            rows = [other for other in rows_of(owner, found.name) if not _same_input(found, other, checked[0])]
-            if len(rows) >= MOST_ROWS:
-                raise PlaygroundError(
-                    f"There are {MOST_ROWS:,} corrections for {found.title} already; train on them, then delete them."
-                )
-            _write(path, [*rows, checked[0]])
-    except OSError as err:
-        raise PlaygroundError(f"The correction could not be written ({err.strerror}); free some space.") from err
-    return len(rows) + 1
+
+    def with_new(before: list[Row]) -> list[Row]:
+        rows = [other for other in before if not _same_input(found, other, checked[0])]
+        if len(rows) >= MOST_ROWS:
+            raise PlaygroundError(
+                f"There are {MOST_ROWS:,} corrections for {found.title} already; train on them, then delete them."
+            )
+        return [*rows, checked[0]]
+
+    return _change(owner, found, with_new)
+
+
+def key_of(row: Row) -> str:
+    """What a correction is called among those of its task."""
+    return sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def withdraw(owner: str, task: str, key: str) -> int:
+    """Deletes the correction of that key and returns how many are left.
+
+    Raises:
+        InputError: it is gone already.
+        PlaygroundError: the disk is full.
+    """
+
+    def without(before: list[Row]) -> list[Row]:
+        rows = [row for row in before if key_of(row) != key]
+        if len(rows) == len(before):
+            raise InputError("This correction is gone already; choose another one.")
+        return rows
+
+    return _change(owner, get_task(task), without)
 
 
 def forget(owner: str, task: str) -> None:
@@ -79,6 +100,15 @@ def _same_input(task: Task, one: Row, other: Row) -> bool:
     return all(one.get(field.name) == other.get(field.name) for field in task.inputs)
 
 
-def _write(path: Path, rows: list[Row]) -> None:
-    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
-    replace_file(path, lines.encode("utf-8", errors="replace"))
+def _change(owner: str, task: Task, changed: Callable[[list[Row]], list[Row]]) -> int:
+    """Writes what `changed` makes of the corrections, while nobody else writes; returns how many they are then."""
+    path = file_of(owner, task.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(path.with_suffix(".lock"), timeout=LOCK_PATIENCE_S):
+            rows = changed(rows_of(owner, task.name))
+            lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+            replace_file(path, lines.encode("utf-8", errors="replace"))
+    except OSError as err:
+        raise PlaygroundError(f"The correction could not be written ({err.strerror}); free some space.") from err
+    return len(rows)

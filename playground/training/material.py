@@ -28,6 +28,8 @@ HELD_BACK_FROM = 160
 """With fewer rows to learn from, none is held back to watch the loss on."""
 FEWEST = 4
 """Rows of a file, so that some can be held out."""
+ALL_LEARNT_BELOW = 50
+"""Rows beside those of an adapter that is gone on from, which are there to measure on: each is dear to who wrote it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def read_material(config: RunConfig, task: Task, progress: Progress | None = _si
     parent = parent_of(config)
     old = _old_material(config, task, parent, progress)
     with masking(config, progress) as mask:
-        material = _split_rows(config, mask, has_old_rows=old is not None)
+        material = _split_rows(config, mask, old)
     return material if old is None else _with_old_rows(config, material, old)
 
 
@@ -86,27 +88,42 @@ def _old_material(
 
 
 def _with_old_rows(config: RunConfig, material: Material, old: Material) -> Material:
-    """`material` with rows of `old`, to learn from and to measure on; what the new rows correct is left out."""
-    new = material.training
-    repeated = replayed(config.task, old.training, [*new, *material.held_out], config.seed)
+    """`material` with rows of `old`, to learn from and to measure on; what the new rows correct is left out.
+
+    Raises:
+        DataError: none is left to measure on.
+    """
+    # What the adapter learnt before, such as corrections of an earlier round, would flatter it.
+    fresh, num_learnt = without_leaks(config.task, material.held_out, old.training)
+    learnt = [row for row in material.held_out if all(row is not other for other in fresh)] if num_learnt else []
+    new = [*material.training, *learnt]
+    repeated = replayed(config.task, old.training, [*new, *fresh], config.seed)
     measured, num_corrected = without_leaks(config.task, old.held_out, new)
+    if not fresh and not measured:
+        raise DataError(
+            f"'{config.parent}' has learnt from all rows that could be held out; give rows to measure on in a file of "
+            "their own."
+        )
     return replace(
         material,
         stages=[(config, [*new, *repeated])],
-        held_out=[*material.held_out, *measured],
+        held_out=[*fresh, *measured],
         spare=[*material.spare, *old.spare],
         duplicates=material.duplicates + num_corrected,
         num_replayed=len(repeated),
     )
 
 
-def _split_rows(config: RunConfig, mask: Mask, *, has_old_rows: bool) -> Material:
-    """Rows of one file, some of them held out; a few beside old ones are all learnt from."""
+def _split_rows(config: RunConfig, mask: Mask, old: Material | None) -> Material:
+    """Rows of one file, some of them held out; a few beside `old` ones to measure on are all learnt from."""
     path = Path(config.data)
     read, counts = read_repaired(path, config)
     loaded, counts[NAMES] = _masked(balanced(read, config.max_rows, config.seed), mask)
-    if len(loaded.rows) < FEWEST and has_old_rows:
-        return Material([(config, loaded.rows)], [], [], loaded, 0, _counted(config, counts, 0))
+    fewest_split = ALL_LEARNT_BELOW if config.split == "stratified" else FEWEST
+    if old and len(loaded.rows) < fewest_split and without_leaks(config.task, old.held_out, loaded.rows)[0]:
+        learnt = evened(config, loaded.rows, config.seed)
+        fixes = _counted(config, counts, len(learnt) - len(loaded.rows))
+        return Material([(config, learnt)], [], [], loaded, 0, fixes)
     if len(loaded.rows) < FEWEST:
         raise DataError(f"'{path.name}' has {len(loaded.rows)} usable rows; at least {FEWEST} are needed.")
     training, held_out, duplicates = held_out_split(config, read, loaded)

@@ -10,6 +10,7 @@ from playground.adapters.card import card
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, replace_file, write_record
 from playground.adapters.report import save_page, save_report, save_rows
 from playground.backbones.loading import automatic_quantization, load
+from playground.data.text import excerpt
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
 from playground.errors import Cancelled
@@ -19,7 +20,7 @@ from playground.evaluation.metrics import Scores, by_language, row_language, row
 from playground.evaluation.report import compare, row_details
 from playground.evaluation.suspects import suspicious_labels
 from playground.tasks import Task, get_task
-from playground.tasks.guess import shots_of
+from playground.tasks.guess import label_ending, shots_of
 from playground.tasks.windows import tokenize
 from playground.training.calibrate import fit_decision
 from playground.types import Row
@@ -89,6 +90,8 @@ def measure(
     """
     task = get_task(record.task)
     emit({"event": "phase", "phase": "evaluating", "message": f"Measuring on {len(held_out)} held-out rows"})
+    if note := unlearnt_labels(record, held_out):
+        emit({"event": "note", "message": note})
     engine = Engine(load(record.backbone["id"], automatic_quantization(), lambda *_: None))
     try:
         decision = fit_decision(engine, record, spare, lambda: stop_wish() == "discard")
@@ -126,6 +129,20 @@ def measure(
     return add_report(replace(record, metrics=metrics), report, row_details(task, shared, *both))
 
 
+def unlearnt_labels(record: AdapterRecord, rows: Sequence[Row]) -> str:
+    """A sentence that names labels of `rows` which the adapter does not have; empty where it has all."""
+    if record.shape != "classify":
+        return ""
+    unknown = [str(row["label"]) for row in rows if str(row["label"]) not in record.labels]
+    if not unknown:
+        return ""
+    have = (
+        "1 row to measure on has a label" if len(unknown) == 1 else f"{len(unknown):,} rows to measure on have labels"
+    )
+    names = excerpt(", ".join(sorted(set(unknown))), 200)
+    return f"{have} that the adapter did not learn and can't give: {names}."
+
+
 def _balanced_places(rows: Sequence[Row], most: int | None) -> list[int]:
     """Places of at most `most` rows, the same share of each language, always the same ones; None: of all."""
     if most is None or most >= len(rows):
@@ -158,15 +175,15 @@ def _figures(languages: Mapping[str, Scores]) -> dict[str, Any]:
 def as_base(engine: Engine, task: Task, labels: Sequence[str], examples: Sequence[Row]) -> Task | None:
     """`task` as the backbone without an adapter does it by a prompt; None when it can't.
 
-    Labels that it has never heard of are shown to it with a few `examples`, and must begin with different tokens.
+    Labels that it has never heard of are shown to it with a few `examples`, and must be different in one line.
     """
     if not engine.backbone.can_generate:
         return None
     if task.shape != "classify" or set(labels) <= set(task.labels):
         return task
-    first_tokens = {tokenize(engine.backbone.tokenizer, f" {label}").ids[0] for label in labels}
+    endings = {tuple(tokenize(engine.backbone.tokenizer, label_ending(label)).ids) for label in labels}
     shots = shots_of(examples, labels)
-    return replace(task, labels=tuple(labels), shots=shots) if shots and len(first_tokens) == len(labels) else None
+    return replace(task, labels=tuple(labels), shots=shots) if shots and len(endings) == len(labels) else None
 
 
 def _predictions(

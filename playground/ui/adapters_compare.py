@@ -1,4 +1,6 @@
-"""Any number of adapters of one task beside each other: figures, settings that differ, and answers to the same text."""
+"""Any number of adapters and runs of one task beside each other: figures, settings that differ, and answers to the same
+text.
+"""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -6,14 +8,22 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.comparison import differences, measured_on, metrics_table, titles
+from playground.adapters.comparison import (
+    NOTHING,
+    differences,
+    measured_on,
+    metrics_table,
+    settings_of,
+    titles,
+)
 from playground.adapters.record import AdapterRecord
 from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError, PlaygroundError
 from playground.tasks import Task, get_task, list_tasks
+from playground.training.run_files import RunState
 from playground.types import Row, Stream
-from playground.ui import picker, render, stopping, task_fields
+from playground.ui import compared_runs, picker, render, stopping, task_fields
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -33,7 +43,7 @@ def build(loader: EngineLoader) -> None:
             first = list_tasks()[0]
             choices = [(task.title, task.name) for task in list_tasks()]
             task = gr.Dropdown(choices, value=first.name, label="Compare for", filterable=False, min_width=160, scale=1)
-            adapters = gr.Dropdown([], multiselect=True, label="Adapters to compare", min_width=260, scale=3)
+            adapters = gr.Dropdown([], multiselect=True, label="Adapters and runs to compare", min_width=260, scale=3)
         with gr.Row(elem_classes="pg-actions"):
             compare = gr.Button("Compare", variant="primary", elem_id="adapters-compare-run")
         tables = gr.HTML(elem_id="adapters-compare-tables")
@@ -45,20 +55,24 @@ def build(loader: EngineLoader) -> None:
         answers = gr.HTML(elem_id="adapters-compare-answers")
 
     def refreshed(name: str, chosen: list[str]) -> Updates:
-        pairs = picker.choices(picker.offered(get_task(name)))
+        pairs = [*picker.choices(picker.offered(get_task(name))), *compared_runs.choices(get_task(name))]
         kept = [key for _, key in pairs if key in chosen]
         return {adapters: gr.Dropdown(choices=pairs, value=kept), **task_fields.shown(fields, get_task(name))}
 
     def show(name: str, keys: list[str]) -> Stream[Updates]:
-        yield {tables: view([one for one in wanted(get_task(name), keys) if one is not None]), notice: ""}
+        records = [one for one in wanted(get_task(name), keys) if one is not None]
+        yield {tables: view(records, compared_runs.chosen(keys)), notice: ""}
 
     def idle() -> Updates:
         return {ask: gr.Button(interactive=True), stop: gr.Button(visible=False)}
 
     def answer(name: str, keys: list[str], *values: Any) -> Stream[Updates]:
         found = get_task(name)
+        asked = wanted(found, keys)
+        if not asked:
+            raise InputError("Runs without an adapter can't answer; choose adapters to ask.")
         yield {ask: gr.Button(interactive=False), stop: gr.Button(visible=True), notice: render.working("Working…")}
-        for sides in answered(loader, found, task_fields.row_of(fields, found, values), wanted(found, keys)):
+        for sides in answered(loader, found, task_fields.row_of(fields, found, values), asked):
             yield {answers: sides}
         yield {notice: ""}
 
@@ -77,28 +91,35 @@ def build(loader: EngineLoader) -> None:
 
 
 def wanted(task: Task, keys: Sequence[str]) -> Wanted:
-    """The adapters of those keys.
+    """The adapters among those keys.
 
     Raises:
-        AdapterError: one is gone or not for `task`; InputError: there are fewer than two.
+        AdapterError: one is gone or not for `task`; InputError: there are fewer than two keys.
     """
     if len(keys) < 2:
-        raise InputError("There is nothing to compare yet; choose at least two adapters.")
-    return [picker.chosen(task, key) for key in keys]
+        raise InputError("There is nothing to compare yet; choose at least two adapters or runs.")
+    return picker.all_chosen(task, [key for key in keys if not key.startswith(compared_runs.PREFIX)])
 
 
-def view(records: Sequence[AdapterRecord]) -> str:
-    """Figures and differences.
+def view(records: Sequence[AdapterRecord], states: Sequence[RunState] = ()) -> str:
+    """Figures and differences of adapters, then of runs without one.
 
     Raises:
         AdapterError: the settings of one can't be read.
     """
-    header, *lines = metrics_table(records)
+    _, *lines = metrics_table(records)
+    columns = [*titles(records), *map(compared_runs.title, states)]
+    lines = [[*line, *[NOTHING] * len(states)] for line in lines]
+    standings = [compared_runs.standing(state) for state in states]
+    for name in dict.fromkeys(name for one in standings for name in one):
+        lines.append([name, *[NOTHING] * len(records), *(one.get(name, NOTHING) for one in standings)])
     hint = render.hint(OTHER_ROWS) if len(set(map(measured_on, records))) > 1 else ""
-    names, *other = differences(records)
+    of_adapter = compared_runs.comparable if states else settings_of
+    settings = [*map(of_adapter, records), *map(compared_runs.settings_of, states)]
+    names, *other = differences(columns, settings)
     apart = render.table(names, other) if other else f'<p class="pg-lead">{NO_DIFFERENCE}</p>'
     return (
-        f'<section class="pg-result"><h3>What they reach</h3>{hint}{render.table(header, lines)}</section>'
+        f'<section class="pg-result"><h3>What they reach</h3>{hint}{render.table(["", *columns], lines)}</section>'
         f'<section class="pg-result"><h3>What differs</h3>{apart}</section>'
     )
 

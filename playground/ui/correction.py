@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import gradio as gr
@@ -11,6 +10,8 @@ from gradio.components import Component
 
 from playground import access
 from playground.adapters.record import AdapterRecord
+from playground.data.quotes import in_one_line, places_of
+from playground.data.splits import MIN_ROWS as FEWEST
 from playground.engine.predict import Prediction
 from playground.errors import InputError
 from playground.tasks import Task, get_task
@@ -28,6 +29,7 @@ INFO = {
 }
 PLACEHOLDERS = {"tag": f"Nairobi{BETWEEN}LOC"}
 RIGHT_ANSWER = "Right answer"
+FEW = " An adapter that you trained in this page learns from a single one; others, as those shipped, need {fewest}."
 SAVE = "Keep as a row to learn from"
 
 
@@ -38,7 +40,7 @@ class CorrectionBox:
     save: gr.Button
     outcome: gr.HTML
     answered: gr.State
-    """Task and row of the answer that is shown."""
+    """Task, row and output of the answer that is shown."""
 
     @property
     def shown(self) -> list[Block]:
@@ -56,7 +58,7 @@ def build(task: Task) -> CorrectionBox:
     def keep(answered: dict[str, Any] | None, given: Any) -> Stream[Updates]:
         if answered is None:
             raise InputError("There is no answer to correct; ask something first.")
-        yield {outcome: kept(get_task(answered["task"]), answered["row"], given)}
+        yield {outcome: kept(get_task(answered["task"]), answered["row"], given, answered["output"])}
 
     save.click(guarded(keep, outcome), [box.answered, value], outcome, show_progress="hidden", api_visibility="private")
     return box
@@ -85,17 +87,21 @@ def words(task: Task) -> dict[str, Any]:
     return {"info": INFO[task.shape], "placeholder": PLACEHOLDERS.get(task.shape), "lines": lines}
 
 
-def kept(task: Task, row: Row, given: Any) -> str:
+def kept(task: Task, row: Row, given: Any, shown: Any = None) -> str:
     """Keeps `row`, answered as `given`, among the corrections of the present person; the sentence that says so.
+
+    Args:
+        shown: what the box began with, as `corrected` takes it.
 
     Raises:
         PlaygroundError: they may not, there is no room, or it can't be learnt from.
     """
     access.must_change()
     quota.check_disk(0)
-    count = corrections.keep(access.current().key, task.name, corrected(task, row, given))
+    count = corrections.keep(access.current().key, task.name, corrected(task, row, given, shown))
     rows = "1 correction" if count == 1 else f"{count:,} corrections"
-    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.")
+    few = FEW.format(fewest=FEWEST) if count < FEWEST else ""
+    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.{few}")
 
 
 def hidden(box: CorrectionBox) -> Updates:
@@ -110,7 +116,8 @@ def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: Ada
     if task.shape == "classify":
         value = gr.Dropdown(choices=list(prediction.row.get("scores") or task.labels), value=value)
     row = {field.name: prediction.row[field.name] for field in task.inputs}
-    answered = {"task": adapter.task if adapter else task.name, "row": row}
+    output = prediction.row.get(task.output)
+    answered = {"task": adapter.task if adapter else task.name, "row": row, "output": output}
     return {box.area: gr.Accordion(visible=True, open=False), box.value: value, box.outcome: "", box.answered: answered}
 
 
@@ -121,24 +128,29 @@ def said(task: Task, row: Row) -> str:
     if task.shape == "tag":
         text = row[task.inputs[0].name]
         return "\n".join(
-            f"{text[one['start'] : one['end']]}{BETWEEN}{one['label']}" for one in row.get("entities") or ()
+            f"{in_one_line(text[one['start'] : one['end']])}{BETWEEN}{one['label']}"
+            for one in row.get("entities") or ()
         )
     if task.shape == "span":
         return str((row.get("answer") or {"text": ""})["text"])
     return str(row.get(task.output) or "")
 
 
-def corrected(task: Task, row: Row, given: Any) -> Row:
+def corrected(task: Task, row: Row, given: Any, shown: Any = None) -> Row:
     """The row to learn from, with what the person gave as the right answer.
+
+    Args:
+        shown: the entities, or the answer of question answering, that the box began with: words that a text has more
+            than once stay where they were.
 
     Raises:
         InputError: it can't be: the message names the words that are not in the text, or the line without a label.
     """
     answer = str(given or "").strip()
     if task.shape == "tag":
-        return row | {"entities": _entities(row[task.inputs[0].name], answer)}
+        return row | {"entities": _entities(row[task.inputs[0].name], answer, shown or ())}
     if task.shape == "span":
-        return row | {"answers": _answers(row["context"], answer)}
+        return row | {"answers": _answers(row["context"], answer, shown)}
     if not answer:
         raise InputError("There is no right answer yet; say what it should have been.")
     if task.labels and answer not in task.labels:
@@ -146,30 +158,47 @@ def corrected(task: Task, row: Row, given: Any) -> Row:
     return row | {task.target: answer}
 
 
-def _entities(text: str, lines: str) -> list[dict[str, Any]]:
-    """Each line's words where they occur next: those that occur twice may be named twice."""
-    found: list[dict[str, Any]] = []
-    looked_up_to: dict[str, int] = {}
-    for line in filter(None, map(str.strip, lines.splitlines())):
-        words, between, label = (part.strip() for part in line.rpartition(BETWEEN.strip()))
-        if not (between and words and label):
-            raise InputError(f"'{line[:60]}' names no label; write it as 'Nairobi{BETWEEN}LOC'.")
-        start = text.find(words, looked_up_to.get(words, 0))
-        if start < 0:
-            raise InputError(f"'{words[:60]}' is not in the text (so often); copy the words as they stand there.")
-        looked_up_to[words] = start + len(words)
-        found.append({"start": start, "end": start + len(words), "label": label})
-    found.sort(key=lambda one: one["start"])
-    for one, other in pairwise(found):
-        if other["start"] < one["end"]:
-            raise InputError(f"'{text[other['start'] : other['end']][:60]}' lies in another entity; keep one of them.")
-    return found
+def _entities(text: str, lines: str, shown: Sequence[Row]) -> list[Row]:
+    """What the `lines` name, each where it was among those `shown`, else at its first free place.
+
+    The longest are placed first, so that a name which is part of another one goes beside it.
+    """
+    asked = [_words_and_label(line) for line in filter(None, map(str.strip, lines.splitlines()))]
+    found: list[Row] = []
+    for words, label in sorted(asked, key=lambda one: -len(one[0])):
+        before = [one for one in shown if in_one_line(text[one["start"] : one["end"]]) == words]
+        before.sort(key=lambda one: one["label"] != label)
+        places = [*((one["start"], one["end"]) for one in before), *places_of(words, text)]
+        start, end = _free_place(text, words, places, found)
+        found.append({"start": start, "end": end, "label": label})
+    return sorted(found, key=lambda one: one["start"])
 
 
-def _answers(context: str, answer: str) -> list[dict[str, Any]]:
+def _words_and_label(line: str) -> tuple[str, str]:
+    words, between, label = (part.strip() for part in line.rpartition(BETWEEN.strip()))
+    if not (between and words and label):
+        raise InputError(f"'{line[:60]}' names no label; write it as 'Nairobi{BETWEEN}LOC'.")
+    return in_one_line(words), label
+
+
+def _free_place(text: str, words: str, places: Sequence[tuple[int, int]], found: Sequence[Row]) -> tuple[int, int]:
+    """The first of `places` that no entity in `found` lies in."""
+    for start, end in places:
+        if all(one["end"] <= start or end <= one["start"] for one in found):
+            return start, end
+    others = (in_one_line(text[one["start"] : one["end"]]) for one in found)
+    if places and words not in others:
+        raise InputError(f"'{words[:60]}' lies in another entity; keep one of them.")
+    raise InputError(f"'{words[:60]}' is not in the text (so often); copy the words as they stand there.")
+
+
+def _answers(context: str, answer: str, shown: Row | None) -> list[Row]:
     if not answer:
         return []
-    start = context.find(answer)
-    if start < 0:
+    if shown and answer == shown["text"]:
+        return [{"text": answer, "start": shown["start"]}]
+    places = places_of(answer, context)
+    if not places:
         raise InputError(f"'{answer[:60]}' is not in the text; copy the words as they stand there.")
-    return [{"text": answer, "start": start}]
+    start, end = places[0]
+    return [{"text": context[start:end], "start": start}]

@@ -6,22 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from playground import access
 from playground.adapters import store
+from playground.adapters.report_rows import answer_text, input_text
 from playground.adapters.store import NO_ADAPTER
-from playground.errors import DataError
-from playground.tasks import get_task, list_tasks
+from playground.errors import DataError, InputError
+from playground.tasks import Task, get_task, list_tasks
 from playground.training import corrections
+from playground.types import Row, Stream
 from playground.ui import picker, render
-from playground.ui.notices import Updates
+from playground.ui.notices import Updates, guarded
 
 LEAD = "What you corrected under the answers of the other tabs, and in reports."
 NONE_YET = "Nothing yet: open “Wrong? Correct it” under an answer in the other tabs, or correct a row of a report."
+ONE_INFO = "Each with what you said is right, the newest first."
+MOST_SHOWN = 200
+TITLE_CHARS = 60
 FRESH = ("A fresh adapter", "")
 START_INFO = (
     "Going on from an adapter keeps what it can do: rows that it learnt from are repeated where they are still here, "
-    "and the two are compared at the end."
+    "and the two are compared at the end on rows that neither learnt from."
 )
 
 
@@ -29,19 +35,28 @@ START_INFO = (
 class CorrectionSource:
     task: gr.Dropdown
     use: gr.Button
+    one: gr.Dropdown
+    """Key of a correction."""
+    withdraw: gr.Button
     forget: gr.Button
     outcome: gr.HTML
+
+    @property
+    def shown(self) -> list[Block]:
+        return [self.task, self.one, self.withdraw, self.outcome]
 
 
 def build() -> CorrectionSource:
     with gr.Accordion("Or take your corrections", open=False, elem_id="finetune-corrections") as area:
         gr.HTML(f'<p class="pg-lead">{LEAD}</p>')
         task = gr.Dropdown([], label="Corrections of", filterable=False, elem_id="finetune-corrected-task")
+        use = gr.Button("Use these rows", size="sm", elem_id="finetune-use-corrections")
+        one = gr.Dropdown([], label="One of them", info=ONE_INFO, visible=False, elem_id="finetune-correction")
         with gr.Row(elem_classes="pg-actions"):
-            use = gr.Button("Use these rows", size="sm", elem_id="finetune-use-corrections")
+            withdraw = gr.Button("Delete this one", size="sm", visible=False, elem_id="finetune-withdraw")
             forget = gr.Button("Delete them", size="sm")
         outcome = gr.HTML()
-    source = CorrectionSource(task, use, forget, outcome)
+    source = CorrectionSource(task, use, one, withdraw, forget, outcome)
 
     def delete(name: str | None) -> Updates:
         if name:
@@ -49,19 +64,45 @@ def build() -> CorrectionSource:
             corrections.forget(access.current().key, get_task(name).name)
         return {**refreshed(source), outcome: render.info("The corrections are deleted.") if name else ""}
 
+    def delete_one(name: str | None, key: str | None) -> Stream[Updates]:
+        access.must_change()
+        if not (name and key):
+            raise InputError("No correction is chosen; choose one of them first.")
+        corrections.withdraw(access.current().key, name, key)
+        yield {**refreshed(source, name), outcome: render.info("The correction is deleted.")}
+
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    area.expand(lambda: {**refreshed(source), outcome: ""}, outputs=[task, outcome], **quiet)
-    forget.click(delete, task, [task, outcome], **quiet)
+    area.expand(lambda: {**refreshed(source), outcome: ""}, outputs=source.shown, **quiet)
+    task.input(lambda name: {**refreshed(source, name), outcome: ""}, task, source.shown, **quiet)
+    withdraw.click(guarded(delete_one, outcome), [task, one], source.shown, **quiet)
+    forget.click(delete, task, source.shown, **quiet)
     return source
 
 
-def refreshed(source: CorrectionSource) -> Updates:
-    """The tasks with corrections of the person at the page, and how many there are."""
+def refreshed(source: CorrectionSource, name: str | None = None) -> Updates:
+    """The tasks with corrections of the person at the page, how many there are, and those for the task called `name`.
+
+    Without any for that one, the first task takes its place.
+    """
     tasks = [] if access.problem() else list_tasks()
-    counts = [(task, len(corrections.rows_of(access.current().key, task.name))) for task in tasks]
-    choices = [(f"{task.title} ({count:,})", task.name) for task, count in counts if count]
-    first = choices[0][1] if choices else None
-    return {source.task: gr.Dropdown(choices=choices, value=first, info=None if choices else NONE_YET)}
+    rows = {task.name: corrections.rows_of(access.current().key, task.name) for task in tasks}
+    choices = [(f"{task.title} ({len(rows[task.name]):,})", task.name) for task in tasks if rows[task.name]]
+    names = [key for _, key in choices]
+    chosen = name if name in names else next(iter(names), None)
+    newest = rows[chosen][: -MOST_SHOWN - 1 : -1] if chosen else []
+    ones = [(_title(get_task(chosen), row), corrections.key_of(row)) for row in newest] if chosen else []
+    return {
+        source.task: gr.Dropdown(choices=choices, value=chosen, info=None if choices else NONE_YET),
+        source.one: gr.Dropdown(choices=ones, value=None, visible=bool(ones)),
+        source.withdraw: gr.Button(visible=bool(ones)),
+    }
+
+
+def _title(task: Task, row: Row) -> str:
+    """A correction in a line: how its input begins, and what is right."""
+    given = " ".join(input_text({field.name: row.get(field.name, "") for field in task.inputs}).split())
+    right = " ".join(answer_text(row.get(task.target), str(row.get("text", ""))).split())
+    return f"{given[:TITLE_CHARS]} → {right[:TITLE_CHARS]}"
 
 
 def as_file(name: str | None, folder: Path) -> Path:

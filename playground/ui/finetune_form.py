@@ -211,17 +211,17 @@ def wire(form: Form, loader: EngineLoader) -> None:
     doctor = form.doctor
     _wire_settings(form, loader)
 
-    def read(path: str | None) -> Stream[Updates]:
+    def read(path: str | None, task: str | None = None) -> Stream[Updates]:
         # What is visible changes in one step only: of two changes in one frame, the browser may drop the later one.
         yield {form.notice: render.working("Reading the file and checking its rows…")}
         try:
-            found = finetune_data.inspect(_needed(path))
+            found = finetune_data.inspect(_needed(path), task)
         except PlaygroundError as err:
             yield closed(form) | {form.notice: render.problem(sentence_of(err))}
             return
         wanted = finetune_data.valid_name(found.table.name, found.mapping.task)
         name = runs.free_name(found.mapping.task, wanted)
-        more = {form.name: name, form.reasons: finetune_data.reasons(found)}
+        more = {form.name: name, form.reasons: "" if task else finetune_data.reasons(found)}
         yield from _shown(form, found, loader, more | finetune_doctor.shown(doctor, found, loader))
 
     def with_task(path: str | None, task: str) -> Stream[Updates]:
@@ -273,7 +273,8 @@ def wire(form: Form, loader: EngineLoader) -> None:
     taking = source.use.click(
         guarded(take_corrections, source.outcome), source.task, [form.file, source.outcome], **VISIBLE
     )
-    reading = taking.success(guarded(read, form.notice), form.file, seen, **VISIBLE)
+    # Their task is known: labels such as positive and negative may be those of a classify adapter.
+    reading = taking.success(guarded(read, form.notice), [form.file, source.task], seen, **VISIBLE)
     checks.append(reading.success(begin_with_usual, form.task, form.parent, **QUIET))
     if form.hub:
         checks.append(_wire_hub(form, form.hub, read, seen))

@@ -6,6 +6,7 @@ import gradio as gr
 
 from playground import access
 from playground.adapters import store
+from playground.adapters.comparison import titles
 from playground.adapters.record import AdapterRecord
 from playground.adapters.store import NO_ADAPTER
 from playground.errors import AdapterError
@@ -29,8 +30,9 @@ def key_of(record: AdapterRecord) -> str:
 
 
 def choices(records: Sequence[AdapterRecord]) -> list[tuple[str, str]]:
-    """(shown, key) pairs; the last one is the base without an adapter."""
-    pairs = [(f"{record.name} ({whose(record)})", key_of(record)) for record in records]
+    """(shown, key) pairs, with the task where two have one name; the last one is the base without an adapter."""
+    named = zip(titles(records), records, strict=True)
+    pairs = [(f"{title} ({whose(record)})", key_of(record)) for title, record in named]
     return [*pairs, ("No adapter", NO_ADAPTER)]
 
 
@@ -69,12 +71,17 @@ def chosen(task: Task, key: str | None) -> AdapterRecord | None:
     Raises:
         AdapterError: it is gone or was never offered for this task.
     """
-    if key in (None, "", NO_ADAPTER):
-        return None
-    for record in offered(task):
-        if key_of(record) == key:
-            return record
-    raise AdapterError(f"The adapter '{key}' is no longer there; choose another one for {task.title}.")
+    return all_chosen(task, [key])[0]
+
+
+def all_chosen(task: Task, keys: Sequence[str | None]) -> list[AdapterRecord | None]:
+    """The records behind several values, read from disk once. Raises AdapterError as `chosen` does."""
+    wanted = [None if key in (None, "", NO_ADAPTER) else key for key in keys]
+    found = {key_of(record): record for record in offered(task)} if any(wanted) else {}
+    for key in filter(None, wanted):
+        if key not in found:
+            raise AdapterError(f"The adapter '{key}' is no longer there; choose another one for {task.title}.")
+    return [found[key] if key else None for key in wanted]
 
 
 def named(task: Task, name: str | None) -> AdapterRecord | None:

@@ -20,6 +20,7 @@ from playground.ui.notices import Updates, guarded
 from playground.ui.reported import Reported
 
 LEAD = "It begins with what your rows say is right. Kept, it is a row to learn from, which is then not measured on."
+CUT = "Not among them: rows whose text is so long that only its beginning is kept."
 NONE_CHOSEN = "There is no such row to correct; choose one of those above."
 
 
@@ -65,7 +66,7 @@ def wire(part: RowCorrection, inputs: Sequence[Component], reported: Callable[..
         about = reported(request, *given)
         task, row = get_task(about.record.task), _row_at(about, place)
         answer = label if task.shape == "classify" else text
-        yield {part.outcome: correction.kept(task, _inputs(about.record, row), answer)}
+        yield {part.outcome: correction.kept(task, _inputs(about.record, row), answer, _right(about.record, row))}
 
     chosen, kept = guarded(choose, part.outcome), guarded(keep, part.outcome)
 
@@ -83,9 +84,10 @@ def wire(part: RowCorrection, inputs: Sequence[Component], reported: Callable[..
 def offered(part: RowCorrection, about: Reported, shown: Sequence[DetailedRow]) -> Updates:
     """The choice of the rows in `shown` that can be corrected, for those who may; nothing is chosen yet."""
     rows = [row for row in shown if _is_whole(about.record, row)] if not access.problem() else []
+    choices = [(heading(row), row["place"]) for row in rows]
     return {
         part.area: gr.Accordion(visible=bool(rows)),
-        part.row: gr.Dropdown(choices=[(heading(row), row["place"]) for row in rows], value=None),
+        part.row: gr.Dropdown(choices=choices, value=None, info=CUT if len(rows) < len(shown) else None),
         part.label: gr.Dropdown(visible=False),
         part.text: gr.Textbox(visible=False),
         part.save: gr.Button(visible=False),
@@ -95,16 +97,22 @@ def offered(part: RowCorrection, about: Reported, shown: Sequence[DetailedRow]) 
 
 def _filled(part: RowCorrection, record: AdapterRecord, row: DetailedRow) -> Updates:
     task = get_task(record.task)
-    gold = row["gold"]
-    if task.shape == "span":
-        gold = gold[0] if gold else None
-    right, is_label = correction.said(task, {**row["input"], task.output: gold}), task.shape == "classify"
+    right, is_label = (
+        correction.said(task, {**row["input"], task.output: _right(record, row)}),
+        task.shape == "classify",
+    )
     labels = list(record.labels) if is_label else []
     return {
         part.label: gr.Dropdown(choices=labels, value=right if is_label else None, visible=is_label),
         part.text: gr.Textbox(value=right, visible=not is_label, **correction.words(task)),
         part.save: gr.Button(visible=True),
     }
+
+
+def _right(record: AdapterRecord, row: DetailedRow) -> Any:
+    """What the row says is right, as an output of the task: the first of several answers."""
+    gold = row["gold"]
+    return (gold[0] if gold else None) if record.shape == "span" else gold
 
 
 def _row_at(about: Reported, place: object) -> DetailedRow:

@@ -204,15 +204,17 @@ def _rows_shown(
     rows = about.rows
     found = selected(rows, about.record.shape, kind=kind, label=label, language=language, order=order)
     offered = report_corrections.offered(panel.correction, about, found[:NUM_ROWS_SHOWN])
-    return {panel.rows: _rows_view(rows, found), **offered}
+    return {panel.rows: _rows_view(rows, found, about.before), **offered}
 
 
-def _rows_view(rows: Sequence[DetailedRow], found: Sequence[DetailedRow]) -> str:
+def _rows_view(rows: Sequence[DetailedRow], found: Sequence[DetailedRow], before: str) -> str:
     if not rows:
         return f'<p class="pg-lead">{NO_ROWS}</p>'
     shown = found[:NUM_ROWS_SHOWN]
     count = f"{len(found):,} of {len(rows):,} rows" + (f", {len(shown)} shown" if len(shown) < len(found) else "")
-    lead = f'<p class="pg-lead">{count}; base → adapter, from 0 to 100. {TAKING_ALONG}</p>'
+    lead = f'<p class="pg-lead">{count}; {before.lower()} → adapter, from 0 to 100. {TAKING_ALONG}</p>'
     return (
-        f'{lead}<div class="pg-rows">{row_list(shown)}</div>' if shown else lead + render.empty("No row is like this.")
+        f'{lead}<div class="pg-rows">{row_list(shown, before)}</div>'
+        if shown
+        else lead + render.empty("No row is like this.")
     )

@@ -63,10 +63,36 @@ def test_a_loss_too_small_to_show_is_not_shown_as_negative(report):
 )
 def test_the_difference_is_said_in_words(report, p_value, says):
     report["difference"] |= {"p_value": p_value, "value": -3.25}
-    first, second, counts = verdict(report)
+    first, second, counts, _ = verdict(report)
     assert "3.2 points lower" in first
     assert says in second
     assert counts == "4 answers changed: 4 score better, 0 worse."
+
+
+def test_the_same_answers_are_no_difference():
+    same = answers("abababab")
+    assert verdict(compare(get_task("sentiment"), ROWS, same, same))[0] == "Both gave the same answers to all 8 rows."
+
+
+NOBODY = [{"text": f"text {number}", "entities": []} for number in range(30)]
+UNANSWERED = [{"context": "It rains.", "question": f"Who is {number}?", "answers": []} for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "answered", "says"),
+    [
+        ("sentiment", ROWS[:1], answers("aabbaabb")[:1], "Only 1 row was held out"),
+        ("sentiment", ROWS[:2] * 10, answers("aabbaabb")[:2] * 10, "All held-out rows have the label 'a'"),
+        ("ner", NOBODY, NOBODY, "No held-out row has an entity"),
+        ("qa", UNANSWERED, [row | {"answer": None} for row in UNANSWERED], "No held-out question has an answer"),
+    ],
+)
+def test_what_the_rows_can_not_tell_is_said(task, rows, answered, says):
+    assert any(says in line for line in verdict(compare(get_task(task), rows, None, answered)))
+
+
+def test_enough_rows_of_several_kinds_need_no_caution():
+    assert verdict(compare(get_task("sentiment"), ROWS * 3, None, answers("aabbaabb") * 3)) == []
 
 
 def test_every_part_of_a_full_report_is_shown(report):

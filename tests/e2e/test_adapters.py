@@ -231,7 +231,7 @@ def test_a_report_comes_along_and_is_shown_beside_other_adapters(visit, zipped, 
 
     visitor.page.get_by_role("button", name="Compare adapters").click()
     for name in (f"{shipped.name} (shipped)", "told (yours)"):
-        visitor.choose("Adapters to compare", name)
+        visitor.choose("Adapters and runs to compare", name)
     visitor.button("Compare").click()
     tables = visitor.page.locator("#adapters-compare-tables")
     expect(tables.locator(".pg-result")).to_have_count(2)

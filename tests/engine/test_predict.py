@@ -12,7 +12,9 @@ from playground.engine import predict
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many, predict_stream
 from playground.errors import AdapterError, BackboneError, BusyError, InputError
-from playground.tasks import get_task
+from playground.tasks import get_task, guess
+from playground.tasks.shape_generate import prompt_ids
+from playground.tasks.windows import tokenize
 
 SENTENCES = [f"Sentence number {number} is about the {word}." for number, word in enumerate("sea sky sun moon".split())]
 NER, QA, SENTIMENT = get_task("ner"), get_task("qa"), get_task("sentiment")
@@ -175,6 +177,34 @@ def test_a_guess_of_the_base_is_marked_as_one(task, row, output, tiny_engine):
     assert output in found.row
     if task is SENTIMENT:
         assert set(found.row["scores"]) == set(task.labels)
+
+
+def test_labels_that_begin_alike_are_told_apart_by_what_follows(tiny_engine):
+    labels = ("class 1", "class 10", "class 2", "other")
+    shots = tuple((f"text {number}", label) for number, label in enumerate(labels))
+    task = replace(get_task("classify"), labels=labels, shots=shots)
+    scores = last(predict_stream(tiny_engine, task, {"text": "Great!"}, None)).row["scores"]
+    tokenizer = tiny_engine.backbone.tokenizer
+    prompt = prompt_ids(tokenizer, guess.classify_prompt({"text": "Great!"}, shots, labels))
+    endings = {label: tokenize(tokenizer, guess.label_ending(label)).ids for label in labels}
+
+    def chance(label):
+        """The product over its tokens, each among those that labels with the same beginning go on with."""
+        product = 1.0
+        for place, token in enumerate(endings[label]):
+            before = endings[label][:place]
+            choices = sorted({ids[place] for ids in endings.values() if ids[:place] == before})
+            if len(choices) > 1:
+                ticket = tiny_engine.choose([[*prompt, *before]], choices)
+                ticket.wait()
+                product *= ticket.decode_rows[0].chances[choices.index(token)]
+        return product
+
+    expected = {label: chance(label) for label in labels}
+    best = max(expected, key=expected.get)
+    assert next(iter(scores)) == best
+    assert scores[best] == pytest.approx(expected[best], abs=1e-4)
+    assert sum(scores.values()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_a_prompt_beyond_the_positions_of_the_backbone_is_refused(tiny_engine):

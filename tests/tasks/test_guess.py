@@ -72,7 +72,20 @@ def test_shots_show_every_label_the_same_number_of_times_by_turns():
     assert len(guess.shots_of(rows[:4], ("a", "b"))) == 2
 
 
-@pytest.mark.parametrize("labels", [("a", "missing"), tuple(map(str, range(13))), ()])
-def test_there_are_no_shots_without_a_row_of_each_label_or_with_too_many(labels):
-    rows = [{"text": "t", "label": label} for label in ("a", *map(str, range(13)))]
-    assert guess.shots_of(rows, labels) == ()
+def test_of_many_labels_the_commonest_are_shown_and_all_are_named():
+    labels = tuple(f"label {number}" for number in range(40))
+    rows = [{"text": "t", "label": label} for label in (*labels, labels[39])]
+    shots = guess.shots_of(rows, labels)
+    assert [label for _, label in shots] == [*labels[:11], labels[39]]
+    assert guess.classify_prompt({"text": "t"}, shots, labels).startswith("Labels: label 0, label 1, label 2,")
+
+
+def test_a_label_without_a_row_is_named_only():
+    shots = guess.shots_of([{"text": "t", "label": "a"}], ("a", "line\nbreak"))
+    assert shots == (("t", "a"),)
+    assert guess.classify_prompt({"text": "t"}, shots, ("a", "line\nbreak")).startswith("Labels: a, line break\n\n")
+
+
+@pytest.mark.parametrize("labels", [("missing",), ("a", "b" * 3000), ()])
+def test_there_are_no_shots_without_rows_or_where_the_labels_are_too_long(labels):
+    assert guess.shots_of([{"text": "t", "label": "a"}], labels) == ()

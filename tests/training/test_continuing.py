@@ -11,9 +11,11 @@ from safetensors.torch import load_file
 from playground.adapters.record import WEIGHTS_FILE
 from playground.adapters.report import read_report
 from playground.errors import AdapterError
+from playground.tasks import get_task
 from playground.training import runs
 from playground.training.continuing import check_backbone, replayed
 from playground.training.finetune import finetune
+from playground.training.material import ALL_LEARNT_BELOW, read_material
 from playground.training.run_files import folder_of, load_state
 from playground.training.runs import run_of
 
@@ -65,6 +67,37 @@ def test_before_and_after_are_measured_on_the_rows_that_the_parent_was_measured_
     assert record.metrics["parent"]["metrics"] == pytest.approx(parent.metrics["adapter"]["metrics"])
     assert "base" not in record.metrics
     assert "| Goes on from | lamps |" in (record.path / "README.md").read_text()
+
+
+@pytest.fixture
+def rows_of(parent, make_run_config, tmp_path):
+    """``rows_of(texts, **settings)``: the material of a run that goes on from `parent` with a row for each text."""
+
+    def read(texts, **settings):
+        path = tmp_path / "more.jsonl"
+        path.write_text("\n".join(json.dumps({"text": text, "label": "complain"}) for text in texts))
+        config = make_run_config("better", data=str(path), parent="lamps", **settings)
+        return read_material(config, get_task("classify"))
+
+    return read
+
+
+def test_some_dozen_corrections_are_all_learnt_and_measured_on_the_rows_held_out_before(parent, rows_of):
+    texts = [f"{number} broken things in the box, thank you" for number in range(ALL_LEARNT_BELOW - 1)]
+    material = rows_of(texts)
+    learnt = [row["text"] for row in material.training]
+    assert all(learnt.count(text) == 1 for text in texts)
+    assert len(material.held_out) == parent.metrics["adapter"]["n"]
+    more = rows_of([*texts, "one more broken thing, thank you"])
+    assert len(more.held_out) > len(material.held_out)
+
+
+def test_what_the_parent_learnt_is_not_measured_on(parent, rows_of):
+    before = [row["text"] for row in read_material(run_of(parent).config, get_task("classify")).training]
+    material = rows_of([*before, *(f"word {number} " * 3 for number in range(ALL_LEARNT_BELOW))])
+    assert not {row["text"] for row in material.held_out} & set(before)
+    learnt = [row["text"] for row in material.training]
+    assert all(text in learnt for text in before)
 
 
 def test_rows_that_the_new_ones_correct_are_not_repeated():

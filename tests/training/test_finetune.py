@@ -50,7 +50,7 @@ def test_a_run_ends_with_a_measured_adapter_that_is_in_the_store(trained, tiny_b
     assert found.metrics["adapter"]["n"] == 4
     low, high = found.metrics["adapter"]["interval"]
     assert 0 <= low <= found.metrics["adapter"]["metrics"]["macro_f1"] <= high <= 100
-    assert "base" not in found.metrics  # it can't guess labels it has never heard of
+    assert found.metrics["base"]["n"] == 4
     assert found.training["rows"] == 36
     assert (found.path / "README.md").read_text(encoding="utf-8").startswith("---\n")
 

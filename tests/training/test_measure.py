@@ -6,7 +6,14 @@ from playground.adapters import store
 from playground.backbones.loading import load
 from playground.evaluation.metrics import row_language
 from playground.tasks import get_task
-from playground.training.measure import MIN_LANGUAGE_ROWS, _balanced_places, _trivial_metrics, measure
+from playground.training.measure import (
+    MIN_LANGUAGE_ROWS,
+    _balanced_places,
+    _trivial_metrics,
+    as_base,
+    measure,
+    unlearnt_labels,
+)
 
 LABELS = {"de": ("positive", "positive", "negative"), "fi": ("neutral", "neutral", "positive")}
 ROWS = [{"text": f"row {n}", "label": LABELS[lang][n % 3], "lang": lang} for lang in LABELS for n in range(10)]
@@ -41,6 +48,13 @@ def test_adapter_base_and_trivial_answer_are_measured_on_the_same_rows(figures):
     assert "commonest label" in metrics["trivial_title"]
     text = (store.find("sentiment", "mine").path / "README.md").read_text(encoding="utf-8")
     assert metrics["trivial_title"] in text
+
+
+def test_labels_that_the_adapter_did_not_learn_are_named(save_tiny_adapter):
+    record = save_tiny_adapter("sentiment", "mine")
+    assert unlearnt_labels(record, ROWS) == ""
+    note = unlearnt_labels(record, [*ROWS, {"text": "row", "label": "<b>furious"}])
+    assert note == "1 row to measure on has a label that the adapter did not learn and can't give: <b>furious."
 
 
 def test_a_base_on_fewer_rows_is_compared_with_the_adapter_on_those_alone(figures):
@@ -82,3 +96,17 @@ def test_some_rows_are_the_same_share_of_every_language(most):
 @pytest.mark.parametrize("most", [None, 5, 9])
 def test_all_rows_are_taken_where_there_are_no_more(most):
     assert _balanced_places(ROWS[:5], most) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("labels", [("1", "2", "3", "4", "5"), tuple(f"class {number}" for number in range(40))])
+def test_the_base_is_asked_for_labels_that_begin_alike_or_are_many(labels, tiny_engine):
+    examples = [{"text": f"row {label}", "label": label} for label in labels]
+    task = as_base(tiny_engine, get_task("classify"), labels, examples)
+    assert task is not None
+    assert task.labels == labels
+
+
+@pytest.mark.parametrize("labels", [("line\nbreak", "line break"), ("a", "b" * 3000)])
+def test_the_base_is_not_asked_for_labels_that_it_could_not_tell_apart_or_read(labels, tiny_engine):
+    examples = [{"text": "row", "label": label} for label in labels]
+    assert as_base(tiny_engine, get_task("classify"), labels, examples) is None

@@ -1,5 +1,6 @@
 """Comparing adapters in the page, on the tiny backbone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -7,7 +8,10 @@ import pytest
 
 from playground.errors import AdapterError, InputError
 from playground.tasks import get_task
-from playground.ui import adapters_compare
+from playground.training import runs
+from playground.training.config import make_config
+from playground.training.run_files import folder_of, load_state, save_state
+from playground.ui import adapters_compare, compared_runs
 from playground.ui.adapters_compare import answered, view, wanted
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
@@ -59,8 +63,43 @@ def test_the_pickers_offer_what_is_there_when_they_are_opened(three, loader):
         adapters_compare.build(loader)
     refreshed = next(event.fn for event in page.fns.values() if event.name == "refreshed")
     updates = {part.label: value for part, value in refreshed("sentiment", ["sentiment/first", "gone/x"]).items()}
-    assert {key for _, key in updates["Adapters to compare"].choices} == {
+    assert {key for _, key in updates["Adapters and runs to compare"].choices} == {
         "sentiment/first", "sentiment/second", "classify/foreign", "none",
     }  # fmt: skip
-    assert updates["Adapters to compare"].value == ["sentiment/first"]
+    assert updates["Adapters and runs to compare"].value == ["sentiment/first"]
     assert not updates["Question"].visible
+
+
+@pytest.fixture
+def failed(tmp_path, monkeypatch):
+    """Id of a run that failed before it had an adapter."""
+    monkeypatch.setattr(runs, "spawn", lambda folder: None)
+    data = tmp_path / "<b>lamps.csv"
+    data.write_text("text,label\n" + "good,positive\nbad,negative\n" * 10)
+    config = make_config("sentiment", str(data), "lamps", "quick", "tiny", learning_rate=0.5)
+    run_id = runs.start_run(config, data)
+    state = load_state(folder_of(run_id))
+    step = {"step": 40.0, "steps": 300.0, "loss": 0.625}
+    save_state(replace(state, state="failed", message="The <i>loss</i> diverged.", step=step))
+    return run_id
+
+
+def test_runs_that_left_no_adapter_are_compared_by_how_far_they_came(three, failed):
+    ((shown, key),) = compared_runs.choices(SENTIMENT)
+    assert (shown.startswith("lamps (run of "), shown.endswith("failed)")) == (True, True)
+    assert compared_runs.choices(get_task("ner")) == []
+    keys = ["sentiment/first", key]
+    records, states = wanted(SENTIMENT, keys), compared_runs.chosen(keys)
+    assert [one.name for one in records] == ["first"]
+    table = view(records, states)
+    assert "The &lt;i&gt;loss&lt;/i&gt; diverged." in table
+    assert "40 of 300" in table
+    assert '<td dir="auto">Rank</td><td dir="auto">2</td><td dir="auto">8</td>' in table
+    assert '<td dir="auto">--learning-rate</td><td dir="auto">-</td><td dir="auto">0.5</td>' in table
+    assert '<td dir="auto">Labels</td>' not in table  # no run has them before it has read its rows
+    assert "<i>" not in table
+    assert "<b>" not in table
+    assert view([], [*states, *states]).count(adapters_compare.NO_DIFFERENCE) == 1
+    runs.delete_run(failed)
+    with pytest.raises(InputError, match="no longer there"):
+        compared_runs.chosen(keys)

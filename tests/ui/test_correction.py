@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from playground import access
+from playground.access import Person
 from playground.adapters import store
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
@@ -46,6 +48,37 @@ def test_entities_are_found_again_by_their_words():
     spans = [(one["start"], one["end"], one["label"]) for one in row["entities"]]
     assert spans == [(0, 3, "PER"), (8, 20, "PER"), (24, 31, "LOC")]
     assert correction.corrected(get_task("ner"), NER, "  ")["entities"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "lines", "places"),
+    [
+        ("Paris Hilton sah Paris", [], "Paris = LOC\nParis Hilton = PER", [(0, 12, "PER"), (17, 22, "LOC")]),
+        (
+            "Paris Hilton sah Paris",
+            [(0, 5, "LOC")],
+            "Paris Hilton = PER\nParis = LOC",
+            [(0, 12, "PER"), (17, 22, "LOC")],
+        ),
+        ("علي زار علي", [(8, 11, "LOC")], "علي = LOC", [(8, 11, "LOC")]),
+        ("علي زار علي", [(8, 11, "LOC")], "علي = PER", [(8, 11, "PER")]),
+        ("علي زار علي", [(0, 3, "PER"), (8, 11, "LOC")], "علي = LOC", [(8, 11, "LOC")]),
+        ("I like Ike, ike", [], "ike = PER", [(12, 15, "PER")]),
+        ("in New\nYork", [(3, 11, "LOC")], "New York = GPE", [(3, 11, "GPE")]),
+    ],
+)
+def test_an_entity_stays_where_it_was_and_a_new_one_goes_where_its_words_stand_alone(text, shown, lines, places):
+    before = [{"start": start, "end": end, "label": label} for start, end, label in shown]
+    row = correction.corrected(get_task("ner"), {"text": text}, lines, before)
+    assert [(one["start"], one["end"], one["label"]) for one in row["entities"]] == places
+    assert correction.said(get_task("ner"), row).count("\n") == len(places) - 1
+
+
+def test_an_answer_stays_where_it_was_and_a_new_one_is_a_whole_word():
+    row, task = {"context": "In 2012, chapter 12, page 12.", "question": "Which page?"}, get_task("qa")
+    assert correction.corrected(task, row, "12")["answers"] == [{"text": "12", "start": 17}]
+    kept = correction.corrected(task, row, "12", {"text": "12", "start": 26, "end": 28})
+    assert kept["answers"] == [{"text": "12", "start": 26}]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +129,49 @@ def test_the_fine_tune_tab_counts_them_and_takes_them_as_its_file(tmp_path):
     copy = finetune_corrections.as_file("sentiment", tmp_path)
     assert copy.parent == tmp_path
     assert len(copy.read_text().splitlines()) == 3
+
+
+def test_one_correction_is_deleted_and_the_others_stay():
+    with gr.Blocks() as page:
+        source = finetune_corrections.build()
+    delete_one = next(event.fn for event in page.fns.values() if event.name == "delete_one")
+    rows = [NER | {"entities": ENTITIES}, {"text": "<b>Oslo</b>", "entities": []}]
+    for row in rows:
+        corrections.keep("", "ner", row)
+    shown = finetune_corrections.refreshed(source)[source.one].choices
+    titles = ["<b>Oslo</b> → -", "Ada met Ada Lovelace in Nairobi. → Ada (PER) · Nairobi (LOC)"]
+    assert [title for title, _ in shown] == titles
+    *_, told, _ = delete_one("ner", shown[0][1])
+    assert "is deleted" in told[source.outcome]
+    assert [title for title, _ in told[source.one].choices] == titles[1:]
+    assert corrections.rows_of("", "ner") == rows[:1]
+    (told,) = delete_one("ner", shown[0][1])
+    assert "gone already" in told[source.outcome]
+    (told,) = delete_one("ner", None)
+    assert "choose one" in told[source.outcome]
+    *_, told, _ = delete_one("ner", shown[1][1])
+    assert (told[source.task].choices, told[source.one].visible) == ([], False)
+
+
+def test_a_visitor_deletes_no_correction_of_another(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_SHARED", "1")
+    corrections.keep("a" * 64, "ner", NER | {"entities": ENTITIES})
+    with gr.Blocks() as page:
+        source = finetune_corrections.build()
+    delete_one = next(event.fn for event in page.fns.values() if event.name == "delete_one")
+    with access.acting_as(Person("b" * 64)):
+        (told,) = delete_one("ner", corrections.key_of(NER | {"entities": ENTITIES}))
+    assert "gone already" in told[source.outcome]
+    assert len(corrections.rows_of("a" * 64, "ner")) == 1
+
+
+def test_few_corrections_come_with_the_number_that_a_shipped_adapter_needs(boxes, predicted):
+    box, keep = boxes("sentiment")
+    for number in range(1, 5):
+        shown = predicted({"text": f"text {number}", "label": "neutral", "scores": {"neutral": 1.0}})
+        updates = correction.offered(box, get_task("sentiment"), shown, None)
+        *_, told, _ = keep(updates[box.answered], "negative")
+        assert ("as those shipped, need 4" in told[box.outcome]) == (number < 4)
 
 
 def test_a_training_may_begin_with_any_adapter_of_the_task():

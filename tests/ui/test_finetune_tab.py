@@ -77,6 +77,15 @@ def change(run_id, **values):
     save_state(replace(load_state(folder_of(run_id)), **values))
 
 
+def test_corrections_are_rows_of_their_task_whatever_their_labels(tab, upload):
+    rows = "".join(f'{{"text": "text {number}", "label": "positive"}}\n' for number in range(4))
+    path, form = upload(rows, "corrections-classify.jsonl"), tab.parts.form
+    *_, told, _ = tab.handlers["read"](str(path), "classify")
+    assert told[form.task] == "classify"
+    *_, told, _ = tab.handlers["read"](str(path))
+    assert told[form.task] == "sentiment"
+
+
 def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
     found = finetune_data.inspect(reviews)
     assert (found.mapping.task, found.mapping.columns) == ("classify", {"text": "Kommentar", "label": "Kategorie"})

@@ -14,6 +14,14 @@ def test_sentiment_offers_its_own_and_the_classify_adapters(adapters):
     ]
 
 
+def test_two_adapters_of_one_name_are_told_apart_by_their_tasks(save_tiny_adapter, no_shipped_adapters):
+    save_tiny_adapter("sentiment", "mine")
+    save_tiny_adapter("classify", "mine")
+    shown = dict(map(reversed, picker.choices(picker.offered(get_task("sentiment")))))
+    assert shown["sentiment/mine"] == "sentiment/mine (yours)"
+    assert shown["classify/mine"] == "classify/mine (yours)"
+
+
 def test_a_new_adapter_is_offered_without_a_restart(adapters):
     newest = adapters.pop()
     assert "classify/reviews" not in dict(map(reversed, picker.opened(get_task("sentiment"), None).choices))

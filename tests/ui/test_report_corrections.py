@@ -109,6 +109,19 @@ def test_a_corrected_row_is_kept_with_the_corrections_of_its_task(task, right, g
     assert corrections.rows_of("", task) == [kept]
 
 
+def test_words_that_a_row_has_twice_stay_where_the_row_has_them(measured, page):
+    entity = {"start": 8, "end": 11, "label": "LOC"}
+    shown = page("ner")
+    choices(shown, measured("ner", [{"text": "Ada met Ada.", "entities": [entity]}]))
+    shown.does("on_keep", 0, None, "Ada = LOC")
+    assert corrections.rows_of("", "ner") == [{"text": "Ada met Ada.", "entities": [entity]}]
+    answer = {"text": "12", "start": 21}
+    shown = page("qa")
+    choices(shown, measured("qa", [{"context": "In 2012, chapter 12, 12.", "question": "?", "answers": [answer]}]))
+    shown.does("on_keep", 0, None, "12")
+    assert corrections.rows_of("", "qa")[0]["answers"] == [answer]
+
+
 def test_what_can_not_be_right_is_said_and_not_kept(measured, page):
     shown = page("ner")
     choices(shown, measured("ner"))
@@ -154,7 +167,10 @@ def test_read_only_visitors_are_offered_nothing_and_refused(measured, page, monk
 def test_rows_of_which_only_the_beginning_is_kept_can_not_be_corrected(measured, page):
     rows = [{"text": "long " * MAX_TEXT_CHARS, "label": "positive"}, {"text": "short", "label": "neutral"}]
     shown = page("sentiment")
-    _, offered = choices(shown, measured("sentiment", rows))
+    record = measured("sentiment", rows)
+    _, offered = choices(shown, record)
+    panel = report_panel.opened(shown.panel, Reported(record, shows_rows=True), is_open=False)
+    assert "only its beginning is kept" in panel[shown.part.row].info
     assert [title for title, _ in offered] == ["#2 short"]
     assert "no such row" in shown.does("on_keep", 0, "negative", None)[shown.part.outcome]
 

@@ -1,5 +1,6 @@
 """The report in the page: what is shown to whom, narrowed down, and taken away."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -68,6 +69,24 @@ def test_the_panel_shows_every_part_and_the_worst_row_first(page, record):
     assert shown[page.panel.label].choices == [("Any", ""), ("a", "a"), ("b", "b")]
     assert shown[page.panel.language].choices == [("Any", ""), ("German", "de"), ("English", "en")]
     assert shown[page.panel.browser].visible
+
+
+def test_what_was_before_a_training_that_went_on_is_not_called_the_base(page, record):
+    task = get_task("sentiment")
+    old, new = ([row | {"label": said, "scores": {said: 0.9}} for row in ROWS] for said in "ab")
+    figures = compare(task, ROWS, old, new, "parent")
+    measured = replace(record, metrics={"parent": figures["base"], "adapter": figures["adapter"]})
+    continued = add_report(measured, figures, row_details(task, ROWS, old, new))
+    shown = report_panel.opened(page.panel, Reported(continued, shows_rows=True), is_open=True)
+    assert "before → adapter" in shown[page.panel.rows]
+    assert "<dt>Before</dt>" in shown[page.panel.rows]
+    whole, _ = report_panel.write_files(Reported(continued, shows_rows=True), continued.path)
+    for view in (
+        shown[page.panel.rows] + shown[page.panel.figures],
+        whole.read_text(encoding="utf-8").split("<body>")[1],
+    ):
+        assert "Base" not in view
+        assert "the base" not in view
 
 
 def test_rows_are_narrowed_down_by_every_choice(page, record):

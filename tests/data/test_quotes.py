@@ -1,0 +1,28 @@
+"""Words that a person quotes are found where they stand by themselves."""
+
+import pytest
+
+from playground.data.quotes import in_one_line, places_of
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "starts"),
+    [
+        ("ike", "I like Mike and ike", [16, 3, 8]),
+        ("محمد", "ذهب محمدي إلى محمد", [14, 4]),
+        ("👩", "👩‍👩‍👧 Ada 👩", [10, 0, 2]),
+        ("Jose", "Jose\u0301 and Jose", [10, 0]),
+        ("東京", "東京都は東京", [0, 4]),
+        ("باريس", "وباريس", [1]),
+        ("Oslo", "Bergen", []),
+        ("  ", "a  b", []),
+        ("a+b", "aab a+b", [4]),
+    ],
+)
+def test_words_by_themselves_come_before_those_inside_a_longer_word(words, text, starts):
+    assert [start for start, _ in places_of(words, text)] == starts
+
+
+def test_words_over_a_line_end_are_found_by_their_line():
+    text = "in New\n  York."
+    assert places_of(in_one_line(text[3:13]), text) == [(3, 13)]
