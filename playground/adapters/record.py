@@ -126,7 +126,7 @@ def check_name(name: object, what: str = "adapter") -> str:
         raise AdapterError(
             f"{shown(name)} can't be the name of an {what}; use 1 to 64 of the characters a-z 0-9 . _ - "
             "and begin with a letter or a digit, for example my-reviews"
-            + (f" (the word '{name}' is reserved)." if name in RESERVED_NAMES else ".")
+            + (f" (the word '{name}' is reserved)." if isinstance(name, str) and name in RESERVED_NAMES else ".")
         )
     return name
 
@@ -259,10 +259,7 @@ def _generation(payload: dict[str, Any], where: str) -> dict[str, Any]:
     for key, most in (("max_new_tokens", MAX_LENGTH_TOKENS), ("num_beams", MAX_BEAMS)):
         if key in generation:
             _bounded(generation, key, most, inside)
-    try:
-        float(take(generation, "length_penalty", float, inside, 1.0))
-    except OverflowError as err:
-        raise AdapterError(f"{inside}: 'length_penalty' is too large a number.") from err
+    take(generation, "length_penalty", float, inside, 1.0)
     for key, value in generation.items():
         texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
         if not texts and not isinstance(value, (str, int, float)):
@@ -274,10 +271,11 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
     training = take(payload, "training", dict, where, {})
     for key in _TRAINING_KINDS.keys() & training.keys():
         take(training, key, _TRAINING_KINDS[key], f"{where}: 'training'")
-    for language in take_texts(training, "languages", f"{where}: 'training'"):
+    inside = f"{where}: 'training'"
+    for language in (*take_texts(training, "languages", inside), *take_texts(training, "untrained", inside)):
         if not _LANGUAGE.fullmatch(language):
             raise AdapterError(
-                f"{where}: 'training': 'languages' must hold codes such as en or pt-BR, not {shown(language)}."
+                f"{inside}: 'languages' and 'untrained' must hold codes such as en or pt-BR, not {shown(language)}."
             )
     return training
 
@@ -285,7 +283,7 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
 def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
     metrics = take(payload, "metrics", dict, where, {})
     inside = f"{where}: 'metrics'"
-    for key in ("data", "trivial_title"):
+    for key in ("data", "trivial_title", "command"):
         take(metrics, key, str, inside, "")
     groups: dict[str, dict[str, Any]] = {
         f"{inside}: '{key}'": take(metrics, key, dict, inside, {})
