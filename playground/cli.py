@@ -627,16 +627,13 @@ def _show_adapter(options: argparse.Namespace) -> None:
 
 
 def _verify_adapter(options: argparse.Namespace) -> None:
-    from playground.exporting.verify import verify_outputs
+    from playground.exporting.verify import must_say_the_same
 
     record = _named(options)
     store.verify(record)
     print(f"{record.task}/{record.name} is whole: all {len(record.files)} files are as they were saved.")
     if not options.files_only:
-        verdict = verify_outputs(record, _say)
-        if not verdict.is_same:
-            raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
-        print(f"Loaded again: {verdict}.")
+        print(f"Loaded again: {must_say_the_same(record, _say)}.")
 
 
 def _measure_adapter(options: argparse.Namespace) -> None:
@@ -684,8 +681,20 @@ def _import_adapter(options: argparse.Namespace) -> None:
     if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
         record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
     else:
-        record = import_zip(path, name=options.name)
+        record = import_zip(path, settings.backbone_id(), name=options.name)
+    if settings.reloads_saved():
+        _keep_if_sound(record)
     print(f"Imported {record.task}/{record.name}.")
+
+
+def _keep_if_sound(record: AdapterRecord) -> None:
+    from playground.exporting.verify import must_say_the_same
+
+    try:
+        _say(f"Loaded again: {must_say_the_same(record, _say)}.")
+    except PlaygroundError:
+        store.remove(record)
+        raise
 
 
 def _push_adapter(options: argparse.Namespace) -> None:

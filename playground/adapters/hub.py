@@ -36,8 +36,7 @@ from playground.adapters.record import (
     write_record,
 )
 from playground.adapters.report import save_page
-from playground.adapters.transfer import LIMITS_BYTES
-from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
+from playground.adapters.transfer import LIMITS_BYTES, refuse_other_backbone
 from playground.errors import AdapterError, InputError
 
 TIMEOUT_S = 30
@@ -172,17 +171,6 @@ def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | N
             if REPORT_FILE in found.files:
                 save_page(filed, folder)
         return store.find(found.task, filed_as)
-
-
-def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
-    """Raises AdapterError when the adapter was made for another backbone than `backbone_id`."""
-    made_for = record.backbone
-    is_other_file = made_for["id"] == EMBEDDED_ID and made_for["checksum"] != EMBEDDED_SHA256
-    if made_for["id"] != backbone_id or is_other_file:
-        other = f"another file of '{backbone_id}'" if made_for["id"] == backbone_id else f"'{made_for['id']}'"
-        raise AdapterError(
-            f"{record.title} was made for the backbone {other}, not for '{backbone_id}', which runs here."
-        )
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from playground.adapters.record import (
 )
 from playground.adapters.report import PAGE_FILE, page_of, save_page
 from playground.adapters.store import PICKLE_SUFFIXES, find, name_for, new_folder, verify
-from playground.adapters.untrusted import MAX_JSON_BYTES
+from playground.adapters.untrusted import MAX_JSON_BYTES, shown
+from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
 from playground.errors import AdapterError
 
 MAX_ENTRIES = 64
@@ -68,27 +69,32 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
     return target
 
 
-def import_zip(path: Path, *, name: str | None = None) -> AdapterRecord:
+def import_zip(path: Path, backbone_id: str | None = None, *, name: str | None = None) -> AdapterRecord:
     """Adds the adapter in the zip file at `path` to the person's own ones, under `name` if one is given.
 
-    Nothing is written unless the whole archive is acceptable. The backbone is not looked at: the record says which one
-    the adapter is for.
+    Nothing is written unless the whole archive is acceptable.
+
+    Args:
+        backbone_id: of the backbone that the app runs; adapters of others are refused. None takes any.
 
     Raises:
-        AdapterError: no zip, no adapter, too large, unsafe paths, links, pickles, changed files, or the name is taken.
+        AdapterError: no zip, no adapter, too large, unsafe paths, links, pickles, changed files, made for another
+            backbone, or the name is taken.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _install(archive, path.name, name)
+            return _install(archive, path.name, backbone_id, name)
     except (zipfile.BadZipFile, zlib.error, EOFError) as err:
         raise AdapterError(f"'{path.name}' is no zip file or is damaged ({err}); export it again.") from err
     except OSError as err:
         raise AdapterError(f"'{path.name}' can't be read ({err.strerror}).") from err
 
 
-def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterRecord:
+def _install(archive: zipfile.ZipFile, where: str, backbone_id: str | None, name: str | None) -> AdapterRecord:
     entries = _select(archive.infolist(), where)
     record = parse_record(archive.read(entries[RECORD_FILE]), f"'{where}': {RECORD_FILE}", Path(), "own")
+    if backbone_id is not None:
+        refuse_other_backbone(record, backbone_id)
     missing = (record.files.keys()) - entries.keys()
     if missing:
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
@@ -105,6 +111,18 @@ def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterR
         if REPORT_FILE in record.files:
             save_page(record, folder)
     return find(record.task, filed_as)
+
+
+def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
+    """Raises AdapterError when the adapter was made for another backbone than `backbone_id`."""
+    made_for = record.backbone
+    is_other_file = made_for["id"] == EMBEDDED_ID and made_for["checksum"] != EMBEDDED_SHA256
+    if made_for["id"] != backbone_id or is_other_file:
+        other = f"another file of {shown(backbone_id)}" if made_for["id"] == backbone_id else shown(made_for["id"])
+        raise AdapterError(
+            f"{record.title} was made for the backbone {other}, not for '{backbone_id}', which runs here; "
+            "import it where its own backbone runs (PLAYGROUND_BACKBONE)."
+        )
 
 
 def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.ZipInfo]:

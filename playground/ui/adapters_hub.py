@@ -5,7 +5,6 @@ token is nobody's to use.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 from huggingface_hub import HfApi, get_token
@@ -19,6 +18,8 @@ from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
+from playground.ui.adapter_arrival import checked
+from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
 
 
@@ -68,7 +69,6 @@ def build_import(
     loader: EngineLoader,
     notice: gr.HTML,
     revision: gr.State,
-    welcome: Callable[[AdapterRecord], str],
     now: Callable[[], str],
 ) -> None:
     """A field for the id of an adapter on the Hub, where the settings allow going online."""
@@ -83,8 +83,7 @@ def build_import(
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
         record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
-        yield {notice: welcome(record), revision: now()}
+        yield from checked(record, notice, revision, now)
 
-    options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    button.click(guarded(bring_in, notice), wanted, [notice, revision], **options)
-    wanted.submit(guarded(bring_in, notice), wanted, [notice, revision], **options)
+    asked = gr.on([button.click, wanted.submit], lambda: render.working("Waiting for its turn…"), None, notice, **QUIET)
+    asked.then(guarded(bring_in, notice), wanted, [notice, revision], **HEAVY)

@@ -13,8 +13,16 @@ from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.training import quota
 from playground.types import Stream
-from playground.ui import adapter_actions, adapters_compare, adapters_hub, picker, render, report_panel
-from playground.ui.adapter_actions import Undo
+from playground.ui import (
+    adapter_actions,
+    adapter_arrival,
+    adapters_compare,
+    adapters_hub,
+    picker,
+    render,
+    report_panel,
+)
+from playground.ui.adapter_actions import HEAVY, Undo
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
@@ -48,7 +56,7 @@ def build(loader: EngineLoader) -> gr.Tab:
         undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
-            adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
+            adapters_hub.build_import(loader, notice, revision, _revision)
             archive = gr.File(
                 label="Import a .zip file",
                 elem_id="adapters-import",
@@ -83,26 +91,11 @@ def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revisi
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
-        record = transfer.import_zip(Path(path))
-        yield {notice: _welcome(loader, record), revision: _revision()}
+        record = transfer.import_zip(Path(path), loader.backbone_id)
+        yield from adapter_arrival.checked(record, notice, revision, _revision)
 
-    archive.upload(
-        guarded(bring_in, notice, lambda: {archive: None}),
-        archive,
-        [notice, revision, archive],
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def _welcome(loader: EngineLoader, record: AdapterRecord) -> str:
-    sentence = f"{record.name} was imported and is now in every picker for the task {record.task}."
-    status = loader.status()
-    if status.state == "ready" and record.backbone.get("id") != loader.engine().backbone.id:
-        loaded = loader.engine().backbone.title
-        warning = f"{record.name} was made for the backbone {record.backbone.get('id')}, but {loaded} is running."
-        return render.info(sentence) + render.hint(f"{warning} It can only answer with its own backbone.")
-    return render.info(sentence)
+    waiting = archive.upload(lambda: render.working("Waiting for its turn…"), outputs=[notice], **QUIET)
+    waiting.then(guarded(bring_in, notice, lambda: {archive: None}), archive, [notice, revision, archive], **HEAVY)
 
 
 def _revision() -> str:
