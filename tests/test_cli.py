@@ -349,6 +349,15 @@ def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tm
     assert run("adapters", "verify", "sentiment/mine", "--files-only").code == 0
 
 
+def test_what_was_removed_is_restored_and_what_is_broken_can_be_removed(run, adapter):
+    assert "adapters restore sentiment/mine" in run("adapters", "remove", "sentiment/mine").out
+    assert "is back" in run("adapters", "restore", "sentiment/mine").out
+    (adapter.path / "playground.json").write_text("{")
+    assert "Removed sentiment/mine" in run("adapters", "remove", "sentiment/mine").out
+    assert not adapter.path.exists()
+    assert_mistake(run("adapters", "restore", "sentiment/other"), "there is nothing to put back")
+
+
 def test_an_import_that_says_something_else_is_not_kept(run, adapter, tmp_path, monkeypatch):
     def differs(record, _say):
         raise AdapterError(f"{record.title} does not say what it should")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import gradio as gr
+from gradio.events import Dependency
 
 from playground import settings
 from playground.adapters import store
@@ -10,30 +11,45 @@ from playground.adapters.record import AdapterRecord
 from playground.errors import PlaygroundError
 from playground.types import Stream
 from playground.ui import picker, render
-from playground.ui.adapter_actions import watched
-from playground.ui.notices import Updates
+from playground.ui.adapter_actions import HEAVY, watched
+from playground.ui.notices import Updates, guarded
 
 
-def checked(record: AdapterRecord, notice: gr.HTML, revision: gr.State, now: Callable[[], str]) -> Stream[Updates]:
-    """Shows the adapter at once, and keeps it if its outputs are what they should be.
+def check_after(
+    importing: Dependency, arrived: gr.State, notice: gr.HTML, revision: gr.State, now: Callable[[], str]
+) -> None:
+    """Checks what the event `importing` appended to the list in `arrived`.
+
+    The cards are free to use meanwhile. An event that lasts and may change `revision` would have them drawn anew
+    whenever another one changed it.
 
     Args:
         now: says what is there to show, for `revision`.
+    """
+
+    def check(waiting: list[AdapterRecord]) -> Stream[Updates]:
+        while waiting:
+            yield from checked(waiting.pop(0), notice)
+
+    checking = importing.then(guarded(check, notice), arrived, [notice], **HEAVY)
+    checking.then(now, outputs=revision, show_progress="hidden", api_visibility="private")
+
+
+def checked(record: AdapterRecord, notice: gr.HTML) -> Stream[Updates]:
+    """Keeps an imported adapter if its outputs are what they should be, and says so.
 
     Raises:
         PlaygroundError: they are others, or it can't be loaded; it is not installed any more then.
     """
-    yield {revision: now()}
     said = ""
     if settings.reloads_saved():
         try:
             printed = yield from watched(["adapters", "verify", picker.key_of(record)], notice)
         except (PlaygroundError, RuntimeError):
-            if not record.path.exists():  # whoever imported it deleted it meanwhile
+            if not record.path.exists():  # whoever imported it renamed or deleted it meanwhile
                 yield {notice: ""}
                 return
             store.remove(record)
-            yield {revision: now()}
             raise
         said = " " + printed.splitlines()[-1]
     yield {

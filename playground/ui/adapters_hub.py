@@ -18,8 +18,7 @@ from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
-from playground.ui.adapter_arrival import checked
-from playground.ui.events import QUIET
+from playground.ui.adapter_arrival import check_after
 from playground.ui.notices import Updates, guarded
 
 
@@ -77,13 +76,22 @@ def build_import(
     wanted = gr.Textbox(label="Import from the Hub", placeholder="your-name/my-adapter", max_lines=1, min_width=200)
     button = gr.Button("Import", size="sm", min_width=80)
 
-    def bring_in(text: str) -> Stream[Updates]:
+    def bring_in(text: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         quota.check_disk(0)
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
         record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
-        yield from checked(record, notice, revision, now)
+        arrived.append(record)
+        yield {notice: render.working("Waiting for its check…"), revision: now()}
 
-    asked = gr.on([button.click, wanted.submit], lambda: render.working("Waiting for its turn…"), None, notice, **QUIET)
-    asked.then(guarded(bring_in, notice), wanted, [notice, revision], **HEAVY)
+    waiting = gr.State([])
+    importing = gr.on(
+        [button.click, wanted.submit],
+        guarded(bring_in, notice),
+        [wanted, waiting],
+        [notice, revision],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    check_after(importing, waiting, notice, revision, now)

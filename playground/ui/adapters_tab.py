@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from playground import access, settings
-from playground.adapters import store, transfer
+from playground.adapters import edit, store, transfer
 from playground.adapters.record import REPORT_FILE, AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
@@ -22,7 +22,7 @@ from playground.ui import (
     render,
     report_panel,
 )
-from playground.ui.adapter_actions import HEAVY, Undo
+from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded
@@ -85,23 +85,32 @@ def _task_choices() -> list[tuple[str, str]]:
 
 
 def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
-    def bring_in(path: str | None) -> Stream[Updates]:
+    def bring_in(path: str | None, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
         record = transfer.import_zip(Path(path), loader.backbone_id)
-        yield from adapter_arrival.checked(record, notice, revision, _revision)
+        arrived.append(record)
+        yield {notice: render.working("Waiting for its check…"), revision: _revision()}
 
-    waiting = archive.upload(lambda: render.working("Waiting for its turn…"), outputs=[notice], **QUIET)
-    waiting.then(guarded(bring_in, notice, lambda: {archive: None}), archive, [notice, revision, archive], **HEAVY)
+    waiting = gr.State([])
+    importing = archive.upload(
+        guarded(bring_in, notice, lambda: {archive: None}),
+        [archive, waiting],
+        [notice, revision, archive],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    adapter_arrival.check_after(importing, waiting, notice, revision, _revision)
 
 
 def _revision() -> str:
     """Another one whenever there are other adapters to show."""
     usable = [f"{picker.key_of(record)} {record.origin} {record.created}" for record in store.list_adapters()]
-    return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
+    broken = [f"{folder} {reason}" for folder, reason in store.list_broken()]
+    return "\n".join(["adapters", *usable, *broken, *(str(removed.path) for removed in edit.list_removed())])
 
 
 def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> None:
@@ -123,7 +132,8 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> No
             for record in records:
                 _one(record, shelf, undo)
         for folder, reason in store.list_broken():
-            gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
+            adapter_actions.build_broken(folder, reason, shelf.notice, shelf.revision, undo, _revision)
+        adapter_actions.build_removed(shelf.notice, shelf.revision, _revision)
 
 
 def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:

@@ -154,7 +154,23 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     visitor.page.get_by_role("button", name="Undo: put third back").click()
     expect(card(visitor, "third")).to_be_visible()
     delete(visitor, "third")
+    visitor = opened(visit)
+    visitor.page.get_by_role("button", name="Deleted in the last day").click()
+    visitor.page.get_by_role("button", name="Put sentiment/third back").first.click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
     delete(visitor, "second")
+
+
+def test_a_broken_folder_is_named_and_can_be_cleared_away(visit, server):
+    folder = server.home / "adapters" / "sentiment" / "halved"
+    folder.mkdir(parents=True)
+    visitor = opened(visit)
+    expect(alert(visitor)).to_contain_text("sentiment/halved can't be used: Adapter folder halved has no file")
+    visitor.page.get_by_role("button", name="Delete sentiment/halved").click()
+    expect(visitor.page.get_by_text("sentiment/halved was deleted")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Delete sentiment/halved")).to_have_count(0)
+    assert not folder.exists()
 
 
 @pytest.mark.slow

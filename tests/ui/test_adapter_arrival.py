@@ -21,7 +21,7 @@ def arrive(monkeypatch):
         monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
         monkeypatch.setattr(adapter_arrival, "watched", failing)
         with gr.Blocks():
-            steps = adapter_arrival.checked(record, gr.HTML(), gr.State(), lambda: "")
+            steps = adapter_arrival.checked(record, gr.HTML())
             next(steps)
             meanwhile()
             return list(steps)
