@@ -63,7 +63,7 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
                 archive.writestr(_entry(f"{record.name}/{PAGE_FILE}"), page_of(record, record.path))
         partial.replace(target)
     except OSError as err:
-        raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
+        raise AdapterError(f"{record.title} can't be exported to '{target.name}' ({err.strerror}).") from err
     finally:
         partial.unlink(missing_ok=True)
     return target
@@ -155,19 +155,26 @@ def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.Zip
 def _refuse_unsafe(entry: zipfile.ZipInfo, where: str) -> None:
     path = PurePosixPath(entry.filename)
     mode = entry.external_attr >> 16
+    if "\\" in entry.filename and ".." not in entry.filename and ":" not in entry.filename:
+        raise AdapterError(
+            f"'{where}' separates folders by backslashes ({shown(entry.filename)}), as old programs of Windows do, "
+            "which other systems can't tell from names; pack it again, or export the adapter again."
+        )
     if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
         raise AdapterError(
-            f"'{where}' holds the path '{entry.filename}', which leads out of its folder; it is refused."
+            f"'{where}' holds the path {shown(entry.filename)}, which leads out of its folder; it is refused."
         )
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise AdapterError(f"'{where}': '{entry.filename}' is a link or device; adapters may only hold plain files.")
+        raise AdapterError(
+            f"'{where}': {shown(entry.filename)} is a link or device; adapters may only hold plain files."
+        )
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise AdapterError(
-            f"'{where}': '{entry.filename}' may be in pickle format, which can run programs when opened; "
+            f"'{where}': {shown(entry.filename)} may be in pickle format, which can run programs when opened; "
             "only adapters in safetensors format can be imported."
         )
     if entry.flag_bits & 1 or entry.compress_type not in _METHODS:
-        raise AdapterError(f"'{where}': '{entry.filename}' is encrypted or packed in a rare way; zip it plainly.")
+        raise AdapterError(f"'{where}': {shown(entry.filename)} is encrypted or packed in a rare way; zip it plainly.")
 
 
 def _add(archive: zipfile.ZipFile, source: Path, name: str) -> None:

@@ -8,10 +8,12 @@ from gradio.events import Dependency
 from playground import settings
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, QuotaError
+from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_actions import HEAVY, watched
+from playground.ui.adapter_card import size_bytes
 from playground.ui.notices import Updates, guarded
 
 
@@ -33,6 +35,21 @@ def check_after(
 
     checking = importing.then(guarded(check, notice), arrived, [notice], **HEAVY)
     checking.then(now, outputs=revision, show_progress="hidden", api_visibility="private")
+
+
+def must_fit(record: AdapterRecord) -> None:
+    """Takes the adapter, just imported, away again where it is more than its person may store: archives are smaller.
+
+    Raises:
+        QuotaError: it is.
+    """
+    try:
+        quota.check_disk(0)
+    except QuotaError:
+        needed_bytes = size_bytes(record)
+        store.remove(record)
+        quota.check_disk(needed_bytes)
+        raise
 
 
 def checked(record: AdapterRecord, notice: gr.HTML) -> Stream[Updates]:

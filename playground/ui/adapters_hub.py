@@ -18,7 +18,7 @@ from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
-from playground.ui.adapter_arrival import check_after
+from playground.ui.adapter_arrival import check_after, must_fit
 from playground.ui.notices import Updates, guarded
 
 
@@ -82,6 +82,7 @@ def build_import(
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
         record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
+        must_fit(record)
         arrived.append(record)
         yield {notice: render.working("Waiting for its check…"), revision: now()}
 

@@ -92,6 +92,7 @@ def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revisi
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
         record = transfer.import_zip(Path(path), loader.backbone_id)
+        adapter_arrival.must_fit(record)
         arrived.append(record)
         yield {notice: render.working("Waiting for its check…"), revision: _revision()}
 

@@ -94,6 +94,11 @@ def test_a_path_out_of_the_folder_is_refused_by_name(exported, name):
     assert_refused(exported, "leads out of its folder")
 
 
+def test_a_zip_with_backslashes_is_refused_for_what_it_is(exported):
+    rezip(exported, drop=[CARD_FILE], **{f"tiny\\{CARD_FILE}": b"x"})
+    assert_refused(exported, "separates folders by backslashes")
+
+
 def test_a_symbolic_link_is_refused_by_name(exported):
     link = zipfile.ZipInfo("tiny/README.link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

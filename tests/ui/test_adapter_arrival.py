@@ -1,8 +1,9 @@
 import gradio as gr
 import pytest
 
+from playground import settings
 from playground.adapters import store
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, QuotaError
 from playground.ui import adapter_arrival
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
@@ -39,3 +40,14 @@ def test_nobody_hears_of_the_check_of_an_adapter_that_was_deleted_meanwhile(save
     record = save_tiny_adapter()
     last = arrive(record, lambda: store.remove(record))[-1]
     assert list(last.values()) == [""]
+
+
+def test_an_adapter_that_is_larger_than_its_archive_has_to_fit(save_tiny_adapter, monkeypatch):
+    first = save_tiny_adapter()
+    monkeypatch.setenv("PLAYGROUND_MAX_DISK_MB", "1")
+    adapter_arrival.must_fit(first)
+    record = save_tiny_adapter(name="large")
+    (record.path / "README.md").write_bytes(b" " * settings.MEGABYTE)
+    with pytest.raises(QuotaError, match="PLAYGROUND_MAX_DISK_MB"):
+        adapter_arrival.must_fit(record)
+    assert store.list_adapters() == [first]
