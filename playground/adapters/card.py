@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from playground.adapters.figures import figure, language_lines
-from playground.adapters.record import AdapterRecord
+from playground.adapters.record import AdapterRecord, without_folders
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.report_view import Report, advice, verdict
 from playground.adapters.untrusted import take_texts
@@ -182,7 +182,7 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
-    again = f" Measured with:\n\n{fenced(command, 'sh')}" if command else ""
+    again = f" Measured with:\n\n{fenced(without_folders(command), 'sh')}" if command else ""
     return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
@@ -248,7 +248,10 @@ def _training(training: Mapping[str, Any]) -> str:
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     command = training.get("command")
-    parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{fenced(command, 'sh')}" if command else ""]
+    parts = [
+        _table(("", ""), rows) if rows else "",
+        f"Command:\n\n{fenced(without_folders(command), 'sh')}" if command else "",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

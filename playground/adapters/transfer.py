@@ -18,6 +18,7 @@ from playground.adapters.record import (
     AdapterRecord,
     check_name,
     parse_record,
+    shareable,
     write_record,
 )
 from playground.adapters.report import PAGE_FILE, page_of, save_page
@@ -57,7 +58,9 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in LIMITS_BYTES:
-                if (record.path / name).is_file():
+                if name == RECORD_FILE:
+                    archive.writestr(_entry(f"{record.name}/{name}"), shareable(record))
+                elif (record.path / name).is_file():
                     _add(archive, record.path / name, f"{record.name}/{name}")
             if REPORT_FILE in record.files:
                 archive.writestr(_entry(f"{record.name}/{PAGE_FILE}"), page_of(record, record.path))
