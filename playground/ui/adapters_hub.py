@@ -66,6 +66,7 @@ def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
 
 def build_import(
     loader: EngineLoader,
+    named: gr.Textbox,
     notice: gr.HTML,
     revision: gr.State,
     now: Callable[[], str],
@@ -76,22 +77,22 @@ def build_import(
     wanted = gr.Textbox(label="Import from the Hub", placeholder="your-name/my-adapter", max_lines=1, min_width=200)
     button = gr.Button("Import", size="sm", min_width=80)
 
-    def bring_in(text: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
+    def bring_in(text: str, name: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         quota.check_disk(0)
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
-        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
+        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id, name=name.strip() or None)
         must_fit(record)
         arrived.append(record)
-        yield {notice: render.working("Waiting for its check…"), revision: now()}
+        yield {notice: render.working("Waiting for its check…"), revision: now(), named: ""}
 
     waiting = gr.State([])
     importing = gr.on(
         [button.click, wanted.submit],
         guarded(bring_in, notice),
-        [wanted, waiting],
-        [notice, revision],
+        [wanted, named, waiting],
+        [notice, revision, named],
         show_progress="hidden",
         api_visibility="private",
     )

@@ -56,7 +56,14 @@ def build(loader: EngineLoader) -> gr.Tab:
         undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
-            adapters_hub.build_import(loader, notice, revision, _revision)
+            named = gr.Textbox(
+                label="Name for what is imported",
+                placeholder="its own",
+                max_lines=1,
+                min_width=160,
+                visible=not settings.is_read_only(),
+            )
+            adapters_hub.build_import(loader, named, notice, revision, _revision)
             archive = gr.File(
                 label="Import a .zip file",
                 elem_id="adapters-import",
@@ -68,39 +75,45 @@ def build(loader: EngineLoader) -> gr.Tab:
         shelf = Shelf(notice, revision, report_panel.build("adapters-report", can_close=True), gr.State(""))
         report_panel.wire(shelf.report, [shelf.reported], reported)
         adapters_compare.build(loader)
-        _wire_import(loader, archive, notice, revision)
-        tab.select(lambda: _allowed(archive, refusal), outputs=[archive, refusal], **QUIET)
+        _wire_import(loader, archive, named, notice, revision)
+        tab.select(lambda: _allowed(archive, named, refusal), outputs=[archive, named, refusal], **QUIET)
         _cards(tab, shown_task, shelf, undo)
     return tab
 
 
-def _allowed(archive: gr.File, refusal: gr.HTML) -> Updates:
+def _allowed(archive: gr.File, named: gr.Textbox, refusal: gr.HTML) -> Updates:
     """What the present person may do here, and if not, why."""
     problem = access.problem()
-    return {archive: gr.File(visible=not problem), refusal: render.hint(problem) if problem else ""}
+    return {
+        archive: gr.File(visible=not problem),
+        named: gr.Textbox(visible=not problem),
+        refusal: render.hint(problem) if problem else "",
+    }
 
 
 def _task_choices() -> list[tuple[str, str]]:
     return [("All tasks", ALL_TASKS), *((task.title, task.name) for task in list_tasks())]
 
 
-def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
-    def bring_in(path: str | None, arrived: list[AdapterRecord]) -> Stream[Updates]:
+def _wire_import(
+    loader: EngineLoader, archive: gr.File, named: gr.Textbox, notice: gr.HTML, revision: gr.State
+) -> None:
+    def bring_in(path: str | None, name: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
-        record = transfer.import_zip(Path(path), loader.backbone_id)
+        record = transfer.import_zip(Path(path), loader.backbone_id, name=name.strip() or None)
         adapter_arrival.must_fit(record)
         arrived.append(record)
-        yield {notice: render.working("Waiting for its check…"), revision: _revision()}
+        yield {notice: render.working("Waiting for its check…"), revision: _revision(), named: ""}
 
     waiting = gr.State([])
     importing = archive.upload(
         guarded(bring_in, notice, lambda: {archive: None}),
-        [archive, waiting],
-        [notice, revision, archive],
+        [archive, named, waiting],
+        [notice, revision, archive, named],
         show_progress="hidden",
         api_visibility="private",
     )

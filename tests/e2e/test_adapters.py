@@ -134,7 +134,10 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
 
 def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     visitor = opened(visit)
-    bring(visitor, zipped("first"))
+    visitor.page.get_by_label("Name for what is imported").fill("first")
+    bring(visitor, zipped("multilingual"))
+    expect(card(visitor, "first")).to_be_visible()
+    expect(visitor.page.get_by_label("Name for what is imported")).to_have_value("")
     one = card(visitor, "first")
     one.get_by_role("button", name="Rename or duplicate").click()
     one.get_by_label("New name").fill("Bad Name")
