@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
-from playground.adapters import store
+from playground.adapters import edit, store
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, check_name
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
@@ -213,7 +213,9 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _add_adapters(commands: Any) -> None:
-    parser = commands.add_parser("adapters", help="list, show, verify, export, import, push or remove adapters")
+    parser = commands.add_parser(
+        "adapters", help="list, show, verify, export, import, push, remove or restore adapters"
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="all adapters")
     listing.add_argument("--json", action="store_true")
@@ -221,7 +223,8 @@ def _add_adapters(commands: Any) -> None:
     for name, run, meaning in (
         ("show", _show_adapter, "the card of an adapter"),
         ("verify", _verify_adapter, "check its files, load it in a fresh process and compare its outputs"),
-        ("remove", _remove_adapter, "delete an adapter of yours"),
+        ("remove", _remove_adapter, "delete an adapter of yours, also a broken one; for a day it can be put back"),
+        ("restore", _restore_adapter, "put back what was deleted"),
     ):
         action = actions.add_parser(name, help=meaning)
         action.add_argument("adapter", metavar="TASK/NAME")
@@ -628,16 +631,13 @@ def _show_adapter(options: argparse.Namespace) -> None:
 
 
 def _verify_adapter(options: argparse.Namespace) -> None:
-    from playground.exporting.verify import verify_outputs
+    from playground.exporting.verify import must_say_the_same
 
     record = _named(options)
     store.verify(record)
     print(f"{record.task}/{record.name} is whole: all {len(record.files)} files are as they were saved.")
     if not options.files_only:
-        verdict = verify_outputs(record, _say)
-        if not verdict.is_same:
-            raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
-        print(f"Loaded again: {verdict}.")
+        print(f"Loaded again: {must_say_the_same(record, _say)}.")
 
 
 def _measure_adapter(options: argparse.Namespace) -> None:
@@ -666,9 +666,20 @@ def _measure_adapter(options: argparse.Namespace) -> None:
 
 
 def _remove_adapter(options: argparse.Namespace) -> None:
-    record = _named(options)
-    store.remove(record)
-    print(f"Removed {record.task}/{record.name}.")
+    broken = {f"{folder.parent.name}/{folder.name}": folder for folder, _ in store.list_broken()}
+    is_broken = options.adapter in broken
+    removed = edit.take_away_broken(broken[options.adapter]) if is_broken else edit.take_away(_named(options))
+    key = f"{removed.task}/{removed.name}"
+    print(f"Removed {key}. For a day it can be put back: python -m playground adapters restore {shlex.quote(key)}")
+
+
+def _restore_adapter(options: argparse.Namespace) -> None:
+    named = (one for one in edit.list_removed() if f"{one.task}/{one.name}" == options.adapter)
+    removed = next(named, None)
+    if removed is None:
+        raise AdapterError(f"No adapter '{options.adapter}' was deleted in the last day; there is nothing to put back.")
+    edit.put_back(removed)
+    print(f"{options.adapter} is back.")
 
 
 def _export_adapter(options: argparse.Namespace) -> None:
@@ -694,8 +705,20 @@ def _import_adapter(options: argparse.Namespace) -> None:
     if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
         record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
     else:
-        record = import_zip(path, name=options.name)
+        record = import_zip(path, settings.backbone_id(), name=options.name)
+    if settings.reloads_saved():
+        _keep_if_sound(record)
     print(f"Imported {record.task}/{record.name}.")
+
+
+def _keep_if_sound(record: AdapterRecord) -> None:
+    from playground.exporting.verify import must_say_the_same
+
+    try:
+        _say(f"Loaded again: {must_say_the_same(record, _say)}.")
+    except PlaygroundError:
+        store.remove(record)
+        raise
 
 
 def _push_adapter(options: argparse.Namespace) -> None:

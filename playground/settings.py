@@ -174,7 +174,9 @@ def backbone_id() -> str:
 
 
 def reloads_saved() -> bool:
-    """Whether each training ends with loading its adapter in a fresh process; ``PLAYGROUND_RELOAD=0`` leaves it out."""
+    """Whether each training and import ends with loading its adapter in a fresh process; ``PLAYGROUND_RELOAD=0`` leaves
+    it out.
+    """
     return os.environ.get("PLAYGROUND_RELOAD", "1") != "0"
 
 

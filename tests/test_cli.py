@@ -10,7 +10,9 @@ import pytest
 
 from playground import settings
 from playground.adapters import store
+from playground.adapters.transfer import export_zip
 from playground.cli import main
+from playground.errors import AdapterError
 from tests.fake_hub import Dataset, fake_hub
 
 ROWS = [{"text": "Sehr gut!", "id": 1}, {"text": ""}, {"text": "海 \ud800", "label": "positive"}]
@@ -351,7 +353,7 @@ def test_an_adapter_can_be_measured_on_the_rows_of_a_recipe(run, adapter, tmp_pa
     assert_mistake(run("adapters", "measure", "sentiment/mine", "--recipe", "pasta"), "no recipe 'pasta'")
 
 
-def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path):
+def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tmp_path, monkeypatch):
     (adapter.path / "README.md").write_text("# The card\n")
     (listed,) = lines(run("adapters", "list", "--json").out)
     assert [(one["task"], one["name"], one["origin"]) for one in listed["adapters"]] == [("sentiment", "mine", "own")]
@@ -361,8 +363,31 @@ def test_adapters_can_be_listed_shown_checked_moved_and_removed(run, adapter, tm
     archive = run("adapters", "export", "sentiment/mine", "--output", tmp_path).out.strip()
     assert "Removed" in run("adapters", "remove", "sentiment/mine").out
     assert_mistake(run("adapters", "verify", "sentiment/mine"), "There is no adapter 'mine'")
+    assert_mistake(run("adapters", "import", archive), "which runs here; import it where its own backbone runs")
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
     assert "Imported sentiment/mine" in run("adapters", "import", archive).out
     assert run("adapters", "verify", "sentiment/mine", "--files-only").code == 0
+
+
+def test_what_was_removed_is_restored_and_what_is_broken_can_be_removed(run, adapter):
+    assert "adapters restore sentiment/mine" in run("adapters", "remove", "sentiment/mine").out
+    assert "is back" in run("adapters", "restore", "sentiment/mine").out
+    (adapter.path / "playground.json").write_text("{")
+    assert "Removed sentiment/mine" in run("adapters", "remove", "sentiment/mine").out
+    assert not adapter.path.exists()
+    assert_mistake(run("adapters", "restore", "sentiment/other"), "there is nothing to put back")
+
+
+def test_an_import_that_says_something_else_is_not_kept(run, adapter, tmp_path, monkeypatch):
+    def differs(record, _say):
+        raise AdapterError(f"{record.title} does not say what it should")
+
+    archive = export_zip(adapter, tmp_path)
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    monkeypatch.setattr("playground.exporting.verify.must_say_the_same", differs)
+    assert_mistake(run("adapters", "import", archive, "--name", "copy"), "does not say what it should")
+    assert [record.name for record in store.list_adapters()] == ["mine"]
 
 
 def test_an_empty_list_is_still_one_json_object(run):

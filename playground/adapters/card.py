@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 
 from playground.adapters.figures import figure, language_lines
-from playground.adapters.record import AdapterRecord
+from playground.adapters.record import AdapterRecord, without_folders
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.report_view import Report, advice, verdict
 from playground.adapters.untrusted import take_texts
@@ -22,6 +22,19 @@ _PIPELINE_TAGS: Mapping[str, str] = {
     "generate": "text-generation",
 }
 _PIPELINE_TAGS_OF_TASKS: Mapping[str, str] = {"summarize": "summarization", "translate": "translation"}
+_HUB_METRICS: Mapping[str, str] = {
+    "macro_f1": "f1",
+    "entity_f1": "f1",
+    "f1": "f1",
+    "accuracy": "accuracy",
+    "exact_match": "exact_match",
+    "rouge1": "rouge",
+    "rouge2": "rouge",
+    "rougeL": "rouge",
+    "chrf++": "chrf",
+    "bleu": "bleu",
+}
+"""The Hub's names of metrics: https://huggingface.co/metrics"""
 _INITS: Mapping[str, str] = {
     "pissa": "PiSSA: the largest directions of the weights, saved as plain LoRA",
     "loftq": "LoftQ: what 4-bit quantization took away, so that it belongs beside the same 4-bit weights",
@@ -140,6 +153,8 @@ def _front_matter(record: AdapterRecord) -> str:
     base = base_model(record)
     # The Hub takes the plain language only: pt for pt-BR. Quoted, because YAML reads a bare `no` as false.
     languages = sorted({language.split("-")[0] for language in record.training.get("languages", ())})
+    measured = record.metrics.get("adapter", {}).get("metrics", {})
+    metrics = sorted({_HUB_METRICS[name] for name in measured if name in _HUB_METRICS})
     lines = [
         "---",
         *([f"base_model: {base}", "base_model_relation: adapter"] if base else []),
@@ -147,6 +162,7 @@ def _front_matter(record: AdapterRecord) -> str:
         f"pipeline_tag: {tag}",
         f"tags: {json.dumps(['lora', 'polyglot-playground', record.task])}",
         *([f"language: {json.dumps(languages)}"] if languages else []),
+        *([f"metrics: {json.dumps(metrics)}"] if metrics else []),
         *(["license: gemma"] if _is_gemma(record) else []),
         "---",
     ]
@@ -182,7 +198,7 @@ def _quality(metrics: Mapping[str, Any]) -> str:
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
-    again = f" Measured with:\n\n{fenced(command, 'sh')}" if command else ""
+    again = f" Measured with:\n\n{fenced(without_folders(command), 'sh')}" if command else ""
     return f"{intro}{_table(header, rows)}\n\nIn brackets: the 95 % confidence interval.{again}"
 
 
@@ -248,7 +264,10 @@ def _training(training: Mapping[str, Any]) -> str:
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     command = training.get("command")
-    parts = [_table(("", ""), rows) if rows else "", f"Command:\n\n{fenced(command, 'sh')}" if command else ""]
+    parts = [
+        _table(("", ""), rows) if rows else "",
+        f"Command:\n\n{fenced(without_folders(command), 'sh')}" if command else "",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 

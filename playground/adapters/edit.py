@@ -65,25 +65,58 @@ def take_away(record: AdapterRecord) -> Removed:
 
     Raises:
         AdapterError: it is a shipped one, or already gone.
+        AccessError: it is another person's.
     """
     store.must_be_own(record)
+    return _shelve(record.path)
+
+
+def take_away_broken(folder: Path) -> Removed:
+    """Removes one of the folders that ``store.list_broken`` names, so that its name is free again.
+
+    Raises:
+        AdapterError: it belongs to the program, or is already gone.
+        AccessError: it is another person's.
+    """
+    title = f"{folder.parent.name}/{folder.name}"
+    if folder.parent.parent != settings.own_adapters():
+        raise AdapterError(f"The adapter '{title}' belongs to the program and can't be removed.")
+    if not access.current().sees(store.owner_of(folder)):
+        raise AccessError(f"The adapter '{title}' is not yours to remove.")
+    return _shelve(folder)
+
+
+def _shelve(folder: Path) -> Removed:
     shelf = settings.own_adapters() / REMOVED_FOLDER
     _sweep(shelf)
-    kept = shelf / uuid4().hex
+    removed = Removed(folder.parent.name, folder.name, shelf / f"{folder.parent.name}+{folder.name}+{uuid4().hex}")
     try:
         shelf.mkdir(exist_ok=True)
-        record.path.rename(kept)
-        kept.touch()  # the day begins now
+        folder.rename(removed.path)
+        removed.path.touch()  # the day begins now
     except OSError as err:
-        raise AdapterError(f"{record.title} can't be removed from {record.path} ({err.strerror}).") from err
-    return Removed(record.task, record.name, kept)
+        raise AdapterError(f"Adapter '{removed.task}/{removed.name}' can't be removed ({err.strerror}).") from err
+    return removed
+
+
+def list_removed() -> list[Removed]:
+    """What the present person took away and can put back, the latest first."""
+    person = access.current()
+    found = []
+    for path in (settings.own_adapters() / REMOVED_FOLDER).glob("*+*+*"):
+        task, _, rest = path.name.partition("+")
+        with suppress(FileNotFoundError):  # another process may delete or put back its own at this moment
+            removed_s = path.stat().st_mtime
+            if time.time() - removed_s <= KEPT_FOR_S and person.sees(store.owner_of(path)):
+                found.append((removed_s, Removed(task, rest.rpartition("+")[0], path)))
+    return [removed for _, removed in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
 def put_back(removed: Removed) -> AdapterRecord:
-    """Undoes `take_away`.
+    """Undoes `take_away` or `take_away_broken`.
 
     Raises:
-        AdapterError: its name was given to another one, or the day is over.
+        AdapterError: its name was given to another one, the day is over, or it is as broken as it was.
         AccessError: it is another person's.
     """
     if removed.path.exists() and not access.current().sees(store.owner_of(removed.path)):

@@ -33,14 +33,15 @@ from playground.adapters.record import (
     AdapterRecord,
     check_name,
     read_record,
+    shareable,
     write_record,
 )
 from playground.adapters.report import save_page
-from playground.adapters.transfer import LIMITS_BYTES
-from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
+from playground.adapters.transfer import LIMITS_BYTES, refuse_other_backbone
 from playground.errors import AdapterError, InputError
 
 TIMEOUT_S = 30
+_OF_EVERY_REPOSITORY = frozenset({".gitattributes", CARD_FILE})
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -74,7 +75,8 @@ def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = Fals
 
     Raises:
         InputError: it is no id.
-        AdapterError: nobody is logged in, the Hub refuses, or the repository is public and that was not asked for.
+        AdapterError: nobody is logged in, the Hub refuses, or the repository is public and that was not asked for, is
+            private and that was not, or holds something else.
     """
     repo_id = check_id(repo_id)
     store.verify(record)
@@ -82,17 +84,32 @@ def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = Fals
         raise AdapterError("Nobody is logged in to the Hub; set HF_TOKEN to a token that may write, or: hf auth login")
     card_text = _card_of(record)
     # The rows behind a report stay on this machine.
-    paths = [record.path / name for name in (*record.files, RECORD_FILE) if name != CARD_FILE]
+    paths = [record.path / name for name in record.files if name != CARD_FILE]
     operations = [CommitOperationAdd(path.name, path) for path in paths]
-    operations.append(CommitOperationAdd(CARD_FILE, card_text))
+    operations += [CommitOperationAdd(RECORD_FILE, shareable(record)), CommitOperationAdd(CARD_FILE, card_text)]
     with explained(repo_id):
         api.create_repo(repo_id, private=not public, exist_ok=True)
-        if not public and not api.model_info(repo_id, timeout=TIMEOUT_S).private:
-            raise AdapterError(
-                f"'{repo_id}' is a public repository; say that the adapter may be public, or name another."
-            )
+        _must_be_for_it(api.model_info(repo_id, timeout=TIMEOUT_S), repo_id, public=public)
         message = f"Adapter {record.task}/{record.name}"
         return api.create_commit(repo_id, operations, commit_message=message).oid
+
+
+def _must_be_for_it(info: ModelInfo, repo_id: str, *, public: bool) -> None:
+    """Raises AdapterError unless the repository is as public as was said, and empty or an adapter's already."""
+    if not public and not info.private:
+        raise AdapterError(f"'{repo_id}' is a public repository; say that the adapter may be public, or name another.")
+    if public and info.private:
+        raise AdapterError(
+            f"'{repo_id}' is a private repository and stays one; push without saying public, or make it public first."
+        )
+    names = {file.rfilename for file in info.siblings or []}
+    others = sorted(names - _OF_EVERY_REPOSITORY)
+    pickles = [name for name in others if Path(name).suffix.lower() in store.PICKLE_SUFFIXES]
+    if pickles or (others and RECORD_FILE not in names):
+        raise AdapterError(
+            f"'{repo_id}' holds something else already ({(pickles or others)[0]}); name another repository, one that "
+            "is empty or does not exist yet."
+        )
 
 
 def _card_of(record: AdapterRecord) -> bytes:
@@ -172,17 +189,6 @@ def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | N
             if REPORT_FILE in found.files:
                 save_page(filed, folder)
         return store.find(found.task, filed_as)
-
-
-def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
-    """Raises AdapterError when the adapter was made for another backbone than `backbone_id`."""
-    made_for = record.backbone
-    is_other_file = made_for["id"] == EMBEDDED_ID and made_for["checksum"] != EMBEDDED_SHA256
-    if made_for["id"] != backbone_id or is_other_file:
-        other = f"another file of '{backbone_id}'" if made_for["id"] == backbone_id else f"'{made_for['id']}'"
-        raise AdapterError(
-            f"{record.title} was made for the backbone {other}, not for '{backbone_id}', which runs here."
-        )
 
 
 @contextmanager

@@ -42,6 +42,9 @@ _MAGNITUDE_KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_magnitude_
 _HEAD_KEY = re.compile(r"base_model\.model\.(?:[\w.]+\.)?(?:score|classifier)\.(?P<part>weight|bias)")
 # PEFT takes each pattern key as a regular expression; one from elsewhere could take forever, so repetition is out.
 _PATTERN_KEY = re.compile(r"\^?[\w.]+")
+_MODULE_NAME = re.compile(r"[\w.-]+")
+_NAMES_OF_MODULES = ("target_modules", "exclude_modules", "layers_pattern")
+"""PEFT takes a bare text in their place as a regular expression, too."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def read_layout(record: AdapterRecord) -> Layout:
     layout = _sort(tensors, where)
     for module, names in layout.pairs.items():
         shapes = [tensors[name].shape for name in names]
-        _check_pair(settings.rank_of(module), shapes, f"{where}: '{module}'")
+        _check_pair(settings.rank_of(module), shapes, f"{where}: {shown(module)}")
     _check_magnitudes(settings, layout, tensors, where)
     _check_head(record, layout, tensors, where)
     return layout
@@ -141,6 +144,10 @@ def _check_plain(config: dict[str, Any], where: str) -> None:
     for key in _UNSUPPORTED:
         if config.get(key):
             raise AdapterError(f"{where} sets '{key}'; only plain LoRA can be used.")
+    for key in _NAMES_OF_MODULES:
+        for name in config[key] if isinstance(config.get(key), list) else [config.get(key)]:
+            if name is not None and not (isinstance(name, str) and _MODULE_NAME.fullmatch(name)):
+                raise AdapterError(f"{where}: '{key}' must hold plain module names, not {shown(name)}.")
     if config.get("bias", "none") != "none":
         raise AdapterError(f"{where} trains biases ('bias': {shown(config['bias'])}); only plain LoRA can be used.")
     init = config.get("init_lora_weights")
@@ -165,22 +172,22 @@ def _sort(tensors: Mapping[str, _Tensor], where: str) -> Layout:
     head: dict[str, str] = {}
     for name, tensor in tensors.items():
         if tensor.dtype not in FLOATS:
-            raise AdapterError(f"{where}: '{name}' has the type {tensor.dtype}; only floating point can be used.")
+            raise AdapterError(f"{where}: {shown(name)} has the type {tensor.dtype}; only floating point can be used.")
         if match := _LORA_KEY.fullmatch(name):
             sides[match["side"]][match["module"]] = name
         elif match := _MAGNITUDE_KEY.fullmatch(name):
             magnitudes[match["module"]] = name
         elif match := _HEAD_KEY.fullmatch(name):
             if match["part"] in head:
-                raise AdapterError(f"{where} has two heads, '{head[match['part']]}' and '{name}'.")
+                raise AdapterError(f"{where} has two heads, {shown(head[match['part']])} and {shown(name)}.")
             head[match["part"]] = name
         else:
             raise AdapterError(
-                f"{where}: '{name}' is neither LoRA A or B nor a head; only LoRA with a linear head can be used."
+                f"{where}: {shown(name)} is neither LoRA A or B nor a head; only LoRA with a linear head can be used."
             )
     lonely = sides["A"].keys() ^ sides["B"].keys()
     if lonely or not sides["A"]:
-        raise AdapterError(f"{where} lacks the A or B of {min(lonely) if lonely else 'every module'}.")
+        raise AdapterError(f"{where} lacks the A or B of {shown(min(lonely)) if lonely else 'every module'}.")
     pairs = {module: (name, sides["B"][module]) for module, name in sides["A"].items()}
     return Layout(pairs, magnitudes, head.get("weight"), head.get("bias"))
 
@@ -196,7 +203,7 @@ def _check_magnitudes(settings: LoraSettings, layout: Layout, tensors: Mapping[s
     if odd := layout.magnitudes.keys() ^ wanted:
         said = "sets" if settings.use_dora else "does not set"
         which = "lacks the DoRA magnitude" if min(odd) in wanted else "has a DoRA magnitude"
-        raise AdapterError(f"{where} {which} of {min(odd)}, but {CONFIG_FILE} {said} 'use_dora'.")
+        raise AdapterError(f"{where} {which} of {shown(min(odd))}, but {CONFIG_FILE} {said} 'use_dora'.")
     for module, name in layout.magnitudes.items():
         outputs = tensors[layout.pairs[module][1]].shape[0]
         if tensors[name].shape != (outputs,):

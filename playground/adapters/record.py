@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from string import Formatter
 from typing import Any, Literal, get_args
 
@@ -126,7 +127,7 @@ def check_name(name: object, what: str = "adapter") -> str:
         raise AdapterError(
             f"{shown(name)} can't be the name of an {what}; use 1 to 64 of the characters a-z 0-9 . _ - "
             "and begin with a letter or a digit, for example my-reviews"
-            + (f" (the word '{name}' is reserved)." if name in RESERVED_NAMES else ".")
+            + (f" (the word '{name}' is reserved)." if isinstance(name, str) and name in RESERVED_NAMES else ".")
         )
     return name
 
@@ -152,14 +153,49 @@ def write_record(record: AdapterRecord, folder: Path) -> None:
     Raises:
         AdapterError: a field has a value that ``read_record`` would refuse.
     """
+    replace_file(folder / RECORD_FILE, as_json(record))
+
+
+def as_json(record: AdapterRecord) -> bytes:
+    """Content of ``playground.json``.
+
+    Raises:
+        AdapterError: a field has a value that ``read_record`` would refuse.
+    """
     payload: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     payload |= {f.name: getattr(record, f.name) for f in fields(record) if f.name not in NOT_IN_RECORD}
     try:
         data = json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError) as err:
         raise AdapterError(f"{record.title} has a value that JSON can't hold ({err}).") from err
-    parse_record(data, f"{record.name}/{RECORD_FILE}", folder, record.origin)
-    replace_file(folder / RECORD_FILE, data)
+    parse_record(data, f"{record.name}/{RECORD_FILE}", record.path, record.origin)
+    return data
+
+
+def shareable(record: AdapterRecord) -> bytes:
+    """Content of ``playground.json`` for other people: commands name files, not the folders of this machine."""
+    training, metrics = _without_folders(record.training), _without_folders(record.metrics)
+    if (training, metrics) == (record.training, record.metrics):
+        return (record.path / RECORD_FILE).read_bytes()
+    return as_json(replace(record, training=training, metrics=metrics))
+
+
+def _without_folders(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**facts, "command": without_folders(facts["command"])} if "command" in facts else facts
+
+
+def without_folders(command: str) -> str:
+    """`command` with names of files in place of whole paths, which are nobody else's business."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # somebody else's, with an odd number of quotes
+        return command
+    names = [PureWindowsPath(word).name if _is_whole_path(word) else word for word in words]
+    return command if names == words else shlex.join(names)
+
+
+def _is_whole_path(word: str) -> bool:
+    return word.startswith(("/", "~/")) or PureWindowsPath(word).is_absolute()
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -259,10 +295,7 @@ def _generation(payload: dict[str, Any], where: str) -> dict[str, Any]:
     for key, most in (("max_new_tokens", MAX_LENGTH_TOKENS), ("num_beams", MAX_BEAMS)):
         if key in generation:
             _bounded(generation, key, most, inside)
-    try:
-        float(take(generation, "length_penalty", float, inside, 1.0))
-    except OverflowError as err:
-        raise AdapterError(f"{inside}: 'length_penalty' is too large a number.") from err
+    take(generation, "length_penalty", float, inside, 1.0)
     for key, value in generation.items():
         texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
         if not texts and not isinstance(value, (str, int, float)):
@@ -274,10 +307,11 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
     training = take(payload, "training", dict, where, {})
     for key in _TRAINING_KINDS.keys() & training.keys():
         take(training, key, _TRAINING_KINDS[key], f"{where}: 'training'")
-    for language in take_texts(training, "languages", f"{where}: 'training'"):
+    inside = f"{where}: 'training'"
+    for language in (*take_texts(training, "languages", inside), *take_texts(training, "untrained", inside)):
         if not _LANGUAGE.fullmatch(language):
             raise AdapterError(
-                f"{where}: 'training': 'languages' must hold codes such as en or pt-BR, not {shown(language)}."
+                f"{inside}: 'languages' and 'untrained' must hold codes such as en or pt-BR, not {shown(language)}."
             )
     return training
 
@@ -285,7 +319,7 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
 def _metrics(payload: dict[str, Any], where: str) -> dict[str, Any]:
     metrics = take(payload, "metrics", dict, where, {})
     inside = f"{where}: 'metrics'"
-    for key in ("data", "trivial_title"):
+    for key in ("data", "trivial_title", "command"):
         take(metrics, key, str, inside, "")
     groups: dict[str, dict[str, Any]] = {
         f"{inside}: '{key}'": take(metrics, key, dict, inside, {})

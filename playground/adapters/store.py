@@ -146,7 +146,7 @@ def remove(record: AdapterRecord) -> None:
         record.path.rename(doomed)
         shutil.rmtree(doomed)
     except OSError as err:
-        raise AdapterError(f"{record.title} can't be removed from {record.path} ({err.strerror}).") from err
+        raise AdapterError(f"{record.title} can't be removed ({err.strerror}).") from err
 
 
 def must_be_own(record: AdapterRecord) -> None:
@@ -182,7 +182,7 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
         must_be_free(task, name)
         partial.rename(final)
     except (OSError, SafetensorError) as err:
-        raise _cannot_save(task, name, final, err) from err
+        raise _cannot_save(task, name, err) from err
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -294,11 +294,11 @@ def _sweep(folder: Path) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _cannot_save(task: str, name: str, final: Path, err: OSError | SafetensorError) -> AdapterError:
+def _cannot_save(task: str, name: str, err: OSError | SafetensorError) -> AdapterError:
     if isinstance(err, OSError) and err.errno in (errno.ENOTEMPTY, errno.EEXIST):
         return _taken(task, name)
     reason = err.strerror if isinstance(err, OSError) else str(err)
     return AdapterError(
-        f"Adapter '{task}/{name}' can't be saved in {final.parent} ({reason}); "
-        "check that this folder may be written and its disk has space."
+        f"Adapter '{task}/{name}' can't be saved ({reason}); "
+        "check that the folder PLAYGROUND_HOME may be written and its disk has space."
     )

@@ -18,11 +18,13 @@ from playground.adapters.record import (
     AdapterRecord,
     check_name,
     parse_record,
+    shareable,
     write_record,
 )
 from playground.adapters.report import PAGE_FILE, page_of, save_page
 from playground.adapters.store import PICKLE_SUFFIXES, find, name_for, new_folder, verify
-from playground.adapters.untrusted import MAX_JSON_BYTES
+from playground.adapters.untrusted import MAX_JSON_BYTES, shown
+from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
 from playground.errors import AdapterError
 
 MAX_ENTRIES = 64
@@ -56,39 +58,46 @@ def export_zip(record: AdapterRecord, destination: Path) -> Path:
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in LIMITS_BYTES:
-                if (record.path / name).is_file():
+                if name == RECORD_FILE:
+                    archive.writestr(_entry(f"{record.name}/{name}"), shareable(record))
+                elif (record.path / name).is_file():
                     _add(archive, record.path / name, f"{record.name}/{name}")
             if REPORT_FILE in record.files:
                 archive.writestr(_entry(f"{record.name}/{PAGE_FILE}"), page_of(record, record.path))
         partial.replace(target)
     except OSError as err:
-        raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
+        raise AdapterError(f"{record.title} can't be exported to '{target.name}' ({err.strerror}).") from err
     finally:
         partial.unlink(missing_ok=True)
     return target
 
 
-def import_zip(path: Path, *, name: str | None = None) -> AdapterRecord:
+def import_zip(path: Path, backbone_id: str | None = None, *, name: str | None = None) -> AdapterRecord:
     """Adds the adapter in the zip file at `path` to the person's own ones, under `name` if one is given.
 
-    Nothing is written unless the whole archive is acceptable. The backbone is not looked at: the record says which one
-    the adapter is for.
+    Nothing is written unless the whole archive is acceptable.
+
+    Args:
+        backbone_id: of the backbone that the app runs; adapters of others are refused. None takes any.
 
     Raises:
-        AdapterError: no zip, no adapter, too large, unsafe paths, links, pickles, changed files, or the name is taken.
+        AdapterError: no zip, no adapter, too large, unsafe paths, links, pickles, changed files, made for another
+            backbone, or the name is taken.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _install(archive, path.name, name)
+            return _install(archive, path.name, backbone_id, name)
     except (zipfile.BadZipFile, zlib.error, EOFError) as err:
         raise AdapterError(f"'{path.name}' is no zip file or is damaged ({err}); export it again.") from err
     except OSError as err:
         raise AdapterError(f"'{path.name}' can't be read ({err.strerror}).") from err
 
 
-def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterRecord:
+def _install(archive: zipfile.ZipFile, where: str, backbone_id: str | None, name: str | None) -> AdapterRecord:
     entries = _select(archive.infolist(), where)
     record = parse_record(archive.read(entries[RECORD_FILE]), f"'{where}': {RECORD_FILE}", Path(), "own")
+    if backbone_id is not None:
+        refuse_other_backbone(record, backbone_id)
     missing = (record.files.keys()) - entries.keys()
     if missing:
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
@@ -105,6 +114,18 @@ def _install(archive: zipfile.ZipFile, where: str, name: str | None) -> AdapterR
         if REPORT_FILE in record.files:
             save_page(record, folder)
     return find(record.task, filed_as)
+
+
+def refuse_other_backbone(record: AdapterRecord, backbone_id: str) -> None:
+    """Raises AdapterError when the adapter was made for another backbone than `backbone_id`."""
+    made_for = record.backbone
+    is_other_file = made_for["id"] == EMBEDDED_ID and made_for["checksum"] != EMBEDDED_SHA256
+    if made_for["id"] != backbone_id or is_other_file:
+        other = f"another file of {shown(backbone_id)}" if made_for["id"] == backbone_id else shown(made_for["id"])
+        raise AdapterError(
+            f"{record.title} was made for the backbone {other}, not for '{backbone_id}', which runs here; "
+            "import it where its own backbone runs (PLAYGROUND_BACKBONE)."
+        )
 
 
 def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.ZipInfo]:
@@ -137,19 +158,26 @@ def _select(entries: list[zipfile.ZipInfo], where: str) -> dict[str, zipfile.Zip
 def _refuse_unsafe(entry: zipfile.ZipInfo, where: str) -> None:
     path = PurePosixPath(entry.filename)
     mode = entry.external_attr >> 16
+    if "\\" in entry.filename and ".." not in entry.filename and ":" not in entry.filename:
+        raise AdapterError(
+            f"'{where}' separates folders by backslashes ({shown(entry.filename)}), as old programs of Windows do, "
+            "which other systems can't tell from names; pack it again, or export the adapter again."
+        )
     if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
         raise AdapterError(
-            f"'{where}' holds the path '{entry.filename}', which leads out of its folder; it is refused."
+            f"'{where}' holds the path {shown(entry.filename)}, which leads out of its folder; it is refused."
         )
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise AdapterError(f"'{where}': '{entry.filename}' is a link or device; adapters may only hold plain files.")
+        raise AdapterError(
+            f"'{where}': {shown(entry.filename)} is a link or device; adapters may only hold plain files."
+        )
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise AdapterError(
-            f"'{where}': '{entry.filename}' may be in pickle format, which can run programs when opened; "
+            f"'{where}': {shown(entry.filename)} may be in pickle format, which can run programs when opened; "
             "only adapters in safetensors format can be imported."
         )
     if entry.flag_bits & 1 or entry.compress_type not in _METHODS:
-        raise AdapterError(f"'{where}': '{entry.filename}' is encrypted or packed in a rare way; zip it plainly.")
+        raise AdapterError(f"'{where}': {shown(entry.filename)} is encrypted or packed in a rare way; zip it plainly.")
 
 
 def _add(archive: zipfile.ZipFile, source: Path, name: str) -> None:

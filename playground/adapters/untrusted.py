@@ -9,6 +9,8 @@ from playground.errors import AdapterError
 T = TypeVar("T", str, int, float, bool, list[Any], dict[str, Any])
 
 MAX_JSON_BYTES = 1024 * 1024
+MAX_DIGITS = 20
+"""Of a whole number; with hundreds of them it could not be turned into a float any more."""
 _KINDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
@@ -41,18 +43,24 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
 
     Raises:
         AdapterError: too large, no JSON, nested too deeply, no object, or with values that can't be written again
-            (NaN, infinity, lone surrogates).
+            (NaN, infinity, lone surrogates) or computed with (whole numbers of more than `MAX_DIGITS` digits).
     """
     if len(data) > MAX_JSON_BYTES:
         raise AdapterError(f"{where} has {len(data):,} bytes; at most {MAX_JSON_BYTES:,} are allowed.")
     try:
-        payload = json.loads(data)
+        payload = json.loads(data, parse_int=_whole_number)
         json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as err:
         raise AdapterError(f"{where} is not valid JSON ({err}).") from err
     if not isinstance(payload, dict):
         raise AdapterError(f"{where} must hold one JSON object, not {shown(payload)}.")
     return payload
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise ValueError(f"{shown(digits)} is too large a number")
+    return int(digits)
 
 
 def take(payload: dict[str, Any], key: str, kind: type[T], where: str, default: T | None = None) -> T:

@@ -77,7 +77,7 @@ def export(
             (partial / CARD_FILE).write_text(notes(record, chosen, written_in, verdict), encoding="utf-8")
         partial.replace(target)
     except OSError as err:
-        raise AdapterError(f"{record.title} can't be exported to {target} ({err.strerror}).") from err
+        raise AdapterError(f"{record.title} can't be exported to '{target.name}' ({err.strerror}).") from err
     finally:
         _remove(partial)
     return Exported(target, verdict)
@@ -106,8 +106,8 @@ def _check_space(folder: Path, needed_bytes: float) -> None:
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
         raise AdapterError(
-            f"The export needs {needed_bytes / 1e9:.1f} GB in {folder}, where {free_bytes / 1e9:.1f} GB are free; "
-            "free some space or choose another folder."
+            f"The export needs {needed_bytes / 1e9:.1f} GB on a disk where {free_bytes / 1e9:.1f} GB are free; "
+            "free some space or choose a folder on another one."
         )
 
 

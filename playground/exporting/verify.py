@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
+from playground.errors import AdapterError
 from playground.exporting.fresh import Verdict, compare
+
+
+def must_say_the_same(record: AdapterRecord, say: Callable[[str], None]) -> Verdict:
+    """What `verify_outputs` finds. Raises AdapterError as that does, also when the outputs are others."""
+    verdict = verify_outputs(record, say)
+    if not verdict.is_same:
+        raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
+    return verdict
 
 
 def verify_outputs(record: AdapterRecord, say: Callable[[str], None]) -> Verdict:

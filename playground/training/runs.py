@@ -306,7 +306,7 @@ def _wake(state: RunState) -> None:
     except OSError as err:
         release_space(folder)
         raise PlaygroundError(
-            f"The run can't go on in {folder.parent} ({err.strerror}); free some space on that disk, then resume it."
+            f"The run can't go on ({err.strerror}); free some space on the disk of PLAYGROUND_HOME, then resume it."
         ) from err
     spawn(folder)
 
@@ -369,8 +369,8 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
     except OSError as err:
         shutil.rmtree(root / run_id, ignore_errors=True)  # a folder that no table names would stay for good
         raise PlaygroundError(
-            f"The run can't be set up in {root} ({err.strerror}); check that this folder may be written and its disk "
-            "has space."
+            f"The run can't be set up ({err.strerror}); check that the folder PLAYGROUND_HOME may be written and its "
+            "disk has space."
         ) from err
     finally:
         shutil.rmtree(partial, ignore_errors=True)

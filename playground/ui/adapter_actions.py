@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground import access
+from playground import access, settings
 from playground.adapters import edit, store
 from playground.adapters.edit import Removed
 from playground.adapters.record import AdapterRecord
@@ -116,7 +116,8 @@ def build_names(
                 def handle(wanted: str) -> Stream[Updates]:
                     access.must_change()
                     must_be_seen(record)
-                    quota.check_disk(size_bytes(record))
+                    if change is edit.duplicate:
+                        quota.check_disk(size_bytes(record))
                     made = change(record, wanted.strip())
                     yield {notice: render.info(f"{record.name} was {word} {made.name}."), revision: now()}
 
@@ -157,6 +158,54 @@ def build_deletion(
     )
 
 
+def build_broken(
+    folder: Path, reason: str, notice: gr.HTML, revision: gr.State, undo: "Undo", now: Callable[[], str]
+) -> None:
+    """What is wrong with a folder that holds no usable adapter, and a button that clears it away."""
+    title = f"{folder.parent.name}/{folder.name}"
+    gr.HTML(render.problem(f"{title} can't be used: {reason}"))
+    if folder.parent.parent != settings.own_adapters() or access.problem():
+        return
+
+    def delete() -> Stream[Updates]:
+        access.must_change()
+        removed = edit.take_away_broken(folder)
+        told = render.info(f"{title} was deleted; for a day it can be put back.")
+        yield {notice: told, revision: now(), undo.removed: removed, undo.button: undo.offered(removed)}
+
+    gr.Button(f"Delete {title}", size="sm").click(
+        guarded(delete, notice),
+        outputs=[notice, revision, undo.removed, undo.button],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def build_removed(notice: gr.HTML, revision: gr.State, now: Callable[[], str]) -> None:
+    """A button for each adapter that was deleted in the last day, on whichever page, to put it back."""
+    deleted = edit.list_removed()
+    if not deleted or access.problem():
+        return
+    with gr.Accordion("Deleted in the last day", open=False):
+        for removed in deleted:
+            _build_return(removed, notice, revision, now)
+
+
+def _build_return(removed: Removed, notice: gr.HTML, revision: gr.State, now: Callable[[], str]) -> None:
+    def put_back() -> Stream[Updates]:
+        yield {notice: _put_back(removed), revision: now()}
+
+    gr.Button(f"Put {removed.task}/{removed.name} back", size="sm").click(
+        guarded(put_back, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private"
+    )
+
+
+def _put_back(removed: Removed) -> str:
+    access.must_change()
+    quota.check_disk(0)
+    return render.info(f"{edit.put_back(removed).name} is back.")
+
+
 class Undo:
     """A button that puts back what this page deleted last."""
 
@@ -167,10 +216,8 @@ class Undo:
         def put_back(removed: Removed | None) -> Stream[Updates]:
             if removed is None:
                 raise AdapterError("There is nothing to undo.")
-            access.must_change()
-            record = edit.put_back(removed)
             yield {
-                notice: render.info(f"{record.name} is back."),
+                notice: _put_back(removed),
                 revision: now(),
                 self.removed: None,
                 self.button: gr.Button(visible=False),

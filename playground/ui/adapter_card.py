@@ -30,6 +30,7 @@ def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
         ("Quality", quality(record)),
         ("Backbone", record.backbone.get("id", "")),
         ("Trained on", _trained_on(training)),
+        ("Goes on from", str(training.get("parent", ""))),
         ("Licence of the data", str(training.get("licence", ""))),
         ("Made with", str(training.get("command", ""))),
         ("Size", f"{size_bytes(record) / 1e6:.1f} MB"),

@@ -5,7 +5,6 @@ token is nobody's to use.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
 from huggingface_hub import HfApi, get_token
@@ -19,6 +18,7 @@ from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
 from playground.ui.adapter_actions import HEAVY, must_be_seen, watched
+from playground.ui.adapter_arrival import check_after, must_fit
 from playground.ui.notices import Updates, guarded
 
 
@@ -66,9 +66,9 @@ def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
 
 def build_import(
     loader: EngineLoader,
+    named: gr.Textbox,
     notice: gr.HTML,
     revision: gr.State,
-    welcome: Callable[[AdapterRecord], str],
     now: Callable[[], str],
 ) -> None:
     """A field for the id of an adapter on the Hub, where the settings allow going online."""
@@ -77,14 +77,23 @@ def build_import(
     wanted = gr.Textbox(label="Import from the Hub", placeholder="your-name/my-adapter", max_lines=1, min_width=200)
     button = gr.Button("Import", size="sm", min_width=80)
 
-    def bring_in(text: str) -> Stream[Updates]:
+    def bring_in(text: str, name: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         quota.check_disk(0)
         repo_id = check_id(text)
         yield {notice: render.working(f"Fetching {repo_id}…")}
-        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id)
-        yield {notice: welcome(record), revision: now()}
+        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id, name=name.strip() or None)
+        must_fit(record)
+        arrived.append(record)
+        yield {notice: render.working("Waiting for its check…"), revision: now(), named: ""}
 
-    options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    button.click(guarded(bring_in, notice), wanted, [notice, revision], **options)
-    wanted.submit(guarded(bring_in, notice), wanted, [notice, revision], **options)
+    waiting = gr.State([])
+    importing = gr.on(
+        [button.click, wanted.submit],
+        guarded(bring_in, notice),
+        [wanted, named, waiting],
+        [notice, revision, named],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    check_after(importing, waiting, notice, revision, now)

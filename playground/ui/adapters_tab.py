@@ -6,14 +6,22 @@ from pathlib import Path
 import gradio as gr
 
 from playground import access, settings
-from playground.adapters import store, transfer
+from playground.adapters import edit, store, transfer
 from playground.adapters.record import REPORT_FILE, AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
 from playground.tasks import list_tasks
 from playground.training import quota
 from playground.types import Stream
-from playground.ui import adapter_actions, adapters_compare, adapters_hub, picker, render, report_panel
+from playground.ui import (
+    adapter_actions,
+    adapter_arrival,
+    adapters_compare,
+    adapters_hub,
+    picker,
+    render,
+    report_panel,
+)
 from playground.ui.adapter_actions import Undo
 from playground.ui.adapter_card import card
 from playground.ui.events import QUIET
@@ -48,7 +56,14 @@ def build(loader: EngineLoader) -> gr.Tab:
         undo = Undo(notice, revision, _revision)
         with gr.Row(equal_height=False):
             shown_task = gr.Dropdown(_task_choices(), value=ALL_TASKS, label="Task", filterable=False, min_width=200)
-            adapters_hub.build_import(loader, notice, revision, lambda record: _welcome(loader, record), _revision)
+            named = gr.Textbox(
+                label="Name for what is imported",
+                placeholder="its own",
+                max_lines=1,
+                min_width=160,
+                visible=not settings.is_read_only(),
+            )
+            adapters_hub.build_import(loader, named, notice, revision, _revision)
             archive = gr.File(
                 label="Import a .zip file",
                 elem_id="adapters-import",
@@ -60,55 +75,56 @@ def build(loader: EngineLoader) -> gr.Tab:
         shelf = Shelf(notice, revision, report_panel.build("adapters-report", can_close=True), gr.State(""))
         report_panel.wire(shelf.report, [shelf.reported], reported)
         adapters_compare.build(loader)
-        _wire_import(loader, archive, notice, revision)
-        tab.select(lambda: _allowed(archive, refusal), outputs=[archive, refusal], **QUIET)
+        _wire_import(loader, archive, named, notice, revision)
+        tab.select(lambda: _allowed(archive, named, refusal), outputs=[archive, named, refusal], **QUIET)
         _cards(tab, shown_task, shelf, undo)
     return tab
 
 
-def _allowed(archive: gr.File, refusal: gr.HTML) -> Updates:
+def _allowed(archive: gr.File, named: gr.Textbox, refusal: gr.HTML) -> Updates:
     """What the present person may do here, and if not, why."""
     problem = access.problem()
-    return {archive: gr.File(visible=not problem), refusal: render.hint(problem) if problem else ""}
+    return {
+        archive: gr.File(visible=not problem),
+        named: gr.Textbox(visible=not problem),
+        refusal: render.hint(problem) if problem else "",
+    }
 
 
 def _task_choices() -> list[tuple[str, str]]:
     return [("All tasks", ALL_TASKS), *((task.title, task.name) for task in list_tasks())]
 
 
-def _wire_import(loader: EngineLoader, archive: gr.File, notice: gr.HTML, revision: gr.State) -> None:
-    def bring_in(path: str | None) -> Stream[Updates]:
+def _wire_import(
+    loader: EngineLoader, archive: gr.File, named: gr.Textbox, notice: gr.HTML, revision: gr.State
+) -> None:
+    def bring_in(path: str | None, name: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         if path is None:
             raise DataError("No file arrived; choose the .zip file of an adapter.")
         yield {notice: render.working("Checking the adapter…")}
         quota.check_disk(Path(path).stat().st_size)
-        record = transfer.import_zip(Path(path))
-        yield {notice: _welcome(loader, record), revision: _revision()}
+        record = transfer.import_zip(Path(path), loader.backbone_id, name=name.strip() or None)
+        adapter_arrival.must_fit(record)
+        arrived.append(record)
+        yield {notice: render.working("Waiting for its check…"), revision: _revision(), named: ""}
 
-    archive.upload(
+    waiting = gr.State([])
+    importing = archive.upload(
         guarded(bring_in, notice, lambda: {archive: None}),
-        archive,
-        [notice, revision, archive],
+        [archive, named, waiting],
+        [notice, revision, archive, named],
         show_progress="hidden",
         api_visibility="private",
     )
-
-
-def _welcome(loader: EngineLoader, record: AdapterRecord) -> str:
-    sentence = f"{record.name} was imported and is now in every picker for the task {record.task}."
-    status = loader.status()
-    if status.state == "ready" and record.backbone.get("id") != loader.engine().backbone.id:
-        loaded = loader.engine().backbone.title
-        warning = f"{record.name} was made for the backbone {record.backbone.get('id')}, but {loaded} is running."
-        return render.info(sentence) + render.hint(f"{warning} It can only answer with its own backbone.")
-    return render.info(sentence)
+    adapter_arrival.check_after(importing, waiting, notice, revision, _revision)
 
 
 def _revision() -> str:
     """Another one whenever there are other adapters to show."""
     usable = [f"{picker.key_of(record)} {record.origin} {record.created}" for record in store.list_adapters()]
-    return "\n".join(["adapters", *usable, *(f"{folder} {reason}" for folder, reason in store.list_broken())])
+    broken = [f"{folder} {reason}" for folder, reason in store.list_broken()]
+    return "\n".join(["adapters", *usable, *broken, *(str(removed.path) for removed in edit.list_removed())])
 
 
 def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> None:
@@ -130,7 +146,8 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> No
             for record in records:
                 _one(record, shelf, undo)
         for folder, reason in store.list_broken():
-            gr.HTML(render.problem(f"{folder.parent.name}/{folder.name} can't be used: {reason}"))
+            adapter_actions.build_broken(folder, reason, shelf.notice, shelf.revision, undo, _revision)
+        adapter_actions.build_removed(shelf.notice, shelf.revision, _revision)
 
 
 def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:

@@ -59,6 +59,7 @@ def test_the_front_matter_is_what_the_hub_reads():
         "pipeline_tag": "text-classification",
         "tags": ["lora", "polyglot-playground", "sentiment"],
         "language": ["en", "no", "pt"],
+        "metrics": ["accuracy", "f1"],
         "license": "gemma",
     }
 

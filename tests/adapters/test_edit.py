@@ -6,8 +6,8 @@ import pytest
 
 from playground import settings
 from playground.adapters import edit, store
-from playground.adapters.edit import duplicate, put_back, rename, take_away
-from playground.adapters.record import CARD_FILE, WEIGHTS_FILE
+from playground.adapters.edit import duplicate, list_removed, put_back, rename, take_away, take_away_broken
+from playground.adapters.record import CARD_FILE, RECORD_FILE, WEIGHTS_FILE
 from playground.errors import AdapterError
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
@@ -76,6 +76,39 @@ def test_a_name_that_was_given_away_is_not_overwritten(save_tiny_adapter):
     with pytest.raises(AdapterError, match="already an adapter"):
         put_back(removed)
     assert store.find("sentiment", "tiny").files == other.files
+
+
+def test_what_was_taken_away_is_found_again_by_another_process(save_tiny_adapter):
+    first = take_away(save_tiny_adapter())
+    os.utime(first.path, (time.time() - 60, time.time() - 60))
+    second = take_away(save_tiny_adapter(seed=5))
+    assert list_removed() == [second, first]
+    assert put_back(list_removed()[0]).name == "tiny"
+    assert list_removed() == [first]
+    os.utime(first.path, (0, 0))
+    assert list_removed() == []
+
+
+@pytest.mark.parametrize("left", [[], [RECORD_FILE], [WEIGHTS_FILE]])
+def test_a_broken_folder_can_be_taken_away_so_that_its_name_is_free(save_tiny_adapter, left):
+    record = save_tiny_adapter()
+    for path in record.path.iterdir():
+        if path.name not in left:
+            path.unlink()
+    ((folder, _),) = store.list_broken()
+    removed = take_away_broken(folder)
+    assert store.list_broken() == []
+    assert (removed.task, removed.name) == ("sentiment", "tiny")
+    assert save_tiny_adapter().name == "tiny"
+    assert list_removed() == [removed]
+
+
+def test_a_broken_folder_of_the_program_stays(save_tiny_adapter, no_shipped_adapters):
+    folder = no_shipped_adapters / "sentiment" / "ours"
+    folder.mkdir(parents=True)
+    with pytest.raises(AdapterError, match="belongs to the program"):
+        take_away_broken(folder)
+    assert folder.is_dir()
 
 
 def test_after_a_day_it_is_gone_for_good(save_tiny_adapter):

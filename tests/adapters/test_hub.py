@@ -59,6 +59,36 @@ def test_a_public_repository_is_pushed_to_only_when_that_was_said(served, save_t
     assert not served.repositories["somebody/new"].private
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "adapter_model.bin"])
+def test_a_repository_of_something_else_is_left_as_it_is(served, save_tiny_adapter, name):
+    files = {".gitattributes": b"", CARD_FILE: b"# Mine", name: b"weights"}
+    if name.endswith(".bin"):
+        files[RECORD_FILE] = b"{}"
+    served.repositories[REPOSITORY] = Repository(private=True, files=dict(files))
+    with pytest.raises(AdapterError, match=f"holds something else already .{name}"):
+        push(save_tiny_adapter(), REPOSITORY, served.api())
+    assert served.repositories[REPOSITORY].files == files
+
+
+def test_a_private_repository_is_not_taken_for_a_public_one(served, save_tiny_adapter):
+    record = save_tiny_adapter()
+    push(record, REPOSITORY, served.api())
+    with pytest.raises(AdapterError, match="is a private repository and stays one"):
+        push(record, REPOSITORY, served.api(), public=True)
+
+
+def test_the_folders_of_this_machine_stay_here(served, save_tiny_adapter):
+    command = "python -m playground train ner --data '/home/me/my rows.csv' --validation dev/rows.csv --name people"
+    record = save_tiny_adapter("ner", "people", training={"command": command})
+    (record.path / CARD_FILE).unlink()  # PEFT's own
+    push(record, REPOSITORY, served.api())
+    files = served.repositories[REPOSITORY].files
+    assert b"/home" not in files[RECORD_FILE] + files[CARD_FILE]
+    shared = json.loads(files[RECORD_FILE])["training"]["command"]
+    assert shared == command.replace("/home/me/", "")
+    assert shared.encode() in files[CARD_FILE]
+
+
 def test_what_was_pushed_is_imported_as_the_same_adapter(served, pushed):
     found = import_from_hub(REPOSITORY, served.api(), "tiny")
     assert (found.name, found.files, found.origin) == ("people", pushed.files, "own")

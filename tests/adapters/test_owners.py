@@ -136,7 +136,10 @@ def test_a_renamed_adapter_stays_its_persons_and_one_taken_away_comes_back_to_th
         removed = edit.take_away(renamed)
     with access.acting_as(BOB), pytest.raises(AccessError):
         edit.put_back(removed)
+    with access.acting_as(BOB):
+        assert edit.list_removed() == []
     with access.acting_as(ANN):
+        assert edit.list_removed() == [removed]
         assert edit.put_back(removed).owner == ANN.key
 
 

@@ -221,6 +221,10 @@ def test_a_head_for_other_labels_is_refused(save_tiny_adapter):
         ({"rank_pattern": {"(a+)+": 4}}, r"\(a\+\)\+"),
         ({"rank_pattern": [4]}, "pattern"),
         ({"use_rslora": "yes"}, "use_rslora"),
+        ({"target_modules": "(a+)+$"}, "target_modules"),
+        ({"exclude_modules": ["q_proj", 3]}, "exclude_modules"),
+        ({"layers_pattern": ["(x*)*"]}, "layers_pattern"),
+        ({"lora_alpha": 10**400}, "is too large a number"),
     ],
 )
 def test_a_config_that_is_not_plain_lora_is_refused_and_named(save_tiny_adapter, change, named):
@@ -232,14 +236,14 @@ def test_a_config_that_is_not_plain_lora_is_refused_and_named(save_tiny_adapter,
 def test_dora_weights_and_a_config_that_hides_them_are_refused(save_tiny_adapter, tmp_path):
     record = save_tiny_adapter("summarize", lora={"use_dora": True}, folder=tmp_path / "dora")
     verify(record)
-    with pytest.raises(AdapterError, match=r"has a DoRA magnitude of model\.layers.*does not set 'use_dora'"):
+    with pytest.raises(AdapterError, match=r"has a DoRA magnitude of 'model\.layers.*does not set 'use_dora'"):
         verify(edit_config(record, use_dora=False))
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda tensors: tensors.pop(MAGNITUDE), "lacks the DoRA magnitude of model.layers.0.mlp.up_proj"),
+        (lambda tensors: tensors.pop(MAGNITUDE), "lacks the DoRA magnitude of 'model.layers.0.mlp.up_proj'"),
         (lambda tensors: tensors.update({MAGNITUDE: tensors[MAGNITUDE][:5].clone()}), r"shape \(5,\), not \(64,\)"),
     ],
 )
@@ -257,10 +261,20 @@ def test_a_foreign_tensor_is_refused_by_name(save_tiny_adapter):
         verify(record)
 
 
+def test_the_name_of_a_foreign_tensor_is_shown_short_and_on_one_line(save_tiny_adapter):
+    key = "evil\n\u202e" + "x" * 5000
+    head = "base_model.model.score.weight"
+    record = edit_weights(save_tiny_adapter(), lambda tensors: tensors.update({key: tensors[head] + 0}))
+    with pytest.raises(AdapterError, match="is neither LoRA A or B nor a head") as caught:
+        verify(record)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
 def test_half_a_pair_is_refused_by_name(save_tiny_adapter):
     key = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"
     record = edit_weights(save_tiny_adapter(), lambda tensors: tensors.pop(key))
-    with pytest.raises(AdapterError, match=r"lacks the A or B of model\.layers\.0\.self_attn\.q_proj"):
+    with pytest.raises(AdapterError, match=r"lacks the A or B of 'model\.layers\.0\.self_attn\.q_proj'"):
         verify(record)
 
 

@@ -71,6 +71,13 @@ def test_a_flat_archive_and_macos_extras_are_accepted(exported):
     assert import_zip(exported).name == "tiny"
 
 
+def test_an_adapter_of_another_backbone_is_refused_by_name(exported):
+    with pytest.raises(AdapterError, match="made for the backbone 'tiny', not for 'other'"):
+        import_zip(exported, "other")
+    assert list_adapters() == []
+    assert import_zip(exported, "tiny").name == "tiny"
+
+
 def test_an_existing_name_is_refused_and_another_one_can_be_given(save_tiny_adapter, tmp_path):
     record = save_tiny_adapter()
     path = export_zip(record, tmp_path)
@@ -85,6 +92,11 @@ def test_an_existing_name_is_refused_and_another_one_can_be_given(save_tiny_adap
 def test_a_path_out_of_the_folder_is_refused_by_name(exported, name):
     rezip(exported, **{name: b"x"})
     assert_refused(exported, "leads out of its folder")
+
+
+def test_a_zip_with_backslashes_is_refused_for_what_it_is(exported):
+    rezip(exported, drop=[CARD_FILE], **{f"tiny\\{CARD_FILE}": b"x"})
+    assert_refused(exported, "separates folders by backslashes")
 
 
 def test_a_symbolic_link_is_refused_by_name(exported):

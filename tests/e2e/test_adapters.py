@@ -107,8 +107,8 @@ def test_a_shipped_adapter_can_be_verified_and_exported(visit):
 def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     visitor = opened(visit)
     bring(visitor, zipped("guest"))
-    expect(visitor.page.get_by_text("guest was imported")).to_be_visible()
     expect(card(visitor, "guest")).to_contain_text("yours")
+    expect(visitor.page.get_by_text("guest was imported")).to_contain_text("Loaded again: same outputs on 3 probe rows")
     picture(visitor, "adapters-imported")
     visitor.tab("Sentiment")
     visitor.choose("Adapter", "guest (yours)")
@@ -124,9 +124,6 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     card(visitor, "guest").get_by_role("button", name="Delete", exact=True).click()
     card(visitor, "guest").get_by_role("button", name="Keep").click()
     delete(visitor, "guest")
-    bring(visitor, content)
-    expect(card(visitor, "guest")).to_be_visible()
-    delete(visitor, "guest")
 
     visitor.tab("Sentiment")
     visitor.button("Analyse").click()
@@ -137,7 +134,10 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
 
 def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     visitor = opened(visit)
-    bring(visitor, zipped("first"))
+    visitor.page.get_by_label("Name for what is imported").fill("first")
+    bring(visitor, zipped("multilingual"))
+    expect(card(visitor, "first")).to_be_visible()
+    expect(visitor.page.get_by_label("Name for what is imported")).to_have_value("")
     one = card(visitor, "first")
     one.get_by_role("button", name="Rename or duplicate").click()
     one.get_by_label("New name").fill("Bad Name")
@@ -157,7 +157,23 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     visitor.page.get_by_role("button", name="Undo: put third back").click()
     expect(card(visitor, "third")).to_be_visible()
     delete(visitor, "third")
+    visitor = opened(visit)
+    visitor.page.get_by_role("button", name="Deleted in the last day").click()
+    visitor.page.get_by_role("button", name="Put sentiment/third back").first.click()
+    expect(card(visitor, "third")).to_be_visible()
+    delete(visitor, "third")
     delete(visitor, "second")
+
+
+def test_a_broken_folder_is_named_and_can_be_cleared_away(visit, server):
+    folder = server.home / "adapters" / "sentiment" / "halved"
+    folder.mkdir(parents=True)
+    visitor = opened(visit)
+    expect(alert(visitor)).to_contain_text("sentiment/halved can't be used: Adapter folder halved has no file")
+    visitor.page.get_by_role("button", name="Delete sentiment/halved").click()
+    expect(visitor.page.get_by_text("sentiment/halved was deleted")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Delete sentiment/halved")).to_have_count(0)
+    assert not folder.exists()
 
 
 @pytest.mark.slow
@@ -261,18 +277,12 @@ def test_an_adapter_with_a_pickle_is_refused(visit, zipped):
     visitor.expect_no_overlay()
 
 
-def test_an_adapter_of_another_backbone_is_taken_with_a_warning_and_refuses_to_answer(visit, zipped):
+def test_an_adapter_of_another_backbone_is_refused_by_name(visit, zipped):
     visitor = opened(visit)
     bring(visitor, zipped("foreign", backbone={"id": "some-other-model", "checksum": "0" * 64}))
-    expect(visitor.page.get_by_text("It can only answer with its own backbone")).to_be_visible()
-    visitor.tab("Sentiment")
-    visitor.choose("Adapter", "foreign (yours)")
-    visitor.box("sentiment-text").fill("Fine.")
-    visitor.button("Analyse").click()
-    expect(alert(visitor)).to_contain_text("some-other-model")
-    expect(visitor.button("Analyse")).to_be_enabled()
-    visitor.tab("Adapters")
-    delete(visitor, "foreign")
+    expect(alert(visitor)).to_contain_text("was made for the backbone 'some-other-model', not for")
+    expect(card(visitor, "foreign")).to_have_count(0)
+    visitor.expect_no_overlay()
 
 
 @pytest.mark.parametrize(

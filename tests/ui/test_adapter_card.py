@@ -20,10 +20,11 @@ def test_an_adapter_without_metrics_says_so(adapters):
     assert quality(adapters[0]) == "not measured"
 
 
-def test_card_shows_size_date_and_languages(adapters):
-    training = {"languages": ["ar", "xx"], "rows": 2400, "data": "Reviews"}
+def test_card_shows_size_date_languages_and_parent(adapters):
+    training = {"languages": ["ar", "xx"], "rows": 2400, "data": "Reviews", "parent": "older"}
     html = card(replace(adapters[0], created="2026-11-04T09:00:00+00:00", training=training))
-    for words in ("2.5 MB", "4 November 2026", "Arabic, xx", "Reviews, 2,400 rows", "shipped"):
+    parts = "2.5 MB", "4 November 2026", "Arabic, xx", "Reviews, 2,400 rows", "shipped", "Goes on from</dt><dd>older"
+    for words in parts:
         assert words in html
 
 

@@ -45,7 +45,7 @@ def test_a_push_is_private_unless_one_says_otherwise(monkeypatch, save_tiny_adap
 
 def test_the_page_goes_online_only_where_the_settings_allow_it(monkeypatch):
     def build():
-        adapters_hub.build_import(None, gr.HTML(), gr.State(), lambda _: "", lambda: "")
+        adapters_hub.build_import(None, gr.Textbox(render=False), gr.HTML(), gr.State(), lambda: "")
 
     assert "Textbox" not in parts(build)
     monkeypatch.setenv("PLAYGROUND_HUB_IMPORT", "1")
