@@ -346,7 +346,7 @@ def test_an_adapter_can_be_measured_on_the_rows_of_a_recipe(run, adapter, tmp_pa
     (tmp_path / "dev" / "en.jsonl").write_text("\n".join(map(json.dumps, rows)))
     measured = run("adapters", "measure", "sentiment/mine", "--recipe", "soups", "--data", tmp_path, "--base-rows", 0)
     assert measured.code == 0, measured.err
-    assert f"--recipe soups --data {tmp_path} --base-rows 0 --max-rows 500" in measured.out
+    assert f"--recipe soups --data {tmp_path.name} --base-rows 0 --max-rows 500" in measured.out
     assert "5 held-out rows of" in measured.out
     assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
     assert_mistake(run("adapters", "measure", "sentiment/mine"), "give --data")
