@@ -1,5 +1,12 @@
 """Errors whose message is shown to the person: what happened, the offending value, what to do."""
 
+import errno
+
+
+def is_full(err: BaseException) -> bool:
+    """Whether the disk, or this person's share of it, is full."""
+    return isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT)
+
 
 class PlaygroundError(Exception):
     """Base of all errors with a message meant for the page or the terminal."""

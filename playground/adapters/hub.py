@@ -38,7 +38,7 @@ from playground.adapters.record import (
 )
 from playground.adapters.report import save_page
 from playground.adapters.transfer import LIMITS_BYTES, refuse_other_backbone
-from playground.errors import AdapterError, InputError
+from playground.errors import AdapterError, InputError, is_full
 
 TIMEOUT_S = 30
 _OF_EVERY_REPOSITORY = frozenset({".gitattributes", CARD_FILE})
@@ -207,6 +207,8 @@ def explained(repo_id: str) -> Iterator[None]:
         detail = {401: "the token is not valid", 403: "the token may not do this"}.get(status, "try again later")
         raise AdapterError(f"The Hub answered {status} for '{repo_id}': {detail}.") from err
     except (OfflineModeIsEnabled, HTTPError, HFValidationError, OSError) as err:
+        if is_full(err):
+            raise AdapterError(f"The disk is full, so '{repo_id}' can't be copied; free some space on it.") from err
         raise AdapterError(
             f"The Hub can't be reached for '{repo_id}' ({type(err).__name__}); try again later."
         ) from err

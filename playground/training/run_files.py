@@ -5,7 +5,6 @@
 wishes), ``worker.lock`` (held while a worker lives), ``log.txt``.
 """
 
-import errno
 import os
 import re
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from playground import access, settings
-from playground.errors import InputError, PlaygroundError
+from playground.errors import InputError, PlaygroundError, is_full
 from playground.training import run_store
 from playground.training.config import RunConfig, load_config
 
@@ -214,11 +213,6 @@ def write_wish(folder: Path, wish: Wish) -> None:
         ) from err
     finally:
         partial.unlink(missing_ok=True)
-
-
-def is_full(err: BaseException) -> bool:
-    """Whether the disk, or this person's share of it, is full."""
-    return isinstance(err, OSError) and err.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _lend_space(folder: Path) -> None:

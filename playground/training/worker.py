@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from playground import access, settings
 from playground.adapters import store
-from playground.errors import Cancelled, DamagedCheckpoint, InputError, Paused, PlaygroundError
+from playground.errors import Cancelled, DamagedCheckpoint, InputError, Paused, PlaygroundError, is_full
 from playground.training.overtime import Overtime
 from playground.training.run_files import (
     CHECKPOINT_FOLDER,
@@ -34,7 +34,6 @@ from playground.training.run_files import (
     after,
     beat,
     folder_of,
-    is_full,
     load_state,
     read_wish,
     release_space,

@@ -1,8 +1,10 @@
 """Pushing and fetching over HTTP, to a small Hub on this machine."""
 
+import errno
 import json
 
 import pytest
+from huggingface_hub import HfApi
 
 from playground.adapters import hub, store
 from playground.adapters.hub import check_id, connect, downloaded, import_from_hub, is_hub_id, push
@@ -162,6 +164,14 @@ def test_a_hub_that_is_not_there_is_one_sentence(served):
     api.endpoint = "http://127.0.0.1:9"
     with pytest.raises(AdapterError, match="can't be reached"):
         import_from_hub(REPOSITORY, api, "tiny")
+
+
+def test_a_full_disk_is_not_taken_for_a_hub_that_is_not_there(served, pushed, monkeypatch):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(HfApi, "hf_hub_download", full)
+    refused(served, "disk is full")
 
 
 @pytest.mark.parametrize("text", ["lamps", "a/b/c", "../etc", "a/../b", "http://x/y", "a/b?c", "a--b/c", "-a/b", ""])
