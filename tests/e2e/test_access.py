@@ -19,16 +19,18 @@ from playground.adapters.record import write_record
 PASSWORD = "correct horse"
 ROWS = "text,label\n" + "".join(f"lamp {n} is fine,keep\nlamp {n} is broken,return\n" for n in range(30))
 FORBIDDEN = "for trying only"
+UNCHECKED = {"PLAYGROUND_RELOAD": "0"}
+"""Whose adapters they are does not depend on loading each of them again, which takes a process of its own."""
 
 
 @pytest.fixture(scope="module")
 def shared(start_server):
-    return start_server("shared", PLAYGROUND_OWNER_PASSWORD=PASSWORD, PLAYGROUND_MAX_RUNS_EACH="1")
+    return start_server("shared", PLAYGROUND_OWNER_PASSWORD=PASSWORD, PLAYGROUND_MAX_RUNS_EACH="1", **UNCHECKED)
 
 
 @pytest.fixture(scope="module")
 def read_only(start_server):
-    return start_server("read-only", PLAYGROUND_READ_ONLY="1", PLAYGROUND_OWNER_PASSWORD=PASSWORD)
+    return start_server("read-only", PLAYGROUND_READ_ONLY="1", PLAYGROUND_OWNER_PASSWORD=PASSWORD, **UNCHECKED)
 
 
 @pytest.fixture
