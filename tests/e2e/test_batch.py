@@ -134,30 +134,34 @@ def test_translations_take_the_languages_chosen_above(visit):
     assert row["translation"].strip()
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "sentence"),
-    [
+def test_files_that_can_not_be_used_give_a_sentence_each(visit):
+    visitor = opened(visit)
+    file, said = visitor.page.locator("#sentiment-batch-file"), visitor.page.get_by_role("alert")
+    visitor.button("Process file").click()
+    expect(said.locator("visible=true")).to_contain_text("No file was chosen")
+    for name, content, sentence in [
         ("empty.csv", b"", "empty"),
         ("header.csv", b"id,text\n", "header.csv"),
         ("noise.csv", bytes(range(256)) * 20, "noise.csv"),
         ("cut.xlsx", b"PK\x03\x04 cut off", "cut.xlsx"),
-        ("other.jsonl", b'{"question": "Who?"}\n', "other.jsonl"),
-    ],
-)
-def test_a_file_that_can_not_be_used_gives_a_sentence(visit, name, content, sentence):
-    visitor = opened(visit, "qa" if name == "other.jsonl" else "sentiment")
-    visitor.give("qa-batch-file" if name == "other.jsonl" else "sentiment-batch-file", name, content)
+    ]:
+        visitor.give("sentiment-batch-file", name, content)
+        expect(file.locator(".filename")).to_be_visible()
+        visitor.button("Process file").click()
+        expect(said.locator("visible=true")).to_contain_text(sentence)
+        expect(visitor.button("Process file")).to_be_enabled()
+        visitor.expect_no_overlay()
+        file.get_by_role("button", name="Clear").click()
+        expect(file.locator(".filename")).to_have_count(0)
+
+
+def test_rows_that_lack_a_field_give_a_sentence(visit):
+    visitor = opened(visit, "qa")
+    visitor.give("qa-batch-file", "other.jsonl", b'{"question": "Who?"}\n')
     expect(visitor.page.locator(".filename").locator("visible=true")).to_be_visible()
     visitor.button("Process file").click()
-    expect(visitor.page.get_by_role("alert").locator("visible=true")).to_contain_text(sentence)
-    expect(visitor.button("Process file")).to_be_enabled()
+    expect(visitor.page.get_by_role("alert").locator("visible=true")).to_contain_text("other.jsonl")
     visitor.expect_no_overlay()
-
-
-def test_no_file_gives_a_sentence(visit):
-    visitor = opened(visit)
-    visitor.button("Process file").click()
-    expect(visitor.page.get_by_role("alert").locator("visible=true")).to_contain_text("No file was chosen")
 
 
 def test_cancel_ends_a_long_file_and_the_next_one_is_answered(visit, picture):
