@@ -669,13 +669,12 @@ def _remove_adapter(options: argparse.Namespace) -> None:
     broken = {f"{folder.parent.name}/{folder.name}": folder for folder, _ in store.list_broken()}
     is_broken = options.adapter in broken
     removed = edit.take_away_broken(broken[options.adapter]) if is_broken else edit.take_away(_named(options))
-    key = f"{removed.task}/{removed.name}"
-    print(f"Removed {key}. For a day it can be put back: python -m playground adapters restore {shlex.quote(key)}")
+    again = f"python -m playground adapters restore {shlex.quote(removed.key)}"
+    print(f"Removed {removed.key}. For a day it can be put back: {again}")
 
 
 def _restore_adapter(options: argparse.Namespace) -> None:
-    named = (one for one in edit.list_removed() if f"{one.task}/{one.name}" == options.adapter)
-    removed = next(named, None)
+    removed = next((one for one in edit.list_removed() if one.key == options.adapter), None)
     if removed is None:
         raise AdapterError(f"No adapter '{options.adapter}' was deleted in the last day; there is nothing to put back.")
     edit.put_back(removed)

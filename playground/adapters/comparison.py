@@ -40,13 +40,12 @@ def metrics_table(records: Sequence[AdapterRecord]) -> list[list[str]]:
     mains = dict.fromkeys(one["main"] for one in scores if one)
     names = [*mains, *(name for one in scores if one for name in one["metrics"] if name not in mains)]
     parents = [record.metrics.get("parent") for record in records]
-    gone_on = [main for main in mains if any(parents)]
     return [
         ["", *titles(records)],
         *([metric_title(name), *(_figure(one, name) for one in scores)] for name in dict.fromkeys(names)),
         *(
             [f"{metric_title(name)} of the adapter before", *(_figure(one, name) for one in parents)]
-            for name in gone_on
+            for name in (mains if any(parents) else ())
         ),
         *([f"{metric_title(name)} without adapter", *(_figure(_base(one), name) for one in records)] for name in mains),
         ["Rows measured on", *(f"{one['n']:,}" if one else NOTHING for one in scores)],

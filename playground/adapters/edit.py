@@ -26,6 +26,10 @@ class Removed:
     name: str
     path: Path
 
+    @property
+    def key(self) -> str:
+        return f"{self.task}/{self.name}"
+
 
 def duplicate(record: AdapterRecord, name: str) -> AdapterRecord:
     """A copy of any adapter among the person's own ones.
@@ -79,7 +83,7 @@ def take_away_broken(folder: Path) -> Removed:
         AccessError: it is another person's.
     """
     title = f"{folder.parent.name}/{folder.name}"
-    if folder.parent.parent != settings.own_adapters():
+    if not store.is_own_folder(folder):
         raise AdapterError(f"The adapter '{title}' belongs to the program and can't be removed.")
     if not access.current().sees(store.owner_of(folder)):
         raise AccessError(f"The adapter '{title}' is not yours to remove.")
@@ -95,7 +99,7 @@ def _shelve(folder: Path) -> Removed:
         folder.rename(removed.path)
         removed.path.touch()  # the day begins now
     except OSError as err:
-        raise AdapterError(f"Adapter '{removed.task}/{removed.name}' can't be removed ({err.strerror}).") from err
+        raise AdapterError(f"Adapter '{removed.key}' can't be removed ({err.strerror}).") from err
     return removed
 
 
@@ -120,12 +124,12 @@ def put_back(removed: Removed) -> AdapterRecord:
         AccessError: it is another person's.
     """
     if removed.path.exists() and not access.current().sees(store.owner_of(removed.path)):
-        raise AccessError(f"Adapter '{removed.task}/{removed.name}' is not yours to put back.")
+        raise AccessError(f"Adapter '{removed.key}' is not yours to put back.")
     store.must_be_free(removed.task, removed.name)
     try:
         removed.path.rename(settings.own_adapters() / removed.task / removed.name)
     except OSError as err:
-        raise AdapterError(f"Adapter '{removed.task}/{removed.name}' can't be put back; it is gone for good.") from err
+        raise AdapterError(f"Adapter '{removed.key}' can't be put back; it is gone for good.") from err
     return store.find(removed.task, removed.name)
 
 

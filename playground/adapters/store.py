@@ -149,11 +149,16 @@ def remove(record: AdapterRecord) -> None:
         raise AdapterError(f"{record.title} can't be removed ({err.strerror}).") from err
 
 
+def is_own_folder(folder: Path) -> bool:
+    """Whether an adapter's folder, sound or broken, is among those that people made, not the program's."""
+    return folder.parent.parent == settings.own_adapters()
+
+
 def must_be_own(record: AdapterRecord) -> None:
     """Raises AdapterError for a shipped adapter, AccessError for another person's."""
     if not access.current().sees(record.owner):
         raise AccessError(f"{record.title} is not yours to change.")
-    if record.origin != "own" or record.path.parent.parent != settings.own_adapters():
+    if record.origin != "own" or not is_own_folder(record.path):
         raise AdapterError(f"{record.title} belongs to the program and can't be removed or renamed.")
 
 

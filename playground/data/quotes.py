@@ -6,11 +6,6 @@ _BOUNDARY = regex.compile(r"(?w)\b")
 """Between words as https://www.unicode.org/reports/tr29/ has them: never before a mark or inside an emoji."""
 
 
-def in_one_line(words: str) -> str:
-    """`words` as they can be quoted in a line: white space may have been a line end."""
-    return " ".join(words.split())
-
-
 def places_of(words: str, text: str) -> list[tuple[int, int]]:
     """Start and end (exclusive) of `words` wherever they stand in `text`, with any white space between them.
 

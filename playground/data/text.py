@@ -74,9 +74,14 @@ def describe_type(value: object) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
+def in_one_line(text: str) -> str:
+    """`text` with one space for each run of white space, line ends included, and none around it."""
+    return " ".join(text.split())
+
+
 def excerpt(value: object, num_chars: int = 120) -> str:
     """The beginning of `value` on one line, for messages and previews."""
-    line = " ".join(scrub(str(value)).split())
+    line = in_one_line(scrub(str(value)))
     return line if len(line) <= num_chars else line[: num_chars - 1] + "…"
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from playground.data.text import in_one_line
 from playground.tasks.languages import base_code, english_name
 from playground.tasks.task import Task
 from playground.types import Row
@@ -86,14 +87,14 @@ def classify_prompt(row: Row, shots: Sequence[tuple[str, str]] = (), labels: Seq
     word = "Label" if shots else "Sentiment"
     pairs = shots or tuple(_SENTIMENT_SHOTS.items())
     is_named = shots and set(labels) - {label for _, label in shots}
-    names = f"Labels: {', '.join(map(_one_line, labels))}\n\n" if is_named else ""
-    examples = "".join(f"Text: {_one_line(text)}\n{word}: {_one_line(label)}\n\n" for text, label in pairs)
-    return f"{names}{examples}Text: {_one_line(row['text'])}\n{word}:"
+    names = f"Labels: {', '.join(map(in_one_line, labels))}\n\n" if is_named else ""
+    examples = "".join(f"Text: {in_one_line(text)}\n{word}: {in_one_line(label)}\n\n" for text, label in pairs)
+    return f"{names}{examples}Text: {in_one_line(row['text'])}\n{word}:"
 
 
 def label_ending(label: str) -> str:
     """How the prompt goes on where `label` is right; none is the beginning of another's."""
-    return f" {_one_line(label)}\n"
+    return f" {in_one_line(label)}\n"
 
 
 def shots_of(rows: Sequence[Row], labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -106,7 +107,7 @@ def shots_of(rows: Sequence[Row], labels: Sequence[str]) -> tuple[tuple[str, str
     texts: dict[str, list[str]] = {label: [] for label in labels}
     for row in rows:
         if row["label"] in texts:
-            texts[row["label"]].append(_one_line(row["text"])[:MAX_SHOT_CHARS])
+            texts[row["label"]].append(in_one_line(row["text"])[:MAX_SHOT_CHARS])
     commonest = sorted(filter(texts.get, labels), key=lambda label: -len(texts[label]))[:MAX_SHOTS]
     shown = [label for label in labels if label in commonest]
     each = min(MAX_SHOTS // len(shown), *(len(texts[label]) for label in shown)) if shown else 0
@@ -115,7 +116,7 @@ def shots_of(rows: Sequence[Row], labels: Sequence[str]) -> tuple[tuple[str, str
 
 def tag_prompt(row: Row) -> str:
     shots = "".join(f"Text: {text}\n{_entity_lines(found)}\n\n" for text, found in _ENTITY_SHOTS)
-    return f"{shots}Text: {_one_line(row['text'])}\nPeople:"
+    return f"{shots}Text: {in_one_line(row['text'])}\nPeople:"
 
 
 def _entity_lines(found: Mapping[str, str]) -> str:
@@ -137,7 +138,7 @@ def read_entities(text: str, output: str) -> list[Row]:
 
 def span_prompt(row: Row) -> str:
     shots = "".join(f"Text: {text}\nQuestion: {ask}\nAnswer: {reply}\n\n" for text, ask, reply in _QA_SHOTS)
-    return f"{shots}Text: {_one_line(row['context'])}\nQuestion: {_one_line(row['question'])}\nAnswer:"
+    return f"{shots}Text: {in_one_line(row['context'])}\nQuestion: {in_one_line(row['question'])}\nAnswer:"
 
 
 def read_answer(context: str, output: str) -> Row | None:
@@ -154,13 +155,9 @@ def generate_prompt(task: Task, row: Row) -> str:
         source, target = (english_name(code) for code in pair)
         shots = zip(_PARALLEL[pair[0]], _PARALLEL[pair[1]], strict=True)
         examples = "".join(f"{source}: {a}\n{target}: {b}\n\n" for a, b in shots)
-        return f"{examples}{source}: {_one_line(row['source_text'])}\n{target}:"
+        return f"{examples}{source}: {in_one_line(row['source_text'])}\n{target}:"
     if task.name == "summarize":
         examples = "".join(f"Text: {text}\nSummary: {summary}\n\n" for text, summary in _SUMMARY_SHOTS)
-        return f"{examples}Text: {_one_line(row['document'])}\nSummary:"
+        return f"{examples}Text: {in_one_line(row['document'])}\nSummary:"
     prompt: str = row["prompt"]
     return prompt
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()

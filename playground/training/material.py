@@ -94,9 +94,9 @@ def _with_old_rows(config: RunConfig, material: Material, old: Material) -> Mate
         DataError: none is left to measure on.
     """
     # What the adapter learnt before, such as corrections of an earlier round, would flatter it.
-    fresh, num_learnt = without_leaks(config.task, material.held_out, old.training)
-    learnt = [row for row in material.held_out if all(row is not other for other in fresh)] if num_learnt else []
-    new = [*material.training, *learnt]
+    fresh, _ = without_leaks(config.task, material.held_out, old.training)
+    kept = set(map(id, fresh))
+    new = [*material.training, *(row for row in material.held_out if id(row) not in kept)]
     repeated = replayed(config.task, old.training, [*new, *fresh], config.seed)
     measured, num_corrected = without_leaks(config.task, old.held_out, new)
     if not fresh and not measured:

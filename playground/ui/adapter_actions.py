@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground import access, settings
+from playground import access
 from playground.adapters import edit, store
 from playground.adapters.edit import Removed
 from playground.adapters.record import AdapterRecord
@@ -164,7 +164,7 @@ def build_broken(
     """What is wrong with a folder that holds no usable adapter, and a button that clears it away."""
     title = f"{folder.parent.name}/{folder.name}"
     gr.HTML(render.problem(f"{title} can't be used: {reason}"))
-    if folder.parent.parent != settings.own_adapters() or access.problem():
+    if not store.is_own_folder(folder) or access.problem():
         return
 
     def delete() -> Stream[Updates]:
@@ -195,7 +195,7 @@ def _build_return(removed: Removed, notice: gr.HTML, revision: gr.State, now: Ca
     def put_back() -> Stream[Updates]:
         yield {notice: _put_back(removed), revision: now()}
 
-    gr.Button(f"Put {removed.task}/{removed.name} back", size="sm").click(
+    gr.Button(f"Put {removed.key} back", size="sm").click(
         guarded(put_back, notice), outputs=[notice, revision], show_progress="hidden", api_visibility="private"
     )
 

@@ -8,14 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.comparison import (
-    NOTHING,
-    differences,
-    measured_on,
-    metrics_table,
-    settings_of,
-    titles,
-)
+from playground.adapters.comparison import NOTHING, differences, measured_on, metrics_table, settings_of, titles
 from playground.adapters.record import AdapterRecord
 from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader

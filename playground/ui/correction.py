@@ -10,8 +10,9 @@ from gradio.components import Component
 
 from playground import access
 from playground.adapters.record import AdapterRecord
-from playground.data.quotes import in_one_line, places_of
+from playground.data.quotes import places_of
 from playground.data.splits import MIN_ROWS as FEWEST
+from playground.data.text import in_one_line
 from playground.engine.predict import Prediction
 from playground.errors import InputError
 from playground.tasks import Task, get_task

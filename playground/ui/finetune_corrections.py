@@ -12,6 +12,7 @@ from playground import access
 from playground.adapters import store
 from playground.adapters.report_rows import answer_text, input_text
 from playground.adapters.store import NO_ADAPTER
+from playground.data.text import in_one_line
 from playground.errors import DataError, InputError
 from playground.tasks import Task, get_task, list_tasks
 from playground.training import corrections
@@ -100,8 +101,8 @@ def refreshed(source: CorrectionSource, name: str | None = None) -> Updates:
 
 def _title(task: Task, row: Row) -> str:
     """A correction in a line: how its input begins, and what is right."""
-    given = " ".join(input_text({field.name: row.get(field.name, "") for field in task.inputs}).split())
-    right = " ".join(answer_text(row.get(task.target), str(row.get("text", ""))).split())
+    given = in_one_line(input_text({field.name: row.get(field.name, "") for field in task.inputs}))
+    right = in_one_line(answer_text(row.get(task.target), str(row.get("text", ""))))
     return f"{given[:TITLE_CHARS]} → {right[:TITLE_CHARS]}"
 
 

@@ -97,10 +97,8 @@ def offered(part: RowCorrection, about: Reported, shown: Sequence[DetailedRow]) 
 
 def _filled(part: RowCorrection, record: AdapterRecord, row: DetailedRow) -> Updates:
     task = get_task(record.task)
-    right, is_label = (
-        correction.said(task, {**row["input"], task.output: _right(record, row)}),
-        task.shape == "classify",
-    )
+    right = correction.said(task, {**row["input"], task.output: _right(record, row)})
+    is_label = task.shape == "classify"
     labels = list(record.labels) if is_label else []
     return {
         part.label: gr.Dropdown(choices=labels, value=right if is_label else None, visible=is_label),

@@ -34,7 +34,8 @@ NEW_TOKENS = 64
 LONG_PROMPT_TOKENS = 1000
 NUM_STREAMS = 8
 NUM_ROWS = 16
-PASS_TOKENS = (30, 256)
+ROW_TOKENS = 30
+PASS_TOKENS = (ROW_TOKENS, 256)
 ADAPTER_NUMBERS = (1, 10, 100)
 TITLES = {
     "decode": "one text, with guesses where it repeats itself, tokens/s",
@@ -48,7 +49,7 @@ TITLES = {
     "first_token_ms": f"first token after {PROMPT_TOKENS} beside another text, ms",
     "pass_30_ms": "one pass of 30 tokens with an adapter, ms",
     "pass_256_ms": "one pass of 256 tokens with an adapter, ms",
-    "rows_together": f"{NUM_ROWS} rows of 30 tokens and mixed adapters in one pass, rows/s",
+    "rows_together": f"{NUM_ROWS} rows of {ROW_TOKENS} tokens and mixed adapters in one pass, rows/s",
     "rows_apart": "the same one at a time, rows/s",
     "same_document_ms": "second question about a document of 500 tokens, first token, ms",
     "cold_adapter_ms": "loading an adapter, ms",
@@ -143,7 +144,7 @@ def of_engine(options: argparse.Namespace) -> dict[str, float]:
     for length in PASS_TOKENS:
         asked = [asker.row("sentiment", length)]
         figures[f"pass_{length}_ms"] = 1000 * median_s(lambda asked=asked: engine.encode(asked).wait(), 3 * repeats)
-    mixed = asker.mixed_rows(NUM_ROWS, 30)
+    mixed = asker.mixed_rows(NUM_ROWS, ROW_TOKENS)
     figures["rows_together"] = NUM_ROWS / median_s(lambda: engine.encode(mixed).wait(), repeats)
     figures["rows_apart"] = NUM_ROWS / median_s(lambda: [engine.encode([one]).wait() for one in mixed], repeats)
 
@@ -161,7 +162,7 @@ def of_engine(options: argparse.Namespace) -> dict[str, float]:
     time.sleep(IDLE_S + 1)
     figures["resting_mb"] = _resident_mb()
     figures |= _with_many_adapters(engine, asker.records["translate"], repeats)
-    return figures | product_figures(engine.backbone.model.config, NUM_ROWS, 30, repeats)
+    return figures | product_figures(engine.backbone.model.config, NUM_ROWS, ROW_TOKENS, repeats)
 
 
 def _with_many_adapters(engine: Any, record: Any, repeats: int) -> dict[str, float]:

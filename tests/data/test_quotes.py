@@ -2,7 +2,8 @@
 
 import pytest
 
-from playground.data.quotes import in_one_line, places_of
+from playground.data.quotes import places_of
+from playground.data.text import in_one_line
 
 
 @pytest.mark.parametrize(
