@@ -10,7 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Frame,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from playground import settings
 from tests.running_app import running_app
@@ -21,6 +31,8 @@ ANSWER_MS = 120_000  # other work may be using the processor
 WIDE = {"width": 1280, "height": 900}
 LOCAL_SCHEMES = ("data", "blob")
 QUESTIONS = ("/gradio_api/queue/", "/gradio_api/run/", "/gradio_api/call/")
+BROKEN_OFF = ("console: AbortError: signal is aborted", "console: Unexpected error Connection errored out")
+"""What Gradio's scripts log of a stream of answers that is open as the page is left."""
 FORGET = "() => { localStorage.clear(); sessionStorage.clear(); }"
 HOSTILE = """<img src=x onerror="window.pwned=1"><script>window.pwned=2</script><form action="//evil"><b>ok</b>"""
 CARRY_FILE = """([name, bytes]) => {
@@ -245,6 +257,11 @@ class Window:
     num_asked: int = 0
     """Questions since the page was opened."""
 
+    def left(self, frame: Frame) -> None:
+        """Forgets what the page said last, as the browser left it, of what that broke off."""
+        while frame == self.page.main_frame and self.complaints and self.complaints[-1].startswith(BROKEN_OFF):
+            self.complaints.pop()
+
     def clear(self) -> None:
         self.page.evaluate(FORGET)
         self.page.goto("about:blank")
@@ -324,6 +341,7 @@ def _watch(window: Window) -> None:
     window.page.on("requestfinished", ended)
     window.page.on("requestfailed", ended)
     window.page.on("response", answered)
+    window.page.on("framenavigated", window.left)
 
 
 @pytest.fixture

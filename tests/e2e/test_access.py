@@ -150,7 +150,6 @@ def test_who_one_is_survives_a_reload_and_a_closed_browser(visit, shared, zipped
     assert cookie["httpOnly"]
     assert cookie["expires"] > 0
     assert len(cookie["value"]) == 43
-    first.settle()  # what a reload breaks off, the browser logs as an error
     first.open()
     assert cookie_of(first)["value"] == cookie["value"]
     again = visit(at=shared, storage_state=first.page.context.storage_state())
