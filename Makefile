@@ -1,5 +1,5 @@
 # make run    set everything up on a machine with only Python >= 3.10, pip and make, then start the app
-# make test   the same set-up, then the tests; ARGS="-m slow" and the like go to pytest
+# make test   the same set-up, then the tests, on two cores; ARGS="-m slow" and the like go to pytest
 # PYTHON chooses the interpreter; HOST and PORT choose where the app listens.
 
 PYTHON ?= python3
@@ -25,7 +25,7 @@ run: $(RUNTIME)
 	$(if $(HOST),GRADIO_SERVER_NAME="$(HOST)") $(if $(PORT),GRADIO_SERVER_PORT="$(PORT)") $(BIN)/python app.py
 
 test: $(DEVELOPMENT)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 setup: $(DEVELOPMENT)
 

@@ -41,7 +41,7 @@ class CorrectionBox:
     save: gr.Button
     outcome: gr.HTML
     answered: gr.State
-    """Task, row and output of the answer that is shown."""
+    """Task, adapter, row and output of the answer that is shown."""
 
     @property
     def shown(self) -> list[Block]:
@@ -59,7 +59,8 @@ def build(task: Task) -> CorrectionBox:
     def keep(answered: dict[str, Any] | None, given: Any) -> Stream[Updates]:
         if answered is None:
             raise InputError("There is no answer to correct; ask something first.")
-        yield {outcome: kept(get_task(answered["task"]), answered["row"], given, answered["output"])}
+        right = corrected(get_task(answered["task"]), answered["row"], given, answered["output"])
+        yield {outcome: kept(answered["task"], right, answered["adapter"])}
 
     save.click(guarded(keep, outcome), [box.answered, value], outcome, show_progress="hidden", api_visibility="private")
     return box
@@ -88,21 +89,22 @@ def words(task: Task) -> dict[str, Any]:
     return {"info": INFO[task.shape], "placeholder": PLACEHOLDERS.get(task.shape), "lines": lines}
 
 
-def kept(task: Task, row: Row, given: Any, shown: Any = None) -> str:
-    """Keeps `row`, answered as `given`, among the corrections of the present person; the sentence that says so.
+def kept(task: str, row: Row, adapter: str) -> str:
+    """Keeps `row` among the corrections of the present person; the sentence that says so.
 
     Args:
-        shown: what the box began with, as `corrected` takes it.
+        row: as `corrected` gives it.
+        adapter: name of the one that answered; empty for the bare backbone.
 
     Raises:
         PlaygroundError: they may not, there is no room, or it can't be learnt from.
     """
     access.must_change()
     quota.check_disk(0)
-    count = corrections.keep(access.current().key, task.name, corrected(task, row, given, shown))
+    count = corrections.keep(access.current().key, task, row, adapter)
     rows = "1 correction" if count == 1 else f"{count:,} corrections"
     few = FEW.format(fewest=FEWEST) if count < FEWEST else ""
-    return render.info(f"Kept: you have {rows} for {task.title}. Train on them in the tab Fine-tune.{few}")
+    return render.info(f"Kept: you have {rows} for {get_task(task).title}. Train on them in the tab Fine-tune.{few}")
 
 
 def hidden(box: CorrectionBox) -> Updates:
@@ -118,7 +120,8 @@ def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: Ada
         value = gr.Dropdown(choices=list(prediction.row.get("scores") or task.labels), value=value)
     row = {field.name: prediction.row[field.name] for field in task.inputs}
     output = prediction.row.get(task.output)
-    answered = {"task": adapter.task if adapter else task.name, "row": row, "output": output}
+    task_name, name = (adapter.task, adapter.name) if adapter else (task.name, "")
+    answered = {"task": task_name, "adapter": name, "row": row, "output": output}
     return {box.area: gr.Accordion(visible=True, open=False), box.value: value, box.outcome: "", box.answered: answered}
 
 

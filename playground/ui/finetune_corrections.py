@@ -1,6 +1,6 @@
 """The Fine-tune tab takes the answers that a person corrected as its rows, to train the adapter again."""
 
-import shutil
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,14 @@ class CorrectionSource:
     """Key of a correction."""
     withdraw: gr.Button
     forget: gr.Button
+    undo: gr.Button
+    gone: gr.State
+    """Task and rows of the corrections that were deleted last."""
     outcome: gr.HTML
 
     @property
     def shown(self) -> list[Block]:
-        return [self.task, self.one, self.withdraw, self.outcome]
+        return [self.task, self.one, self.withdraw, self.undo, self.gone, self.outcome]
 
 
 def build() -> CorrectionSource:
@@ -56,27 +59,40 @@ def build() -> CorrectionSource:
         with gr.Row(elem_classes="pg-actions"):
             withdraw = gr.Button("Delete this one", size="sm", visible=False, elem_id="finetune-withdraw")
             forget = gr.Button("Delete them", size="sm")
+            undo = gr.Button("Undo: put them back", size="sm", visible=False)
         outcome = gr.HTML()
-    source = CorrectionSource(task, use, one, withdraw, forget, outcome)
+    source = CorrectionSource(task, use, one, withdraw, forget, undo, gr.State(None), outcome)
 
-    def delete(name: str | None) -> Updates:
-        if name:
-            access.must_change()
-            corrections.forget(access.current().key, get_task(name).name)
-        return {**refreshed(source), outcome: render.info("The corrections are deleted.") if name else ""}
+    def deleted(name: str, rows: list[Row], said: str) -> Updates:
+        undoing = gr.Button(visible=bool(rows))
+        return {**refreshed(source, name), undo: undoing, source.gone: (name, rows), outcome: render.info(said)}
+
+    def delete(name: str | None) -> Stream[Updates]:
+        access.must_change()
+        if not name:
+            raise InputError(NONE_YET)
+        yield deleted(name, corrections.forget(access.current().key, name), "The corrections are deleted.")
 
     def delete_one(name: str | None, key: str | None) -> Stream[Updates]:
         access.must_change()
         if not (name and key):
             raise InputError("No correction is chosen; choose one of them first.")
-        corrections.withdraw(access.current().key, name, key)
-        yield {**refreshed(source, name), outcome: render.info("The correction is deleted.")}
+        yield deleted(name, [corrections.withdraw(access.current().key, name, key)], "The correction is deleted.")
+
+    def put_back(gone: tuple[str, list[Row]] | None) -> Stream[Updates]:
+        access.must_change()
+        name, rows = gone or (None, [])
+        if not name:
+            raise InputError("There is nothing to put back.")
+        corrections.put_back(access.current().key, name, rows)
+        yield {**refreshed(source, name), source.gone: None, outcome: render.info("They are back.")}
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     area.expand(lambda: {**refreshed(source), outcome: ""}, outputs=source.shown, **quiet)
     task.input(lambda name: {**refreshed(source, name), outcome: ""}, task, source.shown, **quiet)
     withdraw.click(guarded(delete_one, outcome), [task, one], source.shown, **quiet)
-    forget.click(delete, task, source.shown, **quiet)
+    forget.click(guarded(delete, outcome), task, source.shown, **quiet)
+    undo.click(guarded(put_back, outcome), source.gone, source.shown, **quiet)
     return source
 
 
@@ -96,6 +112,7 @@ def refreshed(source: CorrectionSource, name: str | None = None) -> Updates:
         source.task: gr.Dropdown(choices=choices, value=chosen, info=None if choices else NONE_YET),
         source.one: gr.Dropdown(choices=ones, value=None, visible=bool(ones)),
         source.withdraw: gr.Button(visible=bool(ones)),
+        source.undo: gr.Button(visible=False),
     }
 
 
@@ -107,16 +124,19 @@ def _title(task: Task, row: Row) -> str:
 
 
 def as_file(name: str | None, folder: Path) -> Path:
-    """A copy of the corrections for a task.
+    """The corrections for a task as a file.
 
     Raises:
         DataError: there are none.
     """
     access.must_change()
-    path = corrections.file_of(access.current().key, name) if name else None
-    if path is None or not path.is_file():
+    owner = access.current().key
+    rows = corrections.learnable(corrections.rows_of(owner, name)) if name else []
+    if not (name and rows):
         raise DataError("There are no corrections yet; correct an answer under its result first.")
-    return Path(shutil.copy(path, folder))
+    path = folder / corrections.file_of(owner, name).name
+    path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8", errors="replace")
+    return path
 
 
 def starts(task: str) -> list[tuple[str, str]]:
@@ -125,7 +145,10 @@ def starts(task: str) -> list[tuple[str, str]]:
 
 
 def usual_start(task: str) -> str:
-    """What corrections are for: the adapter that answers when nothing else is chosen."""
+    """What corrections are for: the adapter that was corrected last, or the one that answers by itself."""
+    last = corrections.corrected_last(access.current().key, task)
+    if last and last in (name for _, name in starts(task)):
+        return last
     key = picker.default_key(get_task(task))
     return "" if key == NO_ADAPTER else key.partition("/")[2]
 

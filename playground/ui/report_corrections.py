@@ -64,9 +64,11 @@ def wire(part: RowCorrection, inputs: Sequence[Component], reported: Callable[..
     def keep(request: gr.Request, *values: Any) -> Stream[Updates]:
         *given, place, label, text = values
         about = reported(request, *given)
-        task, row = get_task(about.record.task), _row_at(about, place)
+        record, row = about.record, _row_at(about, place)
+        task = get_task(record.task)
         answer = label if task.shape == "classify" else text
-        yield {part.outcome: correction.kept(task, _inputs(about.record, row), answer, _right(about.record, row))}
+        right = correction.corrected(task, _inputs(record, row), answer, _right(record, row))
+        yield {part.outcome: correction.kept(record.task, right, record.name)}
 
     chosen, kept = guarded(choose, part.outcome), guarded(keep, part.outcome)
 

@@ -1,5 +1,6 @@
 """The real app in a process of its own on the embedded backbone, and a browser that watches what a page does."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -94,7 +95,8 @@ def artefacts() -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Iterator[Server]:
     """``python app.py`` with a home of its own, once its backbone is ready."""
-    with serving(tmp_path_factory.mktemp("server"), artefacts / "server.log") as started:
+    log = artefacts / f"server-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.log"
+    with serving(tmp_path_factory.mktemp("server"), log) as started:
         yield started
 
 

@@ -19,6 +19,12 @@ from playground.evaluation.report import compare
 from playground.tasks import get_task
 
 
+@pytest.fixture(scope="module")
+def unchecked(start_server):
+    """A server that doesn't load each import again, which takes a process of its own."""
+    return start_server("adapters", PLAYGROUND_RELOAD="0")
+
+
 @pytest.fixture
 def zipped(tmp_path):
     """``zipped(name, changed={}, **fields)``: the shipped sentiment adapter under another name, as a zip."""
@@ -39,8 +45,8 @@ def zipped(tmp_path):
     return pack
 
 
-def opened(visit, query="?__theme=light"):
-    visitor = visit(query)
+def opened(visit, at=None):
+    visitor = visit(at=at)
     visitor.tab("Adapters")
     expect(visitor.page.locator(".pg-card")).not_to_have_count(0)
     return visitor
@@ -132,8 +138,8 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     expect(visitor.page.get_by_role("option", name="guest (yours)")).to_have_count(0)
 
 
-def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
-    visitor = opened(visit)
+def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, unchecked, zipped):
+    visitor = opened(visit, unchecked)
     visitor.page.get_by_label("Name for what is imported").fill("first")
     bring(visitor, zipped("multilingual"))
     expect(card(visitor, "first")).to_be_visible()
@@ -157,7 +163,7 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, zipped):
     visitor.page.get_by_role("button", name="Undo: put third back").click()
     expect(card(visitor, "third")).to_be_visible()
     delete(visitor, "third")
-    visitor = opened(visit)
+    visitor = opened(visit, unchecked)
     visitor.page.get_by_role("button", name="Deleted in the last day").click()
     visitor.page.get_by_role("button", name="Put sentiment/third back").first.click()
     expect(card(visitor, "third")).to_be_visible()
@@ -200,8 +206,8 @@ def test_gguf_of_a_classifier_is_refused_with_what_to_choose_instead(visit):
     expect(one.get_by_role("alert")).to_contain_text("export it as ONNX or as merged safetensors")
 
 
-def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, zipped, hostile):
-    visitor = opened(visit)
+def test_an_adapter_with_tags_in_its_card_stays_a_text(visit, unchecked, zipped, hostile):
+    visitor = opened(visit, unchecked)
     labels = tuple(f"{hostile}{number}" for number in range(3))
     training = store.default_adapter("sentiment").training | {"data": hostile, "licence": hostile, "command": hostile}
     bring(visitor, zipped("sly", description=hostile, labels=labels, training=training))
@@ -224,11 +230,11 @@ def report_on(labels):
     ).encode()
 
 
-def test_a_report_comes_along_and_is_shown_beside_other_adapters(visit, zipped, hostile, picture):
+def test_a_report_comes_along_and_is_shown_beside_other_adapters(visit, unchecked, zipped, hostile, picture):
     shipped = store.default_adapter("sentiment")
     report = report_on(["good", "bad", hostile])
     files = shipped.files | {REPORT_FILE: sha256(report).hexdigest()}
-    visitor = opened(visit)
+    visitor = opened(visit, unchecked)
     bring(visitor, zipped("told", {REPORT_FILE: report, PAGE_FILE: b"<script>window.pwned=3</script>"}, files=files))
     card(visitor, "told").get_by_role("button", name="Report").click()
     panel = visitor.page.locator("#adapters-report")

@@ -41,9 +41,28 @@ def test_each_person_has_corrections_of_their_own():
 
 def test_they_can_be_deleted():
     corrections.keep("", "ner", {"text": "Ada", "entities": []})
-    corrections.forget("", "ner")
-    corrections.forget("", "ner")
+    assert len(corrections.forget("", "ner")) == 1
+    assert corrections.forget("", "ner") == []
     assert corrections.rows_of("", "ner") == []
+
+
+def test_what_was_deleted_comes_back_but_for_what_was_corrected_anew():
+    corrections.keep("", "sentiment", correction(), "mine")
+    corrections.keep("", "sentiment", correction("other"))
+    gone = corrections.forget("", "sentiment")
+    corrections.keep("", "sentiment", correction(label="neutral"))
+    assert corrections.put_back("", "sentiment", gone) == 2
+    kept = [(row["text"], row["label"]) for row in corrections.rows_of("", "sentiment")]
+    assert kept == [("other", "negative"), ("late again", "neutral")]
+
+
+def test_they_know_which_adapter_was_corrected_last_and_teach_without_it():
+    assert corrections.corrected_last("", "sentiment") == ""
+    corrections.keep("", "sentiment", correction())
+    assert corrections.corrected_last("", "sentiment") == ""
+    corrections.keep("", "sentiment", correction("more"), "mine")
+    assert corrections.corrected_last("", "sentiment") == "mine"
+    assert corrections.learnable(corrections.rows_of("", "sentiment")) == [correction(), correction("more")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Correcting an answer, and training on what was corrected."""
 
+import json
 from types import SimpleNamespace
 
 import gradio as gr
@@ -7,7 +8,7 @@ import pytest
 
 from playground import access
 from playground.access import Person
-from playground.adapters import store
+from playground.adapters import edit, store
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
 from playground.training import corrections, runs
@@ -102,11 +103,12 @@ def test_what_can_not_be_right_is_refused_in_words(task, row, given, says):
 def test_an_answer_of_another_tasks_adapter_is_corrected_for_that_task(boxes, predicted):
     box, keep = boxes("sentiment")
     shown = predicted({"text": "the lamp flickers", "label": "praise", "scores": {"praise": 0.9, "complaint": 0.1}})
-    updates = correction.offered(box, get_task("sentiment"), shown, SimpleNamespace(task="classify"))
+    updates = correction.offered(box, get_task("sentiment"), shown, SimpleNamespace(task="classify", name="lamps"))
     assert updates[box.value].choices == [("praise", "praise"), ("complaint", "complaint")]
     *_, told, _ = keep(updates[box.answered], "complaint")
     assert "you have 1 correction for" in told[box.outcome]
-    assert corrections.rows_of("", "classify") == [{"text": "the lamp flickers", "label": "complaint"}]
+    kept = {"text": "the lamp flickers", "label": "complaint", "adapter": "lamps"}
+    assert corrections.rows_of("", "classify") == [kept]
 
 
 def test_an_error_offers_nothing_to_correct(boxes, predicted):
@@ -124,11 +126,11 @@ def test_the_fine_tune_tab_counts_them_and_takes_them_as_its_file(tmp_path):
     with pytest.raises(DataError, match="no corrections yet"):
         finetune_corrections.as_file("sentiment", tmp_path)
     for number in range(3):
-        corrections.keep("", "sentiment", {"text": f"text {number}", "label": "neutral"})
+        corrections.keep("", "sentiment", {"text": f"text {number}", "label": "neutral"}, "mine")
     assert finetune_corrections.refreshed(source)[source.task].choices == [("Sentiment (3)", "sentiment")]
     copy = finetune_corrections.as_file("sentiment", tmp_path)
     assert copy.parent == tmp_path
-    assert len(copy.read_text().splitlines()) == 3
+    assert [json.loads(line).keys() for line in copy.read_text().splitlines()] == [{"text", "label"}] * 3
 
 
 def test_one_correction_is_deleted_and_the_others_stay():
@@ -151,6 +153,29 @@ def test_one_correction_is_deleted_and_the_others_stay():
     assert "choose one" in told[source.outcome]
     *_, told, _ = delete_one("ner", shown[1][1])
     assert (told[source.task].choices, told[source.one].visible) == ([], False)
+
+
+def test_deleted_corrections_are_put_back():
+    with gr.Blocks() as page:
+        source = finetune_corrections.build()
+    delete, delete_one, put_back = (
+        next(event.fn for event in page.fns.values() if event.name == name)
+        for name in ("delete", "delete_one", "put_back")
+    )
+    (told,) = delete(None)
+    assert "Nothing yet" in told[source.outcome]
+    rows = [NER | {"entities": ENTITIES}, {"text": "Oslo", "entities": []}]
+    for row in rows:
+        corrections.keep("", "ner", row)
+    for deleting in (delete("ner"), delete_one("ner", corrections.key_of(rows[0]))):
+        *_, told, _ = deleting
+        assert told[source.undo].visible
+        assert len(corrections.rows_of("", "ner")) < 2
+        *_, told, _ = put_back(told[source.gone])
+        assert (told[source.undo].visible, told[source.gone]) == (False, None)
+        assert corrections.rows_of("", "ner") == rows
+    (told,) = put_back(None)
+    assert "nothing to put back" in told[source.outcome]
 
 
 def test_a_visitor_deletes_no_correction_of_another(monkeypatch):
@@ -179,6 +204,15 @@ def test_a_training_may_begin_with_any_adapter_of_the_task():
     assert (fresh, shipped) == (("A fresh adapter", ""), ("multilingual (shipped)", "multilingual"))
     assert finetune_corrections.usual_start("sentiment") == "multilingual"
     assert finetune_corrections.usual_start("instruct") == ""
+    corrections.keep("", "sentiment", {"text": "x", "label": "neutral"}, "gone-meanwhile")
+    assert finetune_corrections.usual_start("sentiment") == "multilingual"
+
+
+def test_a_training_begins_with_the_adapter_that_was_corrected():
+    shipped = store.find("sentiment", "multilingual")
+    edit.duplicate(shipped, "mine")
+    corrections.keep("", "sentiment", {"text": "x", "label": "neutral"}, "mine")
+    assert finetune_corrections.usual_start("sentiment") == "mine"
 
 
 def test_a_few_rows_of_one_label_suffice_for_an_adapter_that_knows_the_others(tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ def test_a_corrected_row_is_kept_with_the_corrections_of_its_task(task, right, g
     answers = (given, None) if task == "sentiment" else (None, given)
     said = shown.does("on_keep", offered[0][1], *answers)[shown.part.outcome]
     assert "Kept: you have 1 correction for" in said
-    assert corrections.rows_of("", task) == [kept]
+    assert corrections.rows_of("", task) == [kept | {"adapter": "tiny"}]
 
 
 def test_words_that_a_row_has_twice_stay_where_the_row_has_them(measured, page):
@@ -114,7 +114,7 @@ def test_words_that_a_row_has_twice_stay_where_the_row_has_them(measured, page):
     shown = page("ner")
     choices(shown, measured("ner", [{"text": "Ada met Ada.", "entities": [entity]}]))
     shown.does("on_keep", 0, None, "Ada = LOC")
-    assert corrections.rows_of("", "ner") == [{"text": "Ada met Ada.", "entities": [entity]}]
+    assert corrections.rows_of("", "ner")[0]["entities"] == [entity]
     answer = {"text": "12", "start": 21}
     shown = page("qa")
     choices(shown, measured("qa", [{"context": "In 2012, chapter 12, 12.", "question": "?", "answers": [answer]}]))

@@ -14,7 +14,9 @@ ROW = {"text": "Molto bello.", "label": "positive"}
 
 def offered_to(person):
     """How many tasks have corrections for that person."""
-    source = finetune_corrections.CorrectionSource("task", "use", "one", "withdraw", "forget", "outcome")
+    source = finetune_corrections.CorrectionSource(
+        "task", "use", "one", "withdraw", "forget", "undo", "gone", "outcome"
+    )
     with access.acting_as(person):
         return len(finetune_corrections.refreshed(source)["task"].choices)
 
