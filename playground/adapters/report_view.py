@@ -12,6 +12,10 @@ from playground.adapters import report_charts
 from playground.adapters.figures import metric_title
 
 NOTHING = "-"
+NO_BASE = (
+    "The base was not measured beside it: it was left out, can't write, or can't be asked by a prompt for labels whose "
+    "names are that long or that alike."
+)
 LIKELY_CHANCE_FROM = 0.05
 WORTH_MORE_ROWS = 2.0
 """Points of the metric below which twice the rows are not worth the work of labelling them."""
@@ -68,7 +72,7 @@ def verdict(report: Report) -> list[str]:
 def _on_difference(report: Report) -> list[str]:
     found = report["difference"]
     if not found:
-        return []
+        return [] if report["base"] else [NO_BASE]
     if not report["changed"]:
         return [f"Both gave the same answers to all {report['n']:,} rows."]
     main = metric_title(report["metric"])
