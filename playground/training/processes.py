@@ -41,12 +41,18 @@ def spawn(folder: Path) -> None:
 
 
 def is_alive(folder: Path, state: RunState) -> bool:
-    child = _children.get(state.run_id)
+    child = _child_of(state)
     if child is not None and child.poll() is not None:
         return False
     if child is None and state.pid is not None and not _has_process(state.pid):
         return False
     return silence_s(folder) < SILENT_AFTER_S
+
+
+def _child_of(state: RunState) -> "subprocess.Popen[bytes] | None":
+    """The run's worker, if this process started it: another one, such as a second server, may have resumed the run."""
+    child = _children.get(state.run_id)
+    return child if child is not None and state.pid in (None, child.pid) else None
 
 
 def _has_process(pid: int) -> bool:
@@ -60,7 +66,7 @@ def _has_process(pid: int) -> bool:
 
 
 def last_words(state: RunState) -> str:
-    child = _children.get(state.run_id)
+    child = _child_of(state)
     killed = child is not None and child.returncode == -signal.SIGKILL.value
     why = "was killed, perhaps because memory ran out" if killed else "ended without a word"
     if state.adapter:

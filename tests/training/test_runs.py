@@ -2,6 +2,8 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +166,16 @@ def test_a_run_that_is_silent_for_long_is_interrupted(started):
     run_id = started(state="running", pid=os.getpid())
     assert runs.read_run(run_id).state == "running"
     age(run_id, 2 * processes.SILENT_AFTER_S)
+    assert runs.read_run(run_id).state == "interrupted"
+
+
+def test_a_run_that_another_program_resumed_is_judged_by_its_new_worker(started, monkeypatch):
+    run_id = started(state="running", pid=os.getpid())
+    lost = subprocess.Popen([sys.executable, "-c", "0"])
+    lost.wait()
+    monkeypatch.setitem(processes._children, run_id, lost)
+    assert runs.read_run(run_id).state == "running"
+    run_files.save_state(replace(load_state(folder_of(run_id)), pid=lost.pid))
     assert runs.read_run(run_id).state == "interrupted"
 
 
