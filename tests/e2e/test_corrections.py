@@ -41,7 +41,14 @@ def test_corrections_become_rows_for_a_training_that_goes_on_from_the_adapter(vi
     expect(visitor.picker("Start from")).to_have_value("multilingual (shipped)")
     picture(visitor, "finetune-corrections")
     visitor.button("Delete them").click()
-    expect(visitor.page.locator("#finetune-corrections")).to_contain_text("The corrections are deleted.")
+    area = visitor.page.locator("#finetune-corrections")
+    expect(area).to_contain_text("The corrections are deleted.")
+    picture(visitor, "finetune-corrections-deleted")
+    visitor.button("Undo: put them back").click()
+    expect(visitor.picker("Corrections of")).to_have_value("Sentiment (2)")
+    expect(visitor.button("Undo: put them back")).to_have_count(0)
+    visitor.button("Delete them").click()
+    expect(area).to_contain_text("The corrections are deleted.")
 
 
 @pytest.fixture
