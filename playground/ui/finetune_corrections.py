@@ -1,6 +1,5 @@
 """The Fine-tune tab takes the answers that a person corrected as its rows, to train the adapter again."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from playground import access
 from playground.adapters import store
 from playground.adapters.report_rows import answer_text, input_text
 from playground.adapters.store import NO_ADAPTER
+from playground.data.batch import write_rows
 from playground.data.text import in_one_line
 from playground.errors import DataError, InputError
 from playground.tasks import Task, get_task, list_tasks
@@ -135,7 +135,7 @@ def as_file(name: str | None, folder: Path) -> Path:
     if not (name and rows):
         raise DataError("There are no corrections yet; correct an answer under its result first.")
     path = folder / corrections.file_of(owner, name).name
-    path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8", errors="replace")
+    write_rows(path, rows, "jsonl")
     return path
 
 
