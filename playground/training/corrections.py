@@ -1,11 +1,12 @@
 """Answers that a person corrected, as rows to learn from: a JSON Lines file for each person and task."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from playground import settings
 from playground.adapters.record import replace_file
@@ -106,9 +107,15 @@ def withdraw(owner: str, task: str, key: str) -> Row:
 
 
 def forget(owner: str, task: str) -> list[Row]:
-    """Deletes the corrections of a person for `task` and returns them."""
-    rows = rows_of(owner, task)
-    file_of(owner, task).unlink(missing_ok=True)
+    """Deletes the corrections of a person for `task` and returns them.
+
+    Raises:
+        PlaygroundError: the file can't be deleted.
+    """
+    path = file_of(owner, task)
+    with _only_writer(path):
+        rows = rows_of(owner, task)
+        path.unlink(missing_ok=True)
     return rows
 
 
@@ -132,22 +139,31 @@ def _input(task: Task, row: Row) -> str:
 
 
 def _change(owner: str, task: Task, changed: Callable[[list[Row]], list[Row]]) -> int:
-    """Writes what `changed` makes of the corrections, while nobody else writes; returns how many they are then.
+    """Writes what `changed` makes of the corrections; returns how many they are then.
 
     Raises:
         PlaygroundError: they are too many, or the disk is full.
     """
     path = file_of(owner, task.name)
+    with _only_writer(path):
+        rows = changed(rows_of(owner, task.name))
+        if len(rows) > MOST_ROWS:
+            raise PlaygroundError(
+                f"There are {MOST_ROWS:,} corrections for {task.title} already; train on them, then delete them."
+            )
+        lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        replace_file(path, lines.encode("utf-8", errors="replace"))
+    return len(rows)
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    """Nobody else changes the corrections in `path` meanwhile. An OSError inside becomes a PlaygroundError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(path.with_suffix(".lock"), timeout=LOCK_PATIENCE_S):
-            rows = changed(rows_of(owner, task.name))
-            if len(rows) > MOST_ROWS:
-                raise PlaygroundError(
-                    f"There are {MOST_ROWS:,} corrections for {task.title} already; train on them, then delete them."
-                )
-            lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
-            replace_file(path, lines.encode("utf-8", errors="replace"))
+            yield
+    except Timeout as err:
+        raise PlaygroundError("The corrections are being written by somebody else; try again.") from err
     except OSError as err:
-        raise PlaygroundError(f"The correction could not be written ({err.strerror}); free some space.") from err
-    return len(rows)
+        raise PlaygroundError(f"The corrections could not be written ({err.strerror}); free some space.") from err

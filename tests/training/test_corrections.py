@@ -4,6 +4,7 @@ import json
 import stat
 
 import pytest
+from filelock import FileLock
 
 from playground.data.rows import load_training_rows
 from playground.errors import InputError, PlaygroundError
@@ -92,3 +93,16 @@ def test_there_is_a_limit_that_says_what_to_do(monkeypatch):
     corrections.keep("", "sentiment", correction())
     with pytest.raises(PlaygroundError, match="1 corrections for Sentiment already; train on them"):
         corrections.keep("", "sentiment", correction("more"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda: corrections.keep("", "sentiment", correction("new")), lambda: corrections.forget("", "sentiment")],
+)
+def test_what_somebody_else_is_writing_is_left_alone(monkeypatch, change):
+    corrections.keep("", "sentiment", correction())
+    monkeypatch.setattr(corrections, "LOCK_PATIENCE_S", 0.1)
+    path = corrections.file_of("", "sentiment")
+    with FileLock(path.with_suffix(".lock")), pytest.raises(PlaygroundError, match="by somebody else; try again"):
+        change()
+    assert len(corrections.rows_of("", "sentiment")) == 1
