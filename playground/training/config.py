@@ -19,7 +19,7 @@ Optim = Literal["auto", "adamw_torch", "paged_adamw_8bit"]
 Schedule = Literal["linear", "cosine", "constant"]
 PRESETS: Mapping[Preset, str] = {
     "turbo": "As quick, but only the upper half of the layers learns: less time and memory.",
-    "quick": "Three rounds over up to 1,000 rows; minutes on a laptop.",
+    "quick": "Three rounds over up to 1,000 rows, or what five minutes allow.",
     "balanced": "Three rounds over up to 5,000 rows; the usual choice.",
     "best": "Four rounds over everything, with a larger adapter; take a break.",
 }
@@ -132,7 +132,7 @@ def load_config(path: Path) -> RunConfig:
 
 ROWS_A_STEP: Mapping[Shape, int] = {"classify": 16, "tag": 16, "span": 8, "generate": 8}
 _USUAL = {"epochs": 3.0, "rank": 8, "alpha": 16, "early_stopping": 3}
-_QUICK = {**_USUAL, "max_rows": 1000, "evaluation_rows": 100}
+_QUICK = {**_USUAL, "max_rows": 1000, "evaluation_rows": 100, "time_limit_s": 300.0}
 PRESET_SETTINGS: Mapping[Preset, Mapping[str, Any]] = {
     "turbo": {**_QUICK, "upper_share": 0.5},
     "quick": {**_QUICK, "learning_curve": True},

@@ -43,13 +43,17 @@ class EarlyStopping:
     def is_over(self) -> bool:
         return bool(self.rows) and self._in_vain >= self._config.early_stopping
 
-    def is_due(self, share: float, elapsed_s: float) -> bool:
-        """Whether to check when `share` of the run is done, after `elapsed_s`."""
+    def is_due(self, share: float, elapsed_s: float | None) -> bool:
+        """Whether to check when `share` of the run is done.
+
+        Args:
+            elapsed_s: after how many seconds, in a run that ends by the clock; None in one that ends by its steps,
+                which has to come out the same each time.
+        """
         if not self.rows or math.floor(share * CHECKS + 1e-9) <= self._done:
             return False
         next_s = self._spent_s / max(self._done, 1)
-        # Only runs that end by the clock may be steered by it: the others have to come out the same each time.
-        is_too_much = self._config.time_limit_s and self._spent_s + next_s > 2 * SHARE_OF_WORK * elapsed_s
+        is_too_much = elapsed_s is not None and self._spent_s + next_s > 2 * SHARE_OF_WORK * elapsed_s
         return self._done == 0 or share >= 1.0 or not is_too_much
 
     def check(self, share: float, steps: int, loss_of: Callable[[Sequence[Feature]], float]) -> float:

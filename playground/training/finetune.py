@@ -258,7 +258,7 @@ def _measure(
     rows = material.training
     with tempfile.TemporaryDirectory() as folder:
         smaller = []
-        if has_refits(config, len(rows)) and not stop_wish():
+        if has_refits(config, len(rows), record.training["wall_time_s"]) and not stop_wish():
             smaller = refit(config, get_task(config.task), rows, watched, record, Path(folder), emit, stop_wish)
         return measure(
             record,

@@ -110,7 +110,8 @@ def train(
         position = Position(position.steps + 1, tokens, elapsed_s)
         share = share_done(position, steps, config)
         scheduler.step()
-        due = team.as_main(stopping.is_due(share, position.elapsed_s))
+        by_clock = share > position.steps / steps
+        due = team.as_main(stopping.is_due(share, position.elapsed_s if by_clock else None))
         checked = stopping.check(share, position.steps, passes.loss) if due else None
         rate = float(scheduler.get_last_lr()[0])
         on_step(_told(position, steps, share, loss, rate, norm, checked))
@@ -122,8 +123,8 @@ def train(
         on_note(_end_early(trouble, guard, config))
     elif position != start:
         save()
-    note = stopping.take_best(share, position.steps, passes.loss)
-    if note:
+    notes = (_out_of_time(position, steps, config), stopping.take_best(share, position.steps, passes.loss))
+    for note in filter(None, notes):
         on_note(note)
     return position
 
@@ -139,6 +140,16 @@ def _end_early(trouble: str, guard: LossGuard, config: RunConfig) -> str:
         raise PlaygroundError(f"{trouble}; {advice}")
     guard.go_back()
     return f"{trouble}, so the training ended there with the weights of step {guard.good_steps}; {advice}"
+
+
+def _out_of_time(position: Position, steps: int, config: RunConfig) -> str:
+    """A sentence where the time budget ended the training before its last step."""
+    if not config.time_limit_s or position.elapsed_s < config.time_limit_s or position.steps >= steps:
+        return ""
+    return (
+        f"The time budget of {config.time_limit_s:,.0f} s was over after {position.steps:,} of {steps:,} steps; with "
+        "a longer one, or the preset 'balanced', it may learn more."
+    )
 
 
 def _inside(who: str, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ class Passes:
         self._pad_id = pad_id
         self._on_note = on_note
         self._team = team
+        self._batch_size = config.batch_size
         self._rows = config.rows_a_pass
         self._tokens = TOKENS_A_PASS
 
@@ -57,10 +58,12 @@ class Passes:
         return self._team.total(loss or 0.0)
 
     def loss(self, rows: Sequence[Feature]) -> float:
-        """Mean loss of `rows`, from which nothing is learnt."""
+        """Mean loss of `rows`, from which nothing is learnt; neighbours are of similar lengths, to pad little."""
         self._model.eval()
         with torch.no_grad():
-            parts = self._cut(self._team.share(rows))
+            order = sorted(self._team.share(rows), key=lambda feature: len(feature.input_ids))
+            groups = (order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size))
+            parts = (part for group in groups for part in self._cut(group))
             total = sum(float(self._forward(part)) * num_targets(part) for part in parts)
         self._model.train()
         return self._team.total(total) / num_targets(rows)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from playground import settings
 from playground.adapters.record import AdapterRecord, hash_files, read_record, write_record
-from playground.backbones.loading import automatic_quantization, load, load_tokenizer, locate
+from playground.backbones.loading import automatic_quantization, fast_bfloat16, load, load_tokenizer, locate
 from playground.backbones.release import release
 from playground.engine.engine import Engine
 from playground.engine.predict import predict_many
@@ -93,7 +93,7 @@ def try_out(config: RunConfig, starting_s: float) -> Estimate:
             trainee.save(Path(folder))
             del trainee
             release()
-            again = SHARES if has_refits(config, len(material.training)) else ()
+            again = SHARES if has_refits(config, len(material.training), training) else ()
             if again:
                 # The second training in a process needs more than the first, because not all is given back.
                 other, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))
@@ -141,8 +141,9 @@ def _training_s(
         first_s.append(max(first - seconds, 0.0))
         points.append((_work(batch, config), seconds))
     points.sort()
-    # New shapes of tensors take longer once, because their kernels are prepared.
-    shapes = len({padded_width(max(len(feature.input_ids) for feature in batch)) for batch in planned})
+    # New shapes of tensors take longer once, where their kernels are prepared.
+    widths = {padded_width(max(len(feature.input_ids) for feature in batch)) for batch in planned}
+    shapes = len(widths) if fast_bfloat16() else 1
     once = sum(first_s) / len(first_s) * (2 if config.compile else shapes)
     steps = once + sum(_interpolated(points, _work(batch, config)) for batch in planned)
     a_token = points[-1][1] / points[-1][0]

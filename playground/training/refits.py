@@ -23,9 +23,12 @@ FEWEST_ROWS = 32
 """A quarter of fewer rows teaches nothing."""
 
 
-def has_refits(config: RunConfig, num_rows: int) -> bool:
-    """Whether a run on `num_rows` rows gets a learning curve: it is wanted, and only the rows would differ."""
-    only_rows_differ = not (config.stages or config.time_limit_s or config.parent or config.pretrain_epochs)
+def has_refits(config: RunConfig, num_rows: int, training_s: float) -> bool:
+    """Whether a run that learnt from `num_rows` rows in `training_s` seconds gets a learning curve: it is wanted, and
+    only the rows would differ, not how far the time budget let it come.
+    """
+    had_time = not config.time_limit_s or training_s < config.time_limit_s
+    only_rows_differ = had_time and not (config.stages or config.parent or config.pretrain_epochs)
     return config.learning_curve and only_rows_differ and num_rows >= FEWEST_ROWS
 
 

@@ -86,6 +86,11 @@ class RunState:
         return self.state in ACTIVE
 
     @property
+    def has_usable_adapter(self) -> bool:
+        """Whether its adapter is saved and came back as the same; it may be measured still."""
+        return self.adapter is not None and (self.state == "evaluating" or not self.is_active)
+
+    @property
     def duration_s(self) -> float | None:
         """From the first step of work to the end, pauses included; None while there is no end."""
         return self.ended - self.began if self.ended and self.began else None

@@ -327,8 +327,12 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
 
 
 def padded_width(longest: int) -> int:
-    """Few distinct widths let the matrix library reuse its compiled kernels; a new shape costs a second."""
-    return math.ceil(longest / WIDTH_STEP) * WIDTH_STEP
+    """Tokens to a row of a batch whose longest row has `longest`.
+
+    The library behind bfloat16 compiles kernels for each new shape, a second each, and few widths let it reuse them;
+    the one behind fp32 does not.
+    """
+    return math.ceil(longest / WIDTH_STEP) * WIDTH_STEP if fast_bfloat16() else longest
 
 
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:

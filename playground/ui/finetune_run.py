@@ -116,8 +116,8 @@ def _sample(state: RunState, row: Mapping[str, str]) -> str:
 
 
 def result(state: RunState) -> str:
-    """The base beside the adapter, and where to use it; empty while there is no adapter."""
-    if state.is_active or state.adapter is None:
+    """The base beside the adapter, once it is measured, and where to use it; empty while there is none to use."""
+    if state.adapter is None or not state.has_usable_adapter:
         return ""
     parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
     parts += [f'<p class="pg-lead">{escape(state.reloaded)}.</p>'] if state.reloaded else []
@@ -171,16 +171,19 @@ def _languages(report: dict[str, Any]) -> str:
     return render.table(("Language", "Rows", before(report), "Adapter"), lines)
 
 
+def stage(state: RunState) -> str:
+    """Another one whenever other parts of the page are to be shown."""
+    return f"{state.run_id} {state.state} {bool(state.report)}"
+
+
 def signature(state: RunState) -> str:
-    """Another one whenever there is something new to show."""
+    """Another one whenever there is something new to show in the same parts."""
     news = (
-        state.state,
         state.step.get("step"),
         state.fraction,
         state.message,
         bool(state.material),
         len(state.notes),
         len(state.samples),
-        bool(state.report),
     )
-    return f"{state.run_id} {news}"
+    return f"{stage(state)} {news}"

@@ -19,6 +19,8 @@ from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
 SECONDS_BETWEEN_LOOKS = 1.5
+GONE = "gone"
+"""Stage of a run that is not there any more."""
 STORAGE_KEY = "polyglot-playground-run"
 STORAGE_SECRET = "polyglot-playground"  # noqa: S105 - guards nothing; fixed, so that it outlives a restart
 TWO_CURVES: dict[str, Any] = {"color": "of", "color_title": "Loss on", "height": 320}
@@ -63,6 +65,9 @@ class FinetuneTab:
     """Id of the run that this browser watches."""
     seen: gr.State
     """Signature of what is shown, so that nothing is sent twice."""
+    stage: gr.Textbox
+    """Which stage of the run is shown; with another one, all parts are shown anew. Nobody sees it, but browsers tell of
+    its change, as they do not of a `gr.State` that an event without queue changed."""
     timer: gr.Timer
 
     @property
@@ -72,11 +77,18 @@ class FinetuneTab:
         own = [self.refusal, self.run_key, self.seen, self.timer, self.form.area, self.form.notice]
         return [*own, *shown, box.area, *box.fields, box.ask, box.answer, *self.report.outputs]
 
+    @property
+    def moving(self) -> list[Block]:
+        """What changes within a stage of the run."""
+        panel = self.panel
+        return [self.seen, panel.head, panel.progress, panel.plot, panel.samples]
+
 
 def build(loader: EngineLoader) -> FinetuneTab:
     """The tab; `follow` has to be called outside the tabs for the same page."""
     run_key = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET, render=False)
-    seen, timer = gr.State("", render=False), gr.Timer(SECONDS_BETWEEN_LOOKS, active=False, render=False)
+    seen, stage = gr.State("", render=False), gr.Textbox("", visible="hidden", render=False)
+    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False, render=False)
     with gr.Tab("Fine-tune", id="finetune"):
         gr.HTML(f'<p class="pg-lead">{LEAD}</p>')
         refusal = gr.HTML(elem_id="finetune-refusal")
@@ -85,7 +97,7 @@ def build(loader: EngineLoader) -> FinetuneTab:
             panel = _panel(area)
             box = finetune_try.build()
             report = report_panel.build("finetune-report")
-    tab = FinetuneTab(refusal, form, panel, box, report, run_key, seen, timer)
+    tab = FinetuneTab(refusal, form, panel, box, report, run_key, seen, stage, timer)
     finetune_form.wire(form, loader)
     finetune_try.wire(box, loader, run_key)
     report_panel.wire(report, [run_key], lambda _, run_id: finetune_run.reported(runs.read_run(run_id or "")))
@@ -97,7 +109,7 @@ def build(loader: EngineLoader) -> FinetuneTab:
 
 def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
     """Finds the run of this browser or of ``?run=`` again and watches it; call it outside the tabs."""
-    unseen: list[Block] = [tab.run_key, tab.seen, tab.timer]
+    unseen: list[Block] = [tab.run_key, tab.seen, tab.stage, tab.timer]
     for part in unseen:
         part.render()
 
@@ -110,15 +122,25 @@ def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
         except InputError as err:
             return nothing_shown(tab) | {tab.form.notice: render.problem(str(err)) if linked else ""}
 
-    def look(run_id: str | None, seen: str) -> Updates:
+    def look(run_id: str | None, seen: str, stage: str) -> Updates:
         try:
             state = runs.read_run(run_id or "")
+        except InputError:
+            return {tab.stage: GONE}
+        if finetune_run.stage(state) != stage:
+            return {tab.stage: finetune_run.stage(state)}
+        return {tab.seen: gr.skip()} if finetune_run.signature(state) == seen else moved(tab, state)
+
+    def show_stage(run_id: str | None) -> Updates:
+        try:
+            return shown(tab, runs.read_run(run_id or ""))
         except InputError as err:
             return nothing_shown(tab) | {tab.form.notice: render.problem(str(err))}
-        return {tab.seen: gr.skip()} if finetune_run.signature(state) == seen else shown(tab, state)
 
     page.load(arrive, tab.run_key, tab.outputs, **QUIET)
-    tab.timer.tick(look, [tab.run_key, tab.seen], tab.outputs, **QUIET)
+    # A browser takes a third of a second for all parts, of the time of a processor that may be training.
+    tab.timer.tick(look, [tab.run_key, tab.seen, tab.stage], [tab.stage, *tab.moving], **QUIET)
+    tab.stage.change(show_stage, tab.run_key, tab.outputs, **QUIET)
 
 
 def _panel(area: gr.Column) -> RunPanel:
@@ -149,15 +171,11 @@ def _panel(area: gr.Column) -> RunPanel:
     )
 
 
-def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates:
-    """The page with this run on it."""
+def moved(tab: FinetuneTab, state: RunState) -> Updates:
+    """How far the run is by now."""
     panel = tab.panel
-    updates: Updates = {
-        tab.run_key: state.run_id,
+    return {
         tab.seen: finetune_run.signature(state),
-        tab.timer: gr.Timer(active=state.is_active),
-        tab.form.area: gr.Column(visible=False),
-        panel.area: gr.Column(visible=True),
         panel.head: finetune_run.headline(state),
         panel.progress: finetune_run.progress(state),
         panel.plot: gr.LinePlot(
@@ -167,6 +185,18 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
             **(TWO_CURVES if state.checks else {}),
         ),
         panel.samples: finetune_run.samples(state),
+    }
+
+
+def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates:
+    """The page with this run on it."""
+    panel = tab.panel
+    updates: Updates = {
+        **moved(tab, state),
+        tab.run_key: state.run_id,
+        tab.timer: gr.Timer(active=state.is_active),
+        tab.form.area: gr.Column(visible=False),
+        panel.area: gr.Column(visible=True),
         panel.resume: gr.Button(visible=runs.can_resume(state), interactive=True),
         panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),
         panel.fresh: gr.Button(visible=not state.is_active),

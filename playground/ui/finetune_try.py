@@ -1,4 +1,4 @@
-"""A small box to try the adapter of a finished run, whatever its task."""
+"""A small box to try the adapter of a run, whatever its task."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +48,8 @@ def build() -> TryBox:
 
 
 def shown(box: TryBox, state: RunState) -> Updates:
-    """The box with the inputs of the run's task; hidden while there is no adapter."""
-    if state.is_active or state.adapter is None:
+    """The box with the inputs of the run's task; hidden while there is no adapter to use."""
+    if not state.has_usable_adapter:
         return {box.area: gr.Column(visible=False), box.answer: ""}
     task = get_task(state.config.task)
     return {

@@ -152,7 +152,10 @@ def test_rows_become_an_adapter_that_is_used_at_once(visit, picture):
     picture(other, "finetune-waiting")
     discard(other)
 
+    expect(visitor.page.locator("#finetune-try")).to_be_visible(timeout=TRAINING_MS)
+    visitor.box("finetune-try-text").fill("Typed while it is measured")
     expect(badge(visitor)).to_have_text("done", timeout=TRAINING_MS)
+    expect(visitor.box("finetune-try-text")).to_have_value("Typed while it is measured")
     samples = visitor.page.locator("#finetune-samples")
     expect(samples.locator("table")).to_have_count(3)
     expect(samples).to_contain_text("What it answers on the way")

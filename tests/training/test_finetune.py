@@ -76,10 +76,15 @@ def test_a_learning_curve_sets_the_adapter_beside_ones_that_learnt_from_fewer_ro
     assert [one.name for one in store.list_adapters("classify")] == [record.name]
 
 
-@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 60.0}])
+@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 0.01}])
 def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes):
     finetune(make_run_config(**{"learning_curve": True} | changes), lambda _: None, never)
     assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+
+
+def test_a_time_budget_that_was_not_needed_leaves_the_learning_curve(make_run_config):
+    finetune(make_run_config(learning_curve=True, time_limit_s=3600.0), lambda _: None, never)
+    assert read_report(store.find("classify", "lamps"))["learning_curve"]
 
 
 def test_a_run_that_was_ended_early_is_measured_without_a_learning_curve(make_run_config):

@@ -83,10 +83,19 @@ def test_the_wish_to_stop_is_granted_before_the_next_step():
 
 
 def test_a_time_limit_ends_the_run_and_the_schedule():
-    model = Line()
-    steps = run(model, epochs=1e6, time_limit_s=0.3)
+    steps, notes = [], []
+    settings = config(epochs=1e6, time_limit_s=0.3)
+    train(Line(), FEATURES, settings, 0, steps.append, lambda: False, on_note=notes.append)
     assert 0 < len(steps) < steps[0].steps
     assert steps[-1].elapsed_s < 60
+    (note,) = notes
+    assert f"was over after {len(steps):,} of {steps[0].steps:,} steps" in note
+
+
+def test_nothing_is_said_of_a_time_limit_that_was_not_needed():
+    notes = []
+    train(Line(), FEATURES, config(time_limit_s=600.0), 0, lambda _: None, lambda: False, on_note=notes.append)
+    assert notes == []
 
 
 def test_a_loss_that_is_no_number_says_what_to_change():

@@ -222,14 +222,34 @@ def test_padding_and_neighbours_do_not_change_the_loss(task, full_precision, tin
         torch.testing.assert_close(both, (alone + second) / 2, atol=2e-3, rtol=2e-3)
 
 
-def test_batches_are_padded_on_the_right_to_few_widths():
-    batch = collate([Feature([5, 6, 7], [1]), Feature([8] * 18, [0])], pad_id=9)
+def test_batches_are_padded_on_the_right_to_few_widths_where_kernels_are_compiled(monkeypatch):
+    features = [Feature([5, 6, 7], [1]), Feature([8] * 18, [0])]
+    monkeypatch.setattr(trainee_module, "fast_bfloat16", lambda: False)
+    assert collate(features, pad_id=9)["input_ids"].shape == (2, 18)
+    monkeypatch.setattr(trainee_module, "fast_bfloat16", lambda: True)
+    batch = collate(features, pad_id=9)
     assert batch["input_ids"].shape == (2, 32)
     assert batch["input_ids"][0].tolist() == [5, 6, 7] + [9] * 29
     assert batch["kept"].sum(1).tolist() == [3, 18]
     assert batch["labels"].tolist() == [[1], [0]]
     spread = collate([Feature([5, 6], [IGNORED, 6])], pad_id=9)
     assert spread["labels"].tolist() == [[IGNORED, 6] + [IGNORED] * 14]
+
+
+def test_rows_held_back_go_through_beside_those_of_their_length(tiny_backbone_folder, monkeypatch):
+    settings = config(tiny_backbone_folder, "classify", batch_size=2)
+    passes = Passes(build_trainee(settings, "classify", str(tiny_backbone_folder), 2), settings, 0)
+    seen, forward = [], passes._forward
+
+    def look(part):
+        seen.append(sorted(len(row.input_ids) for row in part))
+        return forward(part)
+
+    monkeypatch.setattr(passes, "_forward", look)
+    rows = [Feature([5] * length, [length % 2]) for length in (3, 40, 2, 39, 21)]
+    loss = passes.loss(rows)
+    assert seen == [[2, 3], [21, 39], [40]]
+    assert loss == pytest.approx(sum(passes.loss([row]) for row in rows) / len(rows), abs=1e-4)
 
 
 def test_text_is_never_learnt_with_a_look_ahead(tiny_backbone_folder):

@@ -1,6 +1,8 @@
 """What a browser is sent while an event answers bit by bit, and what a session is made of."""
 
+import asyncio
 import json
+import threading
 
 import gradio as gr
 import httpx
@@ -66,3 +68,19 @@ def test_a_session_knows_all_components_and_describes_none(page):
     assert session.blocks_config.fns == page.fns
     assert not list(session.components)
     assert len(page.get_config_file()["components"]) >= 3
+
+
+@pytest.mark.parametrize("watching", ["start_processing", "start_progress_updates"])
+def test_a_queue_that_nobody_asks_looks_now_and_then_only(monkeypatch, watching):
+    queue, looks, asleep = Page()._queue, [], asyncio.sleep
+
+    async def sleep(seconds):
+        if threading.current_thread() is not threading.main_thread():  # the one of the page above
+            await asleep(seconds)
+            return
+        looks.append(seconds)
+        queue.stopped = sum(looks) >= 1.0
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(getattr(queue, watching)())
+    assert 10 <= len(looks) <= 101

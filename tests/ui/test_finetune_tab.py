@@ -278,9 +278,21 @@ def test_answers_on_the_way_outlive_the_page_and_are_for_those_who_see_the_run(s
     assert "late" in finetune_run.samples(load_state(folder_of(started)))
     monkeypatch.setenv("PLAYGROUND_SHARED", "1")
     with access.acting_as(access.Person("b" * 64)):
-        updates = tab.handlers["look"](started, "")
+        assert tab.handlers["look"](started, "", "") == {tab.parts.stage: finetune_tab.GONE}
+        updates = tab.handlers["show_stage"](started)
     assert tab.parts.panel.samples not in updates
     assert updates[tab.parts.panel.area].visible is False
+
+
+def test_a_look_sends_what_moves_and_the_whole_page_only_at_another_stage(started, tab):
+    parts, look = tab.parts, tab.handlers["look"]
+    waiting = finetune_run.stage(runs.read_run(started))
+    assert look(started, "", "") == {parts.stage: waiting}
+    moving = look(started, "", waiting)
+    assert set(moving) == set(parts.moving)
+    assert set(look(started, moving[parts.seen], waiting)) == {parts.seen}
+    change(started, state="evaluating", adapter="lamps")
+    assert look(started, moving[parts.seen], waiting) == {parts.stage: finetune_run.stage(runs.read_run(started))}
 
 
 def test_progress_says_step_speed_and_time_left(state):
@@ -317,6 +329,18 @@ def test_the_result_compares_and_links_to_the_right_tab(state, save_tiny_adapter
     assert finetune_run.NO_BASE in view
     assert "Difference" not in view
     assert "?tab=sentiment&amp;adapter=classify%2Flamps" in view
+
+
+@pytest.mark.parametrize(
+    ("now", "is_there"), [("running", False), ("evaluating", True), ("stopped", True), ("done", True)]
+)
+def test_an_adapter_can_be_tried_while_it_is_measured(
+    tab, state, save_tiny_adapter, no_shipped_adapters, now, is_there
+):
+    save_tiny_adapter("classify", "lamps")
+    state = replace(state, state=now, adapter="lamps")
+    assert ("Try it now" in finetune_run.result(state)) is is_there
+    assert finetune_try.shown(tab.parts.box, state)[tab.parts.box.area].visible is is_there
 
 
 def test_a_run_whose_adapter_was_deleted_says_so(state, no_shipped_adapters):
