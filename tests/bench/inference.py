@@ -73,7 +73,7 @@ def main() -> None:
     figures = {"machine": machine(), **{name: _fresh(name, options) for name in CONTENDERS}}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    table = markdown(figures)
+    table = markdown(figures, options.markdown or Path("docs/BENCHMARKS.md"))
     if options.markdown:
         options.markdown.write_text(table, encoding="utf-8")
     print(table)
@@ -270,13 +270,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def markdown(figures: dict[str, Any]) -> str:
-    """A table of all contenders, and what they were measured on."""
+def markdown(figures: dict[str, Any], path: Path) -> str:
+    """A table of all contenders, and what they were measured on, for the file at `path`."""
     of = figures["machine"]
     lines = [
         "# Benchmarks",
         "",
-        "Written by `python -m tests.bench.inference --markdown docs/BENCHMARKS.md`, not by hand.",
+        f"Written by `python -m tests.bench.inference --markdown {path}`, not by hand.",
         f"Medians on {of['cores']} {of['processor']} cores with {of['instructions']}, torch {of['torch']}.",
         "",
         "| | " + " | ".join(CONTENDERS) + " |",
