@@ -123,7 +123,8 @@ def train(
         on_note(_end_early(trouble, guard, config))
     elif position != start:
         save()
-    notes = (_out_of_time(position, steps, config), stopping.take_best(share, position.steps, passes.loss))
+    out_of_time = "" if stopping.is_over else _out_of_time(position, steps, config)
+    notes = (out_of_time, stopping.take_best(share, position.steps, passes.loss))
     for note in filter(None, notes):
         on_note(note)
     return position

@@ -19,6 +19,8 @@ NUM_LANGUAGES_SHOWN = 12
 SAMPLES_TITLE = "What it answers on the way"
 SAMPLES_LEAD = "On rows that it does not learn from, the newest answer first."
 LEARNT_FROM, HELD_BACK = "rows learnt from", "rows held back"
+CURVES = {LEARNT_FROM: "#0f766e", HELD_BACK: "#c2410c"}
+"""Colours of the curves of the loss."""
 
 
 def headline(state: RunState) -> str:
@@ -85,8 +87,11 @@ def duration(seconds: float) -> str:
 
 def curve(state: RunState) -> dict[str, Any]:
     """Steps and losses as the line plot takes them."""
-    points = [*((step, loss, LEARNT_FROM) for step, loss in state.losses)]
+    points: list[tuple[int, float | None, str]] = [(step, loss, LEARNT_FROM) for step, loss in state.losses]
     points += [(step, loss, HELD_BACK) for step, loss in state.checks]
+    if state.config.early_stopping and not state.checks:
+        # Browsers ask for the names of the curves once only; a point without a loss is not drawn.
+        points.append((0, None, HELD_BACK))
     return {
         "columns": ["step", "loss", "of"],
         "data": [list(point) for point in points],

@@ -23,7 +23,6 @@ GONE = "gone"
 """Stage of a run that is not there any more."""
 STORAGE_KEY = "polyglot-playground-run"
 STORAGE_SECRET = "polyglot-playground"  # noqa: S105 - guards nothing; fixed, so that it outlives a restart
-TWO_CURVES: dict[str, Any] = {"color": "of", "color_title": "Loss on", "height": 320}
 LEAD = (
     "Teach the backbone your task with a file of examples. The training runs by itself: you may reload or close this "
     "page and come back."
@@ -150,8 +149,13 @@ def _panel(area: gr.Column) -> RunPanel:
         y="loss",
         x_title="Step",
         y_title="Loss",
+        # All of it from the beginning: what comes with a later update, the browser draws without its curve.
+        color="of",
+        color_title="Loss on",
+        color_map=finetune_run.CURVES,
         label="Loss",
-        height=260,
+        show_label=False,  # it would push the legend out of the box; the axis says it
+        height=320,
         visible=False,
         elem_id="finetune-loss",
     )
@@ -182,7 +186,6 @@ def moved(tab: FinetuneTab, state: RunState) -> Updates:
             value=finetune_run.curve(state),
             x_lim=[0, state.step.get("steps")],
             visible=bool(state.losses),
-            **(TWO_CURVES if state.checks else {}),
         ),
         panel.samples: finetune_run.samples(state),
     }

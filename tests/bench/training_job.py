@@ -74,7 +74,7 @@ def read_job(settings: dict) -> Job:
     task = get_task(task_name)
     preset = settings["preset"]
     chosen = {key: settings[key] for key in ("epochs", "seed", "rank", "alpha", "learning_rate", "batch_size")}
-    chosen["max_rows"] = settings["rows"] + HELD_OUT
+    chosen |= {"max_rows": settings["rows"] + HELD_OUT, "time_limit_s": 0.0}
     config = make_config(task_name, Path("data/train") / folder, "bench", preset, EMBEDDED_ID, **chosen)
     rows = load_corpus(Path(config.data), task_name, {}, config.max_rows, config.seed).rows
     # By languages at first: every nth row is held out, so that each has some.
