@@ -98,7 +98,7 @@ class EarlyStopping:
 
 
 def affordable(rows: Sequence[Feature], training: Sequence[Feature], config: RunConfig) -> list[Feature]:
-    """As many of `rows` as the checks can be spared for; the shortest first, so that little is padded."""
+    """As many of `rows` as the checks can be spared for."""
     order = list(rows)
     random.Random(config.seed).shuffle(order)
     work = config.epochs * sum(len(feature.input_ids) for feature in training)
@@ -109,4 +109,4 @@ def affordable(rows: Sequence[Feature], training: Sequence[Feature], config: Run
         if budget < 0 and len(kept) >= FEWEST_ROWS:
             break
         kept.append(feature)
-    return sorted(kept, key=lambda feature: len(feature.input_ids)) if len(kept) >= FEWEST_ROWS else []
+    return kept if len(kept) >= FEWEST_ROWS else []

@@ -61,7 +61,7 @@ class Passes:
         """Mean loss of `rows`, from which nothing is learnt; neighbours are of similar lengths, to pad little."""
         self._model.eval()
         with torch.no_grad():
-            order = sorted(self._team.share(rows), key=lambda feature: len(feature.input_ids))
+            order = self._team.share(sorted(rows, key=lambda feature: len(feature.input_ids)))
             groups = (order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size))
             parts = (part for group in groups for part in self._cut(group))
             total = sum(float(self._forward(part)) * num_targets(part) for part in parts)
