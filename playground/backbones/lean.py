@@ -108,6 +108,26 @@ class Piece:
         return self.cache.length if self.cache else 0
 
 
+class _Norm:
+    """Divides rows by their root mean square, https://arxiv.org/abs/1910.07467, and multiplies them with factors."""
+
+    def __init__(self, factors: Tensor, eps: float) -> None:
+        size = factors.shape[-1]
+        self._factors = factors * size**0.5
+        self._least = torch.tensor((size * eps) ** 0.5)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._divided(x).mul_(self._factors)
+
+    def added(self, x: Tensor, change: Tensor) -> Tensor:
+        """`x` plus what becomes of `change`."""
+        return torch.addcmul(x, self._divided(change), self._factors)
+
+    def _divided(self, x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return torch.div(x, length.hypot_(self._least))
+
+
 @dataclass(frozen=True)
 class _Layer:
     name: str
@@ -117,10 +137,10 @@ class _Layer:
     out: PackedLinear
     gate_up: PackedLinear
     down: PackedLinear
-    norms: Mapping[str, Tensor]
-    """(H,) factors before and after attention and feed-forward."""
-    qk_norm: Tensor
-    """(A + K, D) factors of queries, which are scaled for attention, and keys."""
+    norms: Mapping[str, _Norm]
+    """Before and after attention and feed-forward."""
+    qk_norm: _Norm
+    """Of queries, which are scaled for attention, and keys."""
 
 
 class Decoder:
@@ -132,7 +152,7 @@ class Decoder:
         self.products: dict[str, tuple[str, ...]] = {}
         """Which linear layers of the checkpoint each product computes at once."""
         self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
-        self._norm = 1 + self.weight("model.norm.weight").float()
+        self._norm = _Norm(self._factors("model.norm"), config.rms_norm_eps)
         projection = EMBEDDINGS if config.tie_word_embeddings else "lm_head.weight"
         self._projection = PackedLinear(self._tensors.rows(projection), level_inputs=True)
         self.cheap_rows = packed.best_kernel().cheap_rows
@@ -152,16 +172,23 @@ class Decoder:
         config = self.config
         prefix = f"model.layers.{index}"
 
-        def norm(name: str) -> Tensor:
-            return 1 + self.weight(f"{prefix}.{name}.weight").float()
+        def factors(name: str) -> Tensor:
+            return self._factors(f"{prefix}.{name}")
 
         def product(name: str, *parts: str) -> PackedLinear:
             layers = tuple(f"{prefix}.{part}" for part in parts)
             self.products[f"{prefix}.{name}"] = layers
             return PackedLinear(torch.cat([self.weight(f"{layer}.weight").float() for layer in layers]))
 
-        queries = norm("self_attn.q_norm") * config.query_pre_attn_scalar**-0.5
-        keys = norm("self_attn.k_norm")
+        queries = factors("self_attn.q_norm") * config.query_pre_attn_scalar**-0.5
+        keys = factors("self_attn.k_norm")
+        heads = [queries.expand(config.num_attention_heads, -1), keys.expand(config.num_key_value_heads, -1)]
+        norms = {
+            "before_attention": "input_layernorm",
+            "after_attention": "post_attention_layernorm",
+            "before_feedforward": "pre_feedforward_layernorm",
+            "after_feedforward": "post_feedforward_layernorm",
+        }
         return _Layer(
             name=prefix,
             window=config.sliding_window if config.layer_types[index] == "sliding_attention" else None,
@@ -169,16 +196,12 @@ class Decoder:
             out=product("out", "self_attn.o_proj"),
             gate_up=product("gate_up", "mlp.gate_proj", "mlp.up_proj"),
             down=product("down", "mlp.down_proj"),
-            norms={
-                "before_attention": norm("input_layernorm"),
-                "after_attention": norm("post_attention_layernorm"),
-                "before_feedforward": norm("pre_feedforward_layernorm"),
-                "after_feedforward": norm("post_feedforward_layernorm"),
-            },
-            qk_norm=torch.cat(
-                [queries.expand(config.num_attention_heads, -1), keys.expand(config.num_key_value_heads, -1)]
-            ),
+            norms={place: _Norm(factors(name), config.rms_norm_eps) for place, name in norms.items()},
+            qk_norm=_Norm(torch.cat(heads), config.rms_norm_eps),
         )
+
+    def _factors(self, name: str) -> Tensor:
+        return 1 + self.weight(f"{name}.weight").float()
 
     def new_cache(self) -> Cache:
         config = self.config
@@ -211,26 +234,22 @@ class Decoder:
         for piece in pieces:
             if piece.cache:
                 piece.cache.length += len(piece.ids)
-        return self._normed(x, self._norm)
+        return self._norm(x)
 
     @torch.inference_mode()
     def logits(self, states: Tensor) -> Tensor:
         """Maps last hidden states (N, H) to (N, V)."""
         return self._projection(states)
 
-    def _normed(self, x: Tensor, factors: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return x * (torch.rsqrt(length.square().div_(x.shape[-1]).add_(self.config.rms_norm_eps)) * factors)
-
     def _feed_forward(self, layer: _Layer, x: Tensor, update: Update) -> Tensor:
-        inputs = self._normed(x, layer.norms["before_feedforward"])
+        inputs = layer.norms["before_feedforward"](x)
         both = layer.gate_up(inputs)
         update(f"{layer.name}.gate_up", inputs, both)
         gate, up = both.chunk(2, 1)
         inner = F.gelu(gate, approximate="tanh").mul_(up)
         outputs = layer.down(inner)
         update(f"{layer.name}.down", inner, outputs)
-        return x + self._normed(outputs, layer.norms["after_feedforward"])
+        return layer.norms["after_feedforward"].added(x, outputs)
 
     def _attend(
         self,
@@ -244,12 +263,12 @@ class Decoder:
     ) -> Tensor:
         config = self.config
         num_keys = config.num_key_value_heads
-        inputs = self._normed(x, layer.norms["before_attention"])
+        inputs = layer.norms["before_attention"](x)
         qkv = layer.qkv(inputs)
         update(f"{layer.name}.qkv", inputs, qkv)
         heads = qkv.view(len(x), -1, config.head_dim)
         cosine, sine = rotation
-        turned = self._normed(heads[:, :-num_keys], layer.qk_norm)
+        turned = layer.qk_norm(heads[:, :-num_keys])
         turned = torch.addcmul(turned * cosine, turned.roll(config.head_dim // 2, -1), sine)
         # Heads first: (A, N, D), (K, N, D).
         queries, keys = torch.split(turned.transpose(0, 1), [config.num_attention_heads, num_keys])
@@ -265,7 +284,7 @@ class Decoder:
         joined = (seen[0] if len(seen) == 1 else torch.cat(seen)).reshape(len(x), -1)
         outputs = layer.out(joined)
         update(f"{layer.name}.out", joined, outputs)
-        return x + self._normed(outputs, layer.norms["after_attention"])
+        return layer.norms["after_attention"].added(x, outputs)
 
 
 def _rotation(length: int, frequencies: Tensor) -> Tensor:
@@ -310,8 +329,16 @@ def _attention(
     """(T, A, D) of queries (A, T, D), keys and values (K, past + T, D)."""
     first = _first_seen(piece, window)
     keys, values = keys[:, first:], values[:, first:]
-    is_causal = mask is None and queries.shape[1] > 1 and piece.attention == "causal"
+    if len(piece.ids) == 1:  # one row of scores: the library's kernel would take longer to begin
+        return _one_seen(queries, keys, values)
+    is_causal = mask is None and piece.attention == "causal"
     found = F.scaled_dot_product_attention(
         queries[None], keys[None], values[None], mask, is_causal=is_causal, scale=1.0, enable_gqa=True
     )
     return found[0].transpose(0, 1)
+
+
+def _one_seen(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """(1, A, D) of queries (A, 1, D), keys and values (K, all, D)."""
+    scores = queries.reshape(len(keys), -1, keys.shape[2]) @ keys.mT
+    return (scores.softmax(-1) @ values).view(1, len(queries), -1)

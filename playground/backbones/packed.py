@@ -21,6 +21,9 @@ from playground.backbones.checkpoint_tensors import TensorRows
 ROWS_AT_ONCE = 16_384
 """Rows of a weight that are read and rounded at the same time, so that the largest one is never there in fp32."""
 
+SMALLEST = torch.tensor(1e-30)
+"""Step of a row of zeros; a tensor, because torch would make one of a number each time."""
+
 Product = Callable[[Tensor], Tensor]
 """Maps (N, I) whole numbers, in fp32, to (N, O): their products with the weights."""
 
@@ -58,6 +61,7 @@ class PackedLinear:
         the embeddings have a few large columns, which would make every row's scale coarse.
         """
         self.kernel = best_kernel()
+        self._coarser = torch.tensor(0.5 / self.kernel.levels)
         self.levels = _largest_by_input(weight) if level_inputs else None
         values, scale = torch.empty(weight.shape, dtype=torch.int8), torch.empty(weight.shape[0])
         first = 0
@@ -70,15 +74,16 @@ class PackedLinear:
         """Maps (N, I) to (N, O), both fp32."""
         if self.levels is not None:
             states = states * self.levels
-        num, finer = len(states), 2 * self.kernel.levels  # what rounding lost is half a step at most
-        unit = states.abs().amax(1, keepdim=True).clamp_(min=1e-30).div_(self.kernel.levels)
-        both = states.new_empty(2 * num, states.shape[1])
-        coarse, fine = both[:num], both[num:]
+        finer = 2 * self.kernel.levels  # what rounding lost is half a step at most
+        largest = states.abs().amax(1, keepdim=True)
+        unit = torch.add(SMALLEST, largest, alpha=1 / (self.kernel.levels * finer))
+        both = states.new_empty(2, *states.shape)
+        coarse, fine = both.unbind()
         torch.div(states, unit, out=fine)
-        torch.round(fine, out=coarse)
-        fine.sub_(coarse).mul_(finer).round_()
-        product = self._product(both)
-        return product[:num].add_(product[num:], alpha=1 / finer).mul_(unit)
+        torch.mul(fine, self._coarser, out=coarse).round_()
+        fine.sub_(coarse, alpha=finer)
+        coarse, fine = self._product(both.flatten(0, 1)).view(2, len(states), -1).unbind()
+        return fine.add_(coarse, alpha=finer).mul_(unit)
 
 
 def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,7 +104,7 @@ def _pack_for_onednn(values: Tensor, scale: Tensor) -> Product:
     zeros = torch.zeros(len(scale), dtype=torch.long)
 
     def product(rows: Tensor) -> Tensor:
-        values, as_they_are = rows.to(torch.int8), (1.0, 0)  # scale and zero point
+        values, as_they_are = rows.round().to(torch.int8), (1.0, 0)  # scale and zero point
         found: Tensor = torch.ops.onednn.qlinear_pointwise(
             *(values, *as_they_are, packed, scale, zeros, None, *as_they_are, torch.float32, "none", [], "")
         )

@@ -34,12 +34,15 @@ class Runs:
             if self._runs and self._runs[-1][1] is adapter and self._runs[-1][0].stop == start:
                 start = self._runs.pop()[0].start
             self._runs.append((slice(start, end), adapter))
+        self._is_whole = [run for run, _ in self._runs] == [slice(0, end)]
 
     def __call__(self, product: str, states: Tensor, output: Tensor) -> None:
         """Changes `output` (N, O) of `product` for `states` (N, I) in place."""
         for run, adapter in self._runs:
             delta = adapter.deltas.get(product)
-            if delta is not None:
+            if delta is not None and self._is_whole:
+                delta.add_to(output, states)
+            elif delta is not None:
                 delta.add_to(output[run], states[run])
 
 
