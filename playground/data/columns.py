@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from playground.data.entities import has_inline_entities
+from playground.data.entities import has_inline_entities, has_listed_entities
 from playground.data.headers import is_about, language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
@@ -44,6 +44,8 @@ _POLARITY = frozenset(
 )
 _TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
 _BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
+_TURNS = (("user", "assistant"), ("human", "assistant"), ("user", "bot"), ("human", "bot"))
+"""Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
 
 
@@ -201,13 +203,22 @@ def _ner(columns: list[Column]) -> dict[str, str]:
     tokens, tags = named(nested, "tokens", 2), named(columns, "tags", 3)
     if tokens and tags:
         return {"tokens": tokens, "tags": tags}
-    entities = named(nested, "entities", 2) or named([c for c in nested if holds_spans(c)], "label", 2)
+    entities = (
+        named(nested, "entities", 2)
+        or named([column for column in nested if holds_spans(column)], "label", 2)
+        or named((column for column in plain if _lists_entities(column)), "entities", 2)
+    )
     if text and entities:
         return {"text": text, "entities": entities}
     if text and tags and tags != text and holds_tags(columns, tags):
         return {"text": text, "tags": tags}
     inline = next((column.name for column in plain if _holds_markup(column)), None)
     return _found(text=inline, entities=inline)
+
+
+def _lists_entities(column: Column) -> bool:
+    texts = column.scalars() if role_score(column.name, "entities") >= 2 else []
+    return bool(texts) and sum(has_listed_entities(text) for text in texts) > 0.5 * len(texts)
 
 
 def _holds_markup(column: Column) -> bool:
@@ -304,6 +315,10 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
     spoken = next((column.name for column in columns if holds_transcripts(column)), None)
     if spoken:
         return {"messages": spoken}
+    by_name = {normal_name(column.name): column.name for column in columns}
+    turns = next((pair for pair in _TURNS if set(pair) <= set(by_name)), None)
+    if turns:
+        return {"prompt": by_name[turns[0]], "completion": by_name[turns[1]]}
     prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
     rest = [column for column in columns if column.name != prompt]
     completion = named(rest, "completion", 3)

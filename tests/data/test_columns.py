@@ -221,3 +221,13 @@ def test_unknown_tasks_are_refused_with_the_known_ones() -> None:
     assert required_fields("sentiment") == ("text", "label")
     with pytest.raises(InputError, match=r"'sentimnet'; there is one for sentiment"):
         required_fields("sentimnet")
+
+
+def test_two_columns_named_after_who_speaks_are_prompt_and_completion() -> None:
+    proposed = propose(table([{"user": f"{text} Why?", "assistant": text} for text in REVIEWS]))
+    assert (proposed.task, proposed.columns) == ("instruct", {"prompt": "user", "completion": "assistant"})
+
+
+def test_entities_may_be_written_into_a_cell() -> None:
+    proposed = propose(table([{"text": text, "entities": "It: X; use: Y"} for text in REVIEWS]))
+    assert (proposed.task, proposed.columns) == ("ner", {"text": "text", "entities": "entities"})
