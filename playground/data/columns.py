@@ -128,6 +128,7 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
 def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
     """That a text stands beside the one that is read, as in pairs of sentences."""
     others = [c for c in columns if c.name not in found.values() and c.is_text() and not is_label_like(c)]
+    others = [c for c in others if not c.holds_times()]
     others = [c for c in others if _has_words(c) and sum(" " in text for text in c.scalars()) > 0.3 * len(c.values)]
     longest = max((c for c in columns if c.name == found.get("text")), key=Column.mean_chars, default=None)
     texts = [c.name for c in others if longest and not is_about(c.name) and c.mean_chars() > 0.3 * longest.mean_chars()]
@@ -174,9 +175,13 @@ def _loosely(task: str, columns: list[Column]) -> dict[str, str]:
 
 def _text_and_label(columns: list[Column]) -> dict[str, str]:
     plain = [column for column in columns if not column.is_nested()]
-    texts = [column for column in plain if column.is_text() and (not is_label_like(column) or _is_called_text(column))]
+    words = [column for column in plain if column.is_text() and not column.holds_times()]
+    texts = [column for column in words if not is_label_like(column) or _is_called_text(column)]
+    # A few texts that come back, as where rows were made by a program, are no labels beside names and numbers.
+    repeated = [column for column in words if column.is_readable() and role_score(column.name, "label") < 3]
     own_name = [column for column in plain if normal_name(column.name) == "text"]
-    text = text_column(own_name or texts or plain)
+    readable = [column for column in texts if column.is_readable()]
+    text = text_column(own_name or readable or repeated or texts or plain)
     rest = [column for column in plain if column.name != text]
     label = named((column for column in rest if column.mean_chars() <= 60), "label")
     if label is None:
@@ -208,7 +213,8 @@ def _ner(columns: list[Column]) -> dict[str, str]:
         or named([column for column in nested if holds_spans(column)], "label", 2)
         or named((column for column in plain if _lists_entities(column)), "entities", 2)
     )
-    if text and entities:
+    is_for_labels = not any(column.values for column in nested if column.name == entities)
+    if text and entities and not (is_for_labels and "label" in _text_and_label(plain)):
         return {"text": text, "entities": entities}
     if text and tags and tags != text and holds_tags(columns, tags):
         return {"text": text, "tags": tags}

@@ -21,8 +21,10 @@ from playground.types import Row
 
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
-_NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>"})
+_NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "\\n"})
 """What programs write into empty cells."""
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+"""What comes along when words are copied, and makes two labels of one."""
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -203,7 +205,8 @@ def _check_class(row: Row) -> _Checked:
         raise DataError("label is missing")
     if isinstance(label, dict):
         raise DataError(f"label must be a word, not {excerpt(label, 60)}")
-    name = " ".join(clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label").split())
+    name = clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label")
+    name = " ".join(_INVISIBLE.sub("", name).split())
     whole = _WHOLE.fullmatch(name)
     name = whole[1] if whole else name
     if len(name) > _MAX_LABEL_CHARS:

@@ -65,7 +65,15 @@ def test_what_is_no_object_is_rejected(row: Any) -> None:
 
 @pytest.mark.parametrize(
     ("label", "expected"),
-    [(1, "1"), (2.0, "2"), (True, "true"), (" very\n good ", "very good"), (["x"], "x"), (0, "0")],
+    [
+        (1, "1"),
+        (2.0, "2"),
+        (True, "true"),
+        (" very\n good ", "very good"),
+        (["x"], "x"),
+        (0, "0"),
+        ("\u200bgood\u200e", "good"),
+    ],
 )
 def test_labels_become_words(label: object, expected: str) -> None:
     assert only("classify", {"text": "a", "label": label})["label"] == expected
@@ -75,6 +83,7 @@ def test_labels_become_words(label: object, expected: str) -> None:
     ("row", "words"),
     [
         ({"text": "a", "label": ""}, "label is missing"),
+        ({"text": "a", "label": "\\N"}, "label is missing"),
         ({"text": "a", "label": ["x", "y"]}, "2 labels"),
         ({"text": "a", "label": {"x": 1}}, "must be a word"),
         ({"text": "a", "label": "long " * 60}, "right column"),
