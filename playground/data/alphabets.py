@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 # Letters beyond ASCII of the languages that an encoding is for, the common ones of Cyrillic first.
-_WESTERN = "äöüßéèàçâêîôûëïñáíóúãõåøæœìòùýÿ€“”„‘’‚«»–—…°§¿¡ºª·™"
+_WESTERN = "äöüßéèàçâêîôûëïñáíóúãõåøæœìòùýÿ€“”„‘’‚«»–—…°§¿¡ºª·™©®±×²½"
 _CENTRAL = "ąćęłńóśźżáčďéěíňřšťúůýžőűăâîșşţțäöüßđ€“”„‘’‚«»–—…"
 _BALTIC = "āčēģīķļņšūžąęėįųõäöü€“”„‘’‚«»–—…"
 _TURKISH = "çğıöşüâîûİ€“”„‘’–—…"
@@ -35,9 +35,12 @@ _ALPHABETS = {
     "koi8_r": _CYRILLIC,
     "koi8_u": _CYRILLIC,
     "cp866": _CYRILLIC,
+    "mac_cyrillic": _CYRILLIC,
     "mac_roman": _WESTERN,
     "cp850": _WESTERN,
     "cp852": _CENTRAL,
+    "mac_latin2": _CENTRAL,
+    "cp862": _HEBREW,
 }
 _COMMON = {
     _CYRILLIC: frozenset("оеаинтсрвлк"),
@@ -47,6 +50,8 @@ _COMMON = {
     _THAI: frozenset("านรอกเงมยลวดท่้ัีสป"),
 }
 """Letters that make up two thirds of a text: other alphabets also decode to letters, but not to these."""
+_WESTERN_SIGN = re.compile(r"(?<![^\W\d_])[£¥¼¾](?![^\W\d_])")
+"""In front of a number; inside of words their bytes are letters of other alphabets."""
 _LETTER_IN_WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0e31-\u0e4e])+")
 _MIN_SCORE = 0.55
 
@@ -114,6 +119,8 @@ def _score(text: str, encoding: str) -> float:
         return 0.0
     common = _COMMON.get(_ALPHABETS[encoding])
     points = sum(1.0 if char in alphabet else -1.0 for char in others)
+    if alphabet is _letters(_WESTERN):
+        points += 2 * len(_WESTERN_SIGN.findall(text))
     if common:
         points = 0.7 * points + 0.5 * sum(char in common for char in others)
     return (points - 1.5 * sum(map(_num_breaks, _LETTER_IN_WORD.findall(text)))) / len(others)

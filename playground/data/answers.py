@@ -3,6 +3,7 @@
 from typing import Any
 
 from playground.data.literals import as_literal, as_offset
+from playground.data.quotes import mentions_of
 from playground.data.text import clean_text, describe_type, excerpt, is_visible, moved_offset, scrub
 from playground.errors import DataError
 from playground.types import Row
@@ -26,18 +27,18 @@ def qa_row(row: Row) -> tuple[Row, list[str]]:
     context, question = clean_text(original, "context"), clean_text(row.get("question"), "question")
     if "answers" not in row and "answer" in row:
         row["answers"] = row.pop("answer")
-    if "answers" not in row:
-        raise DataError("answers are missing; an empty list means that the context has no answer")
     is_impossible = str(row.get("is_impossible", "")).lower() in _IMPOSSIBLE
+    if "answers" not in row and not is_impossible:
+        raise DataError("answers are missing; an empty list means that the context has no answer")
     answers, notes = [], []
     for text, start in [] if is_impossible else _pairs(row["answers"], start_column):
         found = _located(context, str(original), text, start)
         if isinstance(found, str):
             notes.append(found)
             continue
-        place, note = found
+        (place, end), note = found
         notes += [note] if note else []
-        answers.append({"text": context[place : place + len(scrub(text).strip())], "start": place})
+        answers.append({"text": context[place:end], "start": place})
     if notes and not answers:
         raise DataError(notes[0])
     unique = list({(answer["text"], answer["start"]): answer for answer in answers}.values())
@@ -77,21 +78,25 @@ def _start(value: Any) -> int | None:
     return None if value is None or value == "" else as_offset(value, "the answer", "start")
 
 
-def _located(context: str, original: str, answer: str, start: int | None) -> tuple[int, str] | str:
-    """Where `answer` begins in `context` with a note when that is not as claimed, or why it can't be said."""
+def _located(context: str, original: str, answer: str, start: int | None) -> tuple[tuple[int, int], str] | str:
+    """Where `answer` lies in `context` with a note when that is not as claimed, or why it can't be said."""
     scrubbed = scrub(answer)
     wanted = scrubbed.strip()
     shown = excerpt(wanted, 60)
     if start is not None and start >= 0:
         claimed = moved_offset(original, start) + len(scrubbed) - len(scrubbed.lstrip())
-        if context.startswith(wanted, claimed):
-            return claimed, ""
-    first = context.find(wanted)
-    if first < 0:
+        if context[claimed : claimed + len(wanted)].casefold() == wanted.casefold():
+            return (claimed, claimed + len(wanted)), ""
+    mentions = mentions_of(wanted, context)
+    if not mentions:
         return f"the answer '{shown}' is not in the context"
-    is_only = context.find(wanted, first + 1) < 0
+    first = mentions[0]
+    is_only = len(mentions) == 1
     if start is None:
-        return first, "" if is_only else f"the answer '{shown}' occurs several times; the first place is used"
+        return (
+            first,
+            "" if is_only else "an answer without its place is in the context several times; the first is used",
+        )
     if not is_only:
         return f"the answer '{shown}' is not at {start} of the context, but at several other places"
-    return first, f"the answer '{shown}' is at {first} of the context, not at {start}; corrected"
+    return first, f"the answer '{shown}' is at {first[0]} of the context, not at {start}; corrected"

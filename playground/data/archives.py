@@ -49,15 +49,12 @@ def read_archive(members: list[Member], read_file: ReadFile, *, name: str) -> Re
         raise DataError(f"{name} holds no file with rows, but {_listed(members)}; put a CSV or JSONL file into it.")
     if any(PurePosixPath(member.name).suffix.lower() in (".zip", ".7z", ".rar", ".tar") for member in useful):
         raise DataError(f"{name} holds another archive; pack the files themselves.")
-    found = _brat(useful) or _texts_by_folder(useful)
-    if found:
-        return found
     notes: list[str] = []
     training = _for_training(useful, notes)
-    parallel = _parallel(training)
-    if parallel:
-        parallel.notes[:0] = notes
-    return parallel or _tables(training, read_file, name, notes)
+    found = _brat(training) or _texts_by_folder(training) or _parallel(training)
+    if found:
+        found.notes[:0] = notes
+    return found or _tables(training, read_file, name, notes)
 
 
 def has_rows(name: str) -> bool:
@@ -84,8 +81,16 @@ def _for_training(members: list[Member], notes: list[str]) -> list[Member]:
     if len(used) < len(members):
         held_out = [member for member in members if member.name not in names]
         training = [member for member in used if _TRAINING.search(member.name)]
-        notes.append(f"{_listed(training)} is used, {_listed(held_out)} is not.")
+        told = [_parts(training, _TRAINING), _parts(held_out, _HELD_OUT)]
+        is_used, is_not = ("is" if len(parts) == 1 else "are" for parts in told)
+        notes.append(f"{_shortened(told[0])} {is_used} used, {_shortened(told[1])} {is_not} not.")
     return used
+
+
+def _parts(members: list[Member], pattern: re.Pattern[str]) -> list[str]:
+    """The files or folders whose names have `pattern`, each once."""
+    paths = (PurePosixPath(member.name.replace("\\", "/")) for member in members)
+    return list(dict.fromkeys(next(part for part in path.parts if pattern.search(part)) for path in paths))
 
 
 def _tables(members: list[Member], read_file: ReadFile, name: str, notes: list[str]) -> Reading:
@@ -250,6 +255,9 @@ def _marked(pairs: list[tuple[Member, Member]]) -> Iterator[Entry]:
 
 
 def _listed(members: list[Member]) -> str:
-    names = [PurePosixPath(member.name).name for member in members]
+    return _shortened([PurePosixPath(member.name).name for member in members])
+
+
+def _shortened(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return (", ".join(names[:3]) or "nothing") + more

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from playground.data.entities import has_inline_entities
+from playground.data.entities import has_inline_entities, has_listed_entities
 from playground.data.headers import is_about, language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
@@ -44,6 +44,8 @@ _POLARITY = frozenset(
 )
 _TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
 _BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
+_TURNS = (("user", "assistant"), ("human", "assistant"), ("user", "bot"), ("human", "bot"))
+"""Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
 
 
@@ -126,6 +128,7 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
 def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
     """That a text stands beside the one that is read, as in pairs of sentences."""
     others = [c for c in columns if c.name not in found.values() and c.is_text() and not is_label_like(c)]
+    others = [c for c in others if not c.holds_times()]
     others = [c for c in others if _has_words(c) and sum(" " in text for text in c.scalars()) > 0.3 * len(c.values)]
     longest = max((c for c in columns if c.name == found.get("text")), key=Column.mean_chars, default=None)
     texts = [c.name for c in others if longest and not is_about(c.name) and c.mean_chars() > 0.3 * longest.mean_chars()]
@@ -172,9 +175,13 @@ def _loosely(task: str, columns: list[Column]) -> dict[str, str]:
 
 def _text_and_label(columns: list[Column]) -> dict[str, str]:
     plain = [column for column in columns if not column.is_nested()]
-    texts = [column for column in plain if column.is_text() and (not is_label_like(column) or _is_called_text(column))]
+    words = [column for column in plain if column.is_text() and not column.holds_times()]
+    texts = [column for column in words if not is_label_like(column) or _is_called_text(column)]
+    # A few texts that come back, as where rows were made by a program, are no labels beside names and numbers.
+    repeated = [column for column in words if column.is_readable() and role_score(column.name, "label") < 3]
     own_name = [column for column in plain if normal_name(column.name) == "text"]
-    text = text_column(own_name or texts or plain)
+    readable = [column for column in texts if column.is_readable()]
+    text = text_column(own_name or readable or repeated or texts or plain)
     rest = [column for column in plain if column.name != text]
     label = named((column for column in rest if column.mean_chars() <= 60), "label")
     if label is None:
@@ -201,13 +208,23 @@ def _ner(columns: list[Column]) -> dict[str, str]:
     tokens, tags = named(nested, "tokens", 2), named(columns, "tags", 3)
     if tokens and tags:
         return {"tokens": tokens, "tags": tags}
-    entities = named(nested, "entities", 2) or named([c for c in nested if holds_spans(c)], "label", 2)
-    if text and entities:
+    entities = (
+        named(nested, "entities", 2)
+        or named([column for column in nested if holds_spans(column)], "label", 2)
+        or named((column for column in plain if _lists_entities(column)), "entities", 2)
+    )
+    is_for_labels = not any(column.values for column in nested if column.name == entities)
+    if text and entities and not (is_for_labels and "label" in _text_and_label(plain)):
         return {"text": text, "entities": entities}
     if text and tags and tags != text and holds_tags(columns, tags):
         return {"text": text, "tags": tags}
     inline = next((column.name for column in plain if _holds_markup(column)), None)
     return _found(text=inline, entities=inline)
+
+
+def _lists_entities(column: Column) -> bool:
+    texts = column.scalars() if role_score(column.name, "entities") >= 2 else []
+    return bool(texts) and sum(has_listed_entities(text) for text in texts) > 0.5 * len(texts)
 
 
 def _holds_markup(column: Column) -> bool:
@@ -304,6 +321,10 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
     spoken = next((column.name for column in columns if holds_transcripts(column)), None)
     if spoken:
         return {"messages": spoken}
+    by_name = {normal_name(column.name): column.name for column in columns}
+    turns = next((pair for pair in _TURNS if set(pair) <= set(by_name)), None)
+    if turns:
+        return {"prompt": by_name[turns[0]], "completion": by_name[turns[1]]}
     prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
     rest = [column for column in columns if column.name != prompt]
     completion = named(rest, "completion", 3)

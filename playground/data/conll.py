@@ -10,7 +10,7 @@ from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
 from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
 
-_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
+_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)", re.IGNORECASE)
 _BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19}|[a-z]+-[a-z/_]{2,40})")
 _NUM_TRIED = 300
 _TREEBANK_WIDTH = 10
@@ -183,7 +183,7 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
 
 def _are_tags(cells: list[str], num_lines: int) -> bool:
     tags = [cell for cell in cells if _TAG.fullmatch(cell)]
-    return len(tags) >= 0.9 * num_lines and any(tag != "O" for tag in tags)
+    return len(tags) >= 0.9 * num_lines and any(tag.upper() != "O" for tag in tags)
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:
@@ -201,8 +201,11 @@ def _is_span_of_words(cells: list[str]) -> bool:
 
 
 def _is_comment(line: str) -> bool:
-    # GermEval has a tab behind the mark.
-    return line.startswith(("# ", "#\t")) and not _TAG.fullmatch(line.rsplit(maxsplit=1)[-1])
+    # GermEval has a tab behind the mark, others nothing; "#" is also the beginning of words that are tagged.
+    last = line.rsplit(maxsplit=1)[-1]
+    if line.startswith(("# ", "#\t")):
+        return not _TAG.fullmatch(last)
+    return line.startswith("#") and not _TAG.fullmatch(last) and not _BARE_TAG.fullmatch(last)
 
 
 def _is_header(line: str, number: int, layout: _Layout) -> bool:

@@ -2,6 +2,8 @@
 
 import codecs
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import StringIO
@@ -56,6 +58,8 @@ _MARKS = "\ufeff\ufffd"
 """A byte order mark, or what is left of a wrong one, at the beginning of a file."""
 _MIXED_SHARE = 0.1
 """Of the lines beyond ASCII that are valid UTF-8; lines in a legacy encoding hardly ever are."""
+_NUL = b"\0"
+_MAX_NUL_SHARE = 0.2
 _COLUMN_SEPARATOR = b"\x01"
 """Hive's, the one control character that files of text are full of."""
 
@@ -162,10 +166,12 @@ def _looks_binary(start: bytes) -> bool:
         return False
     if _ISO_2022_JP.search(start):
         return False
-    controls = _CONTROL_BYTES.findall(start)
-    if controls and set(controls) == {_COLUMN_SEPARATOR}:
+    controls = Counter(_CONTROL_BYTES.findall(start))
+    if set(controls) == {_COLUMN_SEPARATOR}:
         return False
-    return len(controls) > 0.02 * len(start)
+    # Programs in C end or fill their fields with NUL.
+    num_nul = controls.pop(_NUL, 0)
+    return num_nul > _MAX_NUL_SHARE * len(start) or controls.total() > 0.02 * len(start)
 
 
 def _unicode_encoding(start: bytes) -> str | None:
@@ -179,11 +185,22 @@ def _unicode_encoding(start: bytes) -> str | None:
     for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         if zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.05 * len(others):
             return encoding
+        if others.count(0) * 10 < zeros.count(0) > 0.01 * len(zeros) and _is_readable(start[:4096], encoding):
+            return encoding
     return None
 
 
-def _is_mostly_ascii(text: bytes) -> bool:
-    return sum(0x20 <= byte < 0x7F for byte in text) > 0.5 * len(text)
+def _is_readable(start: bytes, encoding: str) -> bool:
+    """Whether text comes out of `start` in UTF-16, and not of its bytes one by one."""
+    if _is_mostly_ascii(start.replace(b"\0", b""), 0.9):
+        return False
+    text = start[: len(start) // 2 * 2].decode(encoding, "replace")
+    num_odd = sum(unicodedata.category(char) in {"Cc", "Cn", "Co"} and char not in "\t\r\n" for char in text)
+    return num_odd + text.count("\ufffd") < 0.02 * len(text)
+
+
+def _is_mostly_ascii(text: bytes, share: float = 0.5) -> bool:
+    return sum(0x20 <= byte < 0x7F for byte in text) > share * len(text)
 
 
 @dataclass

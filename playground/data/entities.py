@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.data.literals import as_list, as_literal, as_offset
+from playground.data.quotes import mentions_of
 from playground.data.text import HAS_NO_SPACES, blank_controls, clean_text, excerpt, moved_offset
 from playground.errors import DataError
 from playground.types import Row
@@ -14,6 +15,8 @@ _INLINE = re.compile(
     r"|<([A-Z][A-Z_-]{1,30})>([^<>\n]+)</\3>"  # <LOC>Berlin</LOC>
     r"|\[([A-Z][A-Z_-]{1,30}) ([^\[\]\n]+)\]"  # [LOC Berlin]
 )
+_LISTED = re.compile(r"\s*([^:=;|\n]+?)\s*[:=]\s*([^:=;|,\n]+?)\s*")
+"""One of "Ada: PER; Rome: LOC", as people write entities into a cell."""
 _PREFIXED = re.compile(r"([BIESLU])[-_](.+)", re.IGNORECASE)
 _START_KEYS = (
     "start",
@@ -29,7 +32,6 @@ _START_KEYS = (
 _END_KEYS = ("end", "end_offset", "stop", "end_char", "to", "end_idx", "end_index", "end_offset")
 _LABEL_KEYS = ("label", "entity_group", "entity_type", "type", "tag", "class", "category", "labels", "entity", "name")
 _TEXT_KEYS = ("text", "word", "value", "span", "mention", "surface", "name", "entity")
-_FOUND = "found by text"
 _NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…。、，！？：；」』）")
 _NO_SPACE_AFTER = frozenset("([{«“‘「『（")
 
@@ -37,6 +39,16 @@ _NO_SPACE_AFTER = frozenset("([{«“‘「『（")
 def has_inline_entities(text: str) -> bool:
     """Whether `text` has markup such as ``[Berlin](LOC)``, ``<LOC>Berlin</LOC>`` or ``[LOC Berlin]``."""
     return _INLINE.search(text) is not None
+
+
+def has_listed_entities(text: str) -> bool:
+    """Whether `text` lists words with their labels, such as ``Ada: PER; Rome: LOC``."""
+    return text[:1] not in ("[", "{", "(") and all(map(_LISTED.fullmatch, _items(text)))
+
+
+def _items(text: str) -> list[str]:
+    separator = next((mark for mark in (";", "\n", "|", ",") if mark in text), ";")
+    return [item for item in text.split(separator) if item.strip()]
 
 
 def ner_row(row: Row) -> tuple[Row, list[str]]:
@@ -55,20 +67,20 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
         row["text"], row["entities"] = from_tags(_words(words, "tokens"), _words(tags, "tags"))
     elif row.get("entities") is None and isinstance(row.get("text"), str) and has_inline_entities(row["text"]):
         row["text"], row["entities"] = from_inline(row["text"])
+    if "annotation_id" in row:
+        row.setdefault("entities", [])  # the smaller JSON of Label Studio has no key where nothing was marked
     if "entities" not in row:
         raise DataError("entities are missing; an empty list means that there are none")
     text = clean_text(row.get("text"))
     original: str = row["text"]
     marked = blank_controls(original)
-    found = _placed(_listed(row["entities"]), marked)
+    found, remarks = _placed(_listed(row["entities"]), marked)
     spans = [_checked_span(entity, i, marked) for i, entity in enumerate(found, 1)]
     kept, notes = _without_overlaps(spans, marked)
-    if any(isinstance(entity, dict) and entity.get(_FOUND) for entity in found):
-        notes.append("entities without offsets were found by their text")
     if len(text) != len(marked):
         kept = [(moved_offset(original, start), moved_offset(original, end), label) for start, end, label in kept]
     entities = [{"start": start, "end": end, "label": label} for start, end, label in kept]
-    return {**row, "text": text, "entities": entities}, notes
+    return {**row, "text": text, "entities": entities}, notes + remarks
 
 
 def from_inline(text: str) -> tuple[str, list[Row]]:
@@ -147,12 +159,18 @@ def _words(value: Any, what: str) -> list[str]:
 
 
 def _listed(entities: Any) -> list[Any]:
-    """`entities` as a list: they may stand under their types, {"PER": ["Ada"]} or {"PER": {"Ada": [[0, 2]]}}."""
+    """`entities` as a list: they may stand under their types, {"PER": ["Ada"]} or {"PER": {"Ada": [[0, 2]]}}, or
+    before them, {"Ada": "PER"} or "Ada: PER".
+    """
+    if isinstance(entities, str) and entities.strip() and has_listed_entities(entities):
+        return [list(found.groups()) for found in map(_LISTED.fullmatch, _items(entities)) if found]
     value = as_literal(entities.strip()) if isinstance(entities, str) and entities.lstrip()[:1] == "{" else entities
     if not isinstance(value, dict) or _first(value, _START_KEYS) is not None or not value:
         return as_list(entities, "entities")
     if isinstance(value.get("entities"), list):
         return list(value["entities"])
+    if len(value) > 1 and set(value) <= {*_TEXT_KEYS, *_LABEL_KEYS}:
+        return [value]
     listed: list[Any] = []
     for label, inner in value.items():
         if isinstance(inner, dict):
@@ -161,6 +179,8 @@ def _listed(entities: Any) -> list[Any]:
             listed += [{"text": text, "start": place[0], "end": place[1] + 1, "label": label} for text, place in places]
         elif isinstance(inner, list):
             listed += [{**one, "label": label} if isinstance(one, dict) else _under(label, one) for one in inner]
+        elif isinstance(inner, str):
+            listed.append([label, inner])
         else:
             raise DataError(f"entities must be a list, not {excerpt(value, 60)}")
     return listed
@@ -172,26 +192,49 @@ def _under(label: str, one: Any) -> Row:
     return {"text": one, "label": label}
 
 
-def _placed(entities: list[Any], text: str) -> list[Any]:
-    """`entities` with offsets where they have only their text: each one's next place in `text`."""
+def _placed(entities: list[Any], text: str) -> tuple[list[Any], list[str]]:
+    """`entities` with offsets where they have only their words, and notes where it is not sure which places are meant.
+
+    Words that are listed once stand for all their mentions; listed more often, they take one mention after the other.
+    The longest are placed first, so that a name which is part of another one goes beside it.
+    """
     placed: list[Any] = []
-    last: dict[str, int] = {}
+    labels: dict[str, list[Any]] = {}
     for entity in entities:
-        if not isinstance(entity, dict) or _first(entity, _START_KEYS) is not None:
+        words, label = _words_and_label(entity, text)
+        if words:
+            labels.setdefault(words, []).append(label)
+        else:
             placed.append(_with_end(entity))
-            continue
-        label_key = next((key for key in _LABEL_KEYS if entity.get(key) is not None), "")
-        words = next((entity[key] for key in _TEXT_KEYS if key != label_key and isinstance(entity.get(key), str)), "")
-        start = text.find(words, last.get(words, 0)) if words else -1
-        if start < 0:
-            if words:
-                raise DataError(f"the entity '{excerpt(words, 40)}' is not in the text")
-            placed.append(entity)
-            continue
-        last[words] = start + len(words)
-        span = {"start": start, "end": start + len(words), "label": entity.get(label_key)}
-        placed.append({**span, _FOUND: True})
-    return placed
+    notes = []
+    taken = bytearray(len(text))
+    for words, given in sorted(labels.items(), key=lambda item: -len(item[0])):
+        mentions = mentions_of(words, text)
+        if not mentions:
+            raise DataError(f"the entity '{excerpt(words, 40)}' is not in the text")
+        free = [(start, end) for start, end in mentions if not any(taken[start:end])] or mentions[:1]
+        if len(given) == 1 < len(free):
+            notes.append("an entity without offsets is listed once and mentioned more often; each mention is marked")
+        elif len(given) != len(free):
+            notes.append(
+                "an entity without offsets is not listed as often as it is mentioned; the first ones are marked"
+            )
+        for (start, end), label in zip(free, given * len(free) if len(given) == 1 else given, strict=False):
+            taken[start:end] = b"\1" * (end - start)
+            placed.append({"start": start, "end": end, "label": label})
+    return placed, notes
+
+
+def _words_and_label(entity: Any, text: str) -> tuple[str, Any]:
+    """Those of an entity without offsets, no words of another one; of two words, what is in the text is no label."""
+    if isinstance(entity, list | tuple) and len(entity) == 2 and all(isinstance(part, str) for part in entity):
+        words, label = entity if mentions_of(entity[0], text) else entity[::-1]
+        return (words, label) if mentions_of(words, text) else (entity[0], entity[1])
+    if not isinstance(entity, dict) or _first(entity, _START_KEYS) is not None:
+        return "", None
+    label_key = next((key for key in _LABEL_KEYS if entity.get(key) is not None), "")
+    words = next((entity[key] for key in _TEXT_KEYS if key != label_key and isinstance(entity.get(key), str)), "")
+    return blank_controls(words).strip(), entity.get(label_key)
 
 
 def _with_end(entity: Any) -> Any:
@@ -217,22 +260,29 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     if not isinstance(label, str) or not label.strip():
         raise DataError(f"entity {number} has no label")
     what = f"entity {number} ({label.strip()})"
-    start, end = (
-        as_offset(_first(entity, _START_KEYS), what, "start"),
-        as_offset(_first(entity, _END_KEYS), what, "end"),
-    )
+    start = as_offset(_first(entity, _START_KEYS), what, "start")
+    end = as_offset(_first(entity, _END_KEYS), what, "end")
+    expected = blank_controls(entity["text"]).strip() if isinstance(entity.get("text"), str) else ""
+    if expected and text[max(start, 0) : end].strip() != expected:
+        start, end = _from_utf16(text, start, end, expected)
     if start < 0 or end > len(text):
         raise DataError(f"{what} spans {start} to {end}, but the text has {len(text)} characters")
     if start >= end or not text[start:end].strip():
         raise DataError(f"{what} spans {start} to {end}, where there is no text")
-    expected = entity.get("text")
-    if isinstance(expected, str) and blank_controls(expected).strip() not in ("", text[start:end].strip()):
+    if expected and text[start:end].strip() != expected:
         raise DataError(
             f"{what} is '{excerpt(expected, 40)}', but at {start} to {end} is '{excerpt(text[start:end], 40)}'"
         )
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
     return start, start + len(piece.strip()), label.strip()
+
+
+def _from_utf16(text: str, start: int, end: int, expected: str) -> tuple[int, int]:
+    """`start` and `end` in characters where they count as JavaScript does, an emoji as two, else as they are."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    before, inside = (piece.decode("utf-16-le", "ignore") for piece in (units[: 2 * start], units[2 * start : 2 * end]))
+    return (len(before), len(before) + len(inside)) if inside.strip() == expected and start >= 0 else (start, end)
 
 
 def _first(entity: Row, keys: tuple[str, ...]) -> Any:

@@ -2,7 +2,8 @@
 
 Label Studio: https://labelstud.io/guide/export, Prodigy: https://prodi.gy/docs/api-interfaces, spaCy 2:
 https://v2.spacy.io/api/annotation#json-input, Doccano: https://doccano.github.io/doccano/, MRQA:
-https://github.com/mrqa/MRQA-Shared-Task-2019, DataTurks and GLiNER after their public samples.
+https://github.com/mrqa/MRQA-Shared-Task-2019, LLaMA-Factory:
+https://github.com/hiyouga/LLaMA-Factory/tree/main/data, DataTurks and GLiNER after their public samples.
 """
 
 from collections.abc import Callable
@@ -45,6 +46,17 @@ def _spacy_example(text: str, annotation: Row) -> Row:
     if isinstance(annotation.get("cats"), dict):
         row["label"] = _chosen(annotation["cats"])
     return row if len(row) > 1 else {"text": text, **annotation}
+
+
+def _is_textcat(record: Row) -> bool:
+    """Whether it has the categories of a text as spaCy and Prodigy have them."""
+    cats = record.get("cats")
+    return isinstance(record.get("text"), str) and isinstance(cats, dict) and bool(cats) and "label" not in record
+
+
+def _textcat_rows(record: Row) -> list[Any]:
+    own = {key: value for key, value in record.items() if key != "cats"}
+    return [own | {"label": _chosen(record["cats"])}]
 
 
 def _chosen(cats: Row) -> Any:
@@ -266,6 +278,44 @@ def _gemini_rows(record: Row) -> list[Any]:
     return [{"messages": messages}]
 
 
+def _is_conversation_with_system(record: Row) -> bool:
+    """Whether a system prompt stands beside the conversation, as LLaMA-Factory has it."""
+    said = record.get("conversations") or record.get("messages")
+    return isinstance(said, list) and isinstance(record.get("system"), str)
+
+
+def _with_system(record: Row) -> list[Any]:
+    name = "conversations" if record.get("conversations") else "messages"
+    own = {key: value for key, value in record.items() if key != "system"}
+    return [own | {name: [*_system(record), *record[name]]}]
+
+
+def _system(record: Row) -> list[Row]:
+    system = record.get("system")
+    return [{"role": "system", "content": system}] if isinstance(system, str) and system.strip() else []
+
+
+def _is_alpaca_with_more(record: Row) -> bool:
+    """Whether it is LLaMA-Factory's Alpaca, with a system prompt or what was said before."""
+    more = isinstance(record.get("history"), list) or isinstance(record.get("system"), str)
+    return more and isinstance(record.get("instruction"), str) and isinstance(record.get("output"), str)
+
+
+def _alpaca_rows(record: Row) -> list[Any]:
+    said = [*(record.get("history") or ()), [_asked(record), record["output"]]]
+    turns = [one for pair in said if isinstance(pair, list) and len(pair) == 2 for one in pair]
+    messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(turns)]
+    used = {"instruction", "input", "output", "history", "system"}
+    return [
+        {"messages": [*_system(record), *messages]} | {key: value for key, value in record.items() if key not in used}
+    ]
+
+
+def _asked(record: Row) -> str:
+    more = record.get("input")
+    return f"{record['instruction']}\n\n{more}" if isinstance(more, str) and more.strip() else record["instruction"]
+
+
 def _has_choices(record: Row) -> bool:
     """Whether it is a row of Label Studio's smaller JSON, in which several choices are an object."""
     return any(isinstance(value, dict) and set(value) == {"choices"} for value in record.values())
@@ -303,11 +353,14 @@ _TOOLS: list[tuple[Callable[[Row], bool], Callable[[Row], list[Any]]]] = [
     (_is_squad, _squad_rows),
     (lambda record: isinstance(record.get("qas"), list), _question_rows),
     (_is_spacy_doc, _spacy_doc_rows),
+    (_is_textcat, _textcat_rows),
     (_is_doccano, _doccano_rows),
     (_is_prodigy, _prodigy_rows),
     (_is_dataturks, _dataturks_rows),
     (_is_gliner, _gliner_rows),
     (_is_gemini, _gemini_rows),
+    (_is_conversation_with_system, _with_system),
+    (_is_alpaca_with_more, _alpaca_rows),
     (_has_choices, _choice_rows),
     (_is_viewer_row, lambda record: [record["row"]]),
     (_is_language_list, _language_rows),

@@ -38,10 +38,11 @@ def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> T
     num_rejected = 0
     columns: dict[str, None] = dict.fromkeys(reading.columns or ())
     notes = reading.notes
-    entries = iter(reading.entries)
-    for entry in entries:
+    is_cut = False
+    for entry in reading.entries:
         if kept.num_seen + num_rejected >= max_rows:
             notes.append(f"Only the first {max_rows:,} rows of {name} are used.")
+            is_cut = True
             break
         if isinstance(entry, Rejected):
             num_rejected += 1
@@ -61,7 +62,8 @@ def gather(reading: Reading, *, name: str, max_rows: int, is_sampled: bool) -> T
     total = kept.num_seen if reading.num_rows is None else reading.num_rows
     chosen = sorted(kept.chosen, key=lambda pair: pair[0])
     if total > len(chosen):
-        notes.append(f"{name} has {total:,} rows; a random sample of {len(chosen):,} of them is used.")
+        read = f"{total:,} rows of {name} were read" if is_cut else f"{name} has {total:,} rows"
+        notes.append(f"{read}; a random sample of {len(chosen):,} of them is used.")
     rows = [row for _, row in chosen]
     return Table(list(columns), rows, rejected, notes, reading.format, [line for line, _ in chosen], name)
 

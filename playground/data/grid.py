@@ -17,7 +17,7 @@ from playground.types import Row
 MAX_TITLE_LINES = 8
 """Lines of a title above the header."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
-_INVISIBLE = re.compile("[\ufeff\u200b\u2060]")
+_INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u2060]")
 _MAX_HEADER_CHARS = 60
 _NUM_LOOKED_AT = 200
 _NUM_TO_DIFFER = 6

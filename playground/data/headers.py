@@ -7,7 +7,8 @@ ROLES: dict[str, frozenset[str]] = {
     role: frozenset(unicodedata.normalize("NFKC", names).casefold().split("|"))
     for role, names in {
         "text": "text|texts|sentence|sentences|review|reviews|comment|comments|content|body|message|msg|tweet|post"
-        "|utterance|feedback|opinion|snippet|phrase|input|verbatim"
+        "|utterance|feedback|opinion|snippet|phrase|input|verbatim|description|beschreibung|freitext|kundentext"
+        "|descripción|descrição|descrizione|omschrijving|описание"
         "|kommentar|kommentare|rezension|rezensionen|kundenmeinung|satz|sätze|beitrag|nachricht|inhalt|meinung"
         "|rückmeldung|bewertung|bewertungen|bewertungstext|texte|commentaire|commentaires|avis|critique|contenu"
         "|texto|textos|comentario|comentarios|reseña|reseñas|opinión|opiniones|mensaje|contenido|frase|crítica"

@@ -1,5 +1,6 @@
 """JSON Lines and the shapes in which JSON files hold rows."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
@@ -9,7 +10,7 @@ from playground.data.containers import find_records
 from playground.data.decoding import TextFile
 from playground.data.exports import plain_rows
 from playground.data.gathering import beginning, num_chars
-from playground.data.headers import has_role, language_of
+from playground.data.headers import has_role, is_known, language_of
 from playground.data.jsonvalues import Parsed, parse_json, parse_loosely, stream_values
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import describe_type, excerpt
@@ -26,8 +27,40 @@ _STAYS_NESTED = frozenset({"answers", "answer", "translation", "entities", "labe
 
 
 def read_jsonl(lines: Iterable[str]) -> Reading:
-    """One object (or one string, or one list that a tool writes) per line; other lines are rejected."""
-    return _reading(_parsed_lines(lines), "jsonl", [])
+    """One object (or one string, or one list that a tool writes) per line; other lines are rejected.
+
+    Lists of cells stand under the names in the first of them.
+    """
+    return _reading(_under_names(_parsed_lines(lines)), "jsonl", [])
+
+
+def _under_names(parsed: Iterator[Parsed]) -> Iterator[Parsed]:
+    first = next(parsed, None)
+    if first is None:
+        return
+    if not _is_header(first.value):
+        yield first
+        yield from parsed
+        return
+    names = [str(name) for name in first.value]
+    for one in parsed:
+        if isinstance(one.value, list):
+            yield _zipped(names, one)
+        else:
+            yield one
+
+
+def _is_header(value: Any) -> bool:
+    """Whether it is a list of names of columns, two of them known."""
+    is_list = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return is_list and len(set(value)) == len(value) and sum(map(is_known, value)) >= 2
+
+
+def _zipped(names: list[str], one: Parsed) -> Parsed:
+    if len(one.value) == len(names):
+        return one._replace(value=dict(zip(names, one.value, strict=True)))
+    problem = f"has {len(one.value)} cells where the header has {len(names)}"
+    return Parsed(one.place, None, problem, excerpt(one.value))
 
 
 def read_json(source: TextFile) -> Reading | None:
@@ -78,7 +111,11 @@ def is_whole(line: str) -> bool:
 def looks_like_jsonl(head: list[str], *, is_promised: bool) -> bool:
     """Whether most of the first lines are JSON objects or strings, or one is where the file's name promises it."""
     parsed = list(islice(_parsed_lines(head), _NUM_TRIED))
-    num_good = sum(isinstance(one.value, dict | str) or _is_example(one.value) for one in parsed)
+    has_header = len(parsed) > 1 and _is_header(parsed[0].value)
+    num_good = sum(
+        isinstance(one.value, dict | str) or _is_example(one.value) or (has_header and isinstance(one.value, list))
+        for one in parsed
+    )
     return num_good >= (1 if is_promised else max(1, len(parsed) / 2))
 
 
@@ -119,7 +156,7 @@ def _parsed_lines(lines: Iterable[str]) -> Iterator[Parsed]:
         try:
             parsed = Parsed(number, _inner_object(_parse_line(body)))
         except ValueError as err:
-            parsed = Parsed(number, None, f"is not JSON ({str(err)[:100]})", excerpt(line))
+            parsed = Parsed(number, None, f"is not JSON ({_error_in_line(err)})", excerpt(line))
         if open_line and parsed.problem and len(open_text) < _MAX_OPEN_CHARS:
             open_text += line
             joined = _joined(open_text)
@@ -138,6 +175,10 @@ def _parsed_lines(lines: Iterable[str]) -> Iterator[Parsed]:
         yield _never_closed(open_line, open_text)
 
 
+def _error_in_line(err: ValueError) -> str:
+    return f"{err.msg} at character {err.colno}" if isinstance(err, json.JSONDecodeError) else str(err)
+
+
 def _parse_line(body: str) -> Any:
     return parse_loosely(body) if body[0] in '{["(' else parse_json(body)
 
@@ -152,7 +193,7 @@ def _joined(text: str) -> Row | None:
 
 def _never_closed(number: int, text: str) -> Parsed:
     first = text.split("\n", 1)[0]
-    return Parsed(number, None, f"is not JSON ({json_error(first)[:100]})", excerpt(first))
+    return Parsed(number, None, "is not JSON (a string in it is never closed)", excerpt(first))
 
 
 def _inner_object(value: Any) -> Any:

@@ -19,15 +19,17 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ASSIGNMENT = re.compile(
-    r"\s*(?:(?:export\s+default|(?:export\s+)?(?:var|let|const))\s+)?(?:[A-Za-z_$][\w.$]*\s*=(?!=))?\s*(?=[\[{(])"
+    r"\A(?:\s|//[^\n]*\n|\#[^\n]*\n|/\*.*?\*/)*(?:(?:export\s+default|(?:export\s+)?(?:var|let|const))\s+)?(?:[A-Za-z_$][\w.$]*\s*=(?!=))?\s*(?=[\[{(])",
+    re.DOTALL,
 )
+"""What stands before the value: comments and the name of a variable."""
 _CONSTANTS = {"true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null"}
 _NOTHING = {"NaN", "nan", "Infinity", "inf", "undefined"}
 
 
 def tightened(text: str) -> str:
     """`text` as JSON, as far as its mistakes are of the known kinds; what isn't understood stays as it is."""
-    body = _ASSIGNMENT.sub("", text.lstrip("\ufeff"), count=1)
+    body = _ASSIGNMENT.sub("", text.lstrip("\ufeff"))
     return _TOKEN.sub(_as_json, ARRAY.sub(r"\1", body))
 
 

@@ -13,11 +13,13 @@ from playground.data.dialogue import transcript
 from playground.data.headers import LANGUAGES, language_of, normal_name, role_score
 from playground.data.table import Table
 from playground.data.text import HAS_NO_SPACES
+from playground.data.times import read_times
 
 _NUM_LOOKED_AT = 300
 _NUM_READ = 60
 _MAX_READ_CHARS = 4000
 _MIN_LETTERS = 20
+_MAX_TIME_CHARS = 40
 _MIN_CERTAINTY = 0.35
 
 
@@ -49,6 +51,16 @@ class Column:
         """Whether most values are lists or objects; a few among words are bad rows."""
         num_nested = sum(isinstance(value, list | dict) for value in self.values)
         return 2 * num_nested > len(self.values) or self.is_json()
+
+    def holds_times(self) -> bool:
+        """Whether its values are dates or numbers."""
+        texts = self.scalars()[:_NUM_READ]
+        return bool(texts) and self.mean_chars() <= _MAX_TIME_CHARS and None not in read_times(texts)
+
+    def is_readable(self) -> bool:
+        """Whether its values have several words, unlike addresses, names and labels."""
+        texts = self.scalars()
+        return sum(" " in text or HAS_NO_SPACES.search(text) is not None for text in texts) > 0.3 * len(texts)
 
     def varies(self) -> bool:
         """Whether it has more than one value; nothing can be learnt from a column that has not."""
@@ -146,6 +158,4 @@ def language_keys(column: Column) -> tuple[str, str] | None:
 
 def _readability(column: Column) -> tuple[bool, float]:
     """Texts before addresses, numbers and dates, the longer first."""
-    texts = column.scalars()
-    num_readable = sum(" " in text or HAS_NO_SPACES.search(text) is not None for text in texts)
-    return num_readable > 0.3 * len(texts), column.mean_chars()
+    return column.is_readable(), column.mean_chars()

@@ -2,6 +2,8 @@
 
 import regex
 
+from playground.data.text import in_one_line
+
 _BOUNDARY = regex.compile(r"(?w)\b")
 """Between words as https://www.unicode.org/reports/tr29/ has them: never before a mark or inside an emoji."""
 
@@ -14,4 +16,20 @@ def places_of(words: str, text: str) -> list[tuple[int, int]]:
     """
     pattern = r"\s+".join(map(regex.escape, words.split()))
     found = [match.span() for match in regex.finditer(pattern, text)] if pattern else []
-    return sorted(found, key=lambda place: not all(_BOUNDARY.match(text, end) for end in place))
+    return sorted(found, key=lambda place: not _is_by_itself(place, text))
+
+
+def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
+    """Those of the places of `words`, in the order of `text`, that are meant where somebody only lists them.
+
+    Words by themselves are, rather than the same letters inside a longer word; then those with the same capitals.
+    """
+    plain = in_one_line(words)
+    pattern = r"\s+".join(map(regex.escape, plain.split()))
+    found = [match.span() for match in regex.finditer(pattern, text, regex.IGNORECASE)] if pattern else []
+    ranks = [(not _is_by_itself(place, text), in_one_line(text[slice(*place)]) != plain) for place in found]
+    return [place for place, rank in zip(found, ranks, strict=True) if rank == min(ranks)]
+
+
+def _is_by_itself(place: tuple[int, int], text: str) -> bool:
+    return all(_BOUNDARY.match(text, end) for end in place)

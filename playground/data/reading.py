@@ -8,12 +8,15 @@ from playground.data.archives import read_archive
 from playground.data.conll import looks_like_conll, read_conll
 from playground.data.decoding import TextFile, open_text
 from playground.data.delimited import looks_delimited, read_delimited
+from playground.data.garbled import garbled_word, mended
 from playground.data.gathering import gather
 from playground.data.jsonrows import MAX_WHOLE_BYTES, is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
 from playground.data.parallel import is_memory, read_memory
 from playground.data.parquet import is_parquet, read_parquet
 from playground.data.plaintext import read_lines
+from playground.data.spanrows import with_spans
 from playground.data.table import Reading, Rejected, Table
+from playground.data.text import excerpt
 from playground.data.unpacking import check_size, decompressed, is_archive, is_workbook, megabytes, unpacked
 from playground.data.wordrows import with_sentences
 from playground.data.workbooks import read_xlsx
@@ -51,6 +54,7 @@ COMPRESSED = (".gz", ".bz2", ".xz")
 
 _ALSO_FINE = {("csv", "tsv"), ("tsv", "csv"), ("txt", "conll"), ("tsv", "conll"), ("json", "jsonl"), ("jsonl", "json")}
 _NUM_REASONS = 3
+_NUM_LOOKED_AT = 300
 
 
 def read_table(path: Path, *, max_rows: int | None = None, is_sampled: bool = True) -> Table:
@@ -83,6 +87,14 @@ def read_table(path: Path, *, max_rows: int | None = None, is_sampled: bool = Tr
     promised = promised_format(path)
     if promised and promised not in ("zip", table.format) and (promised, table.format) not in _ALSO_FINE:
         table.notes.insert(0, f"{name} holds {table.format.upper()}, whatever its name says, and was read as that.")
+    word = garbled_word(
+        value for row in table.rows[:_NUM_LOOKED_AT] for value in row.values() if isinstance(value, str)
+    )
+    if word:
+        table.notes.append(
+            f"Texts of {name} look garbled, as '{excerpt(word, 40)}' for '{excerpt(mended(word), 40)}', from before "
+            "they were put into this file; export them again as UTF-8 where they come from."
+        )
     return table
 
 
@@ -99,7 +111,7 @@ def _read_file(path: Path, name: str, *, is_sampled: bool) -> Reading:
     if is_parquet(path):
         return read_parquet(path, name=name, is_sampled=is_sampled)
     if is_workbook(path):
-        return with_sentences(read_xlsx(path, name=name))
+        return with_spans(with_sentences(read_xlsx(path, name=name)))
     source = open_text(path, name)
     reading = _read_text(source, promised_format(Path(name)))
     # A reading adds to its notes while it is used, so that the list itself has to stay.
@@ -126,7 +138,7 @@ def _read_text(source: TextFile, promised: str | None) -> Reading:
     if promised == "conll":
         raise DataError(f"{name} has no IOB tags; each line needs a token, a tab and a tag such as O, B-PER or I-PER.")
     if promised in {"csv", "tsv"} or looks_delimited(head, needs_known_names=promised == "txt"):
-        return with_sentences(read_delimited(source.lines(), name=name))
+        return with_spans(with_sentences(read_delimited(source.lines(), name=name)))
     if promised in {"json", "jsonl"}:
         raise DataError(f"{name} is not JSON: {json_error(start)}. Correct it, or save the data as CSV.")
     return read_lines(source.lines())

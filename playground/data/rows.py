@@ -21,8 +21,10 @@ from playground.types import Row
 
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
-_NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>"})
+_NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "\\n"})
 """What programs write into empty cells."""
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+"""What comes along when words are copied, and makes two labels of one."""
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -98,22 +100,28 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     good: list[Row] = []
     lines: list[int] = []
     rejected: list[Rejected] = []
-    notes: list[str] = []
+    remarks: dict[str, list[int]] = {}
     for line, row in rows:
         try:
             if not isinstance(row, dict):
                 raise DataError(f"is {describe_type(row)}, not an object with fields")
-            checked, remarks = _CHECKS[task](row)
+            checked, said = _CHECKS[task](row)
         except InputError as err:
             rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
             continue
         good.append(checked)
         lines.append(line)
-        notes += [f"Line {line}: {remark}." for remark in remarks]
-    return LoadedRows(good, rejected, _shortened(notes) + _id_notes(good), lines)
+        for remark in dict.fromkeys(said):
+            remarks.setdefault(remark, []).append(line)
+    return LoadedRows(good, rejected, _noted(remarks) + _id_notes(good), lines)
 
 
-def _shortened(notes: list[str]) -> list[str]:
+def _noted(remarks: dict[str, list[int]]) -> list[str]:
+    """A sentence a remark, with the first of its lines and the number of the others."""
+    notes = []
+    for remark, lines in remarks.items():
+        others = f" and {len(lines) - 1:,} more" if len(lines) > 1 else ""
+        notes.append(f"Line {lines[0]}{others}: {remark}.")
     more = len(notes) - _NUM_NOTES
     return [*notes[:_NUM_NOTES], f"There are {more} more remarks of this kind."] if more > 0 else notes
 
@@ -134,11 +142,12 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
     inline = chosen.get("entities") is not None and chosen.get("entities") == chosen.get("text")
     mapped = []
     for line, row in zip(table.lines, table.rows, strict=True):
-        fields = {field: _cell(row, column, field, chosen) for field, column in chosen.items()}
+        there = ((field, column) for field, column in chosen.items() if column in row or column.startswith("="))
+        fields = {field: _cell(row, column, field, chosen) for field, column in there}
         if inline:
-            fields["text"], fields["entities"] = from_inline(str(fields["text"] or ""))
+            fields["text"], fields["entities"] = from_inline(str(fields.get("text") or ""))
         extra = fields.pop("prompt_input", None)
-        if extra:
+        if extra and fields.get("prompt"):
             fields["prompt"] = f"{fields['prompt']}\n\n{extra}"
         others = {_free_name(name, mapping.task): value for name, value in row.items() if name not in used}
         mapped.append((line, {**fields, **others}))
@@ -196,7 +205,8 @@ def _check_class(row: Row) -> _Checked:
         raise DataError("label is missing")
     if isinstance(label, dict):
         raise DataError(f"label must be a word, not {excerpt(label, 60)}")
-    name = " ".join(clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label").split())
+    name = clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label")
+    name = " ".join(_INVISIBLE.sub("", name).split())
     whole = _WHOLE.fullmatch(name)
     name = whole[1] if whole else name
     if len(name) > _MAX_LABEL_CHARS:

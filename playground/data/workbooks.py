@@ -14,12 +14,14 @@ from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from openpyxl.utils import column_index_from_string
+from openpyxl.utils.escape import unescape
 from openpyxl.utils.exceptions import InvalidFileException
 
 from playground import settings
 from playground.data.cells import plain_value
 from playground.data.grid import Record, to_reading
 from playground.data.table import Reading
+from playground.data.text import HAS_NO_SPACES
 from playground.errors import DataError
 
 MAX_WORKBOOK_BYTES = settings.MAX_UPLOAD_BYTES
@@ -53,7 +55,9 @@ _XLSX_ERRORS = (
 
 
 def read_xlsx(path: Path, *, name: str) -> Reading:
-    """The rows of the first sheet that has a table in it; hidden sheets don't count unless there is no other.
+    """The rows of the first sheet that has a table with texts in it, else of the first that has a table.
+
+    Hidden sheets don't count unless there is no other.
 
     Raises:
         DataError: damaged, too large when unpacked, or without rows.
@@ -130,7 +134,7 @@ def _chosen_sheet(path: Path, *, is_whole: bool) -> _Sheet | None:
     # openpyxl wants to know a file by its name, which an unpacked one has not; the rows close it when they end.
     stream = path.open("rb")
     workbook = openpyxl.load_workbook(stream, read_only=not is_whole, data_only=True)
-    found: list[tuple[tuple[bool, bool], str, Any]] = []
+    found: list[tuple[tuple[bool, bool, bool], str, Any]] = []
     for sheet in workbook.worksheets:
         if not is_whole:
             # Some programs write a wrong size of the sheet, which hides all rows but the first.
@@ -139,13 +143,24 @@ def _chosen_sheet(path: Path, *, is_whole: bool) -> _Sheet | None:
         if head:
             is_table = len(head) > 1 and any(_num_filled(record) > 1 for record in head)
             is_list = len(head) > 2
-            found.append(((sheet.sheet_state == "visible", is_table or is_list), sheet.title, sheet))
+            rank = (sheet.sheet_state == "visible", is_table or is_list, _has_texts(head))
+            found.append((rank, sheet.title, sheet))
     if not found:
         stream.close()
         return None
     best = max(found, key=lambda one: one[0])
     others = [sheet.title for sheet in workbook.worksheets if sheet is not best[2]]
     return _Sheet(best[1], _padded(best[2], stream), others)
+
+
+def _has_texts(head: list[Record]) -> bool:
+    """Whether most rows below the first have a cell with several words, unlike tables of sums and codes."""
+    below = [record.cells for record in head[1:]]
+    return sum(any(map(_is_prose, cells)) for cells in below) > len(below) / 2
+
+
+def _is_prose(cell: Any) -> bool:
+    return isinstance(cell, str) and (len(cell.split()) > 2 or HAS_NO_SPACES.search(cell) is not None)
 
 
 def _padded(sheet: Any, stream: IO[bytes]) -> Iterator[Record]:
@@ -192,7 +207,7 @@ def _plain_cell(value: Any) -> Any:
         return None
     if isinstance(value, datetime) and value.time() == time(0):
         return value.date().isoformat()
-    return plain_value(value)
+    return plain_value(unescape(value) if isinstance(value, str) else value)
 
 
 def _is_empty(cell: Any) -> bool:

@@ -60,7 +60,7 @@ def test_of_translations_in_parts_the_one_for_training_is_used(read_as, zipped):
     files = {f"c/{part}.{lang}": f"{part} {lang}\n" for part in ("train", "dev", "test") for lang in ("en", "de")}
     table = read_as("corpus.zip", zipped(files))
     assert [(row["source_text"], row["target_lang"]) for row in table.rows] == [("train en", "de")]
-    assert "train.en, train.de is used, dev.en, dev.de, test.en and 1 more is not" in " ".join(table.notes)
+    assert "train.en, train.de are used, dev.en, dev.de, test.en and 1 more are not" in " ".join(table.notes)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_rows_of_several_tables_are_put_together(read_as, zipped):
 def test_a_file_for_testing_stays_out_of_the_training(read_as, zipped):
     table = read_as("data.zip", zipped({"train.csv": CSV, "test.csv": CSV, "dev.csv": CSV}))
     assert len(table.rows) == 2
-    assert "test.csv, dev.csv is not" in " ".join(table.notes)
+    assert "train.csv is used, test.csv, dev.csv are not." in " ".join(table.notes)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,15 @@ def test_a_file_for_testing_stays_out_of_the_training(read_as, zipped):
 )
 def test_every_format_is_read_inside_a_zip(read_as, zipped, name, content):
     assert read_as("data.zip", zipped({f"folder/{name}": content})).rows == read_as(name, content).rows
+
+
+def test_texts_by_folder_for_testing_stay_out_too(read_as, zipped):
+    files = {
+        f"imdb/{part}/{label}/{i}.txt": f"{part} {i}" for part in ("train", "test") for label in "ab" for i in "12"
+    }
+    table = read_as("a.zip", zipped(files))
+    assert {row["text"][:5] for row in table.rows} == {"train"}
+    assert "train is used, test is not." in table.notes
 
 
 def test_brat_marks_lie_beside_their_texts(read_as, zipped):

@@ -221,3 +221,32 @@ def test_unknown_tasks_are_refused_with_the_known_ones() -> None:
     assert required_fields("sentiment") == ("text", "label")
     with pytest.raises(InputError, match=r"'sentimnet'; there is one for sentiment"):
         required_fields("sentimnet")
+
+
+def test_two_columns_named_after_who_speaks_are_prompt_and_completion() -> None:
+    proposed = propose(table([{"user": f"{text} Why?", "assistant": text} for text in REVIEWS]))
+    assert (proposed.task, proposed.columns) == ("instruct", {"prompt": "user", "completion": "assistant"})
+
+
+def test_entities_may_be_written_into_a_cell() -> None:
+    proposed = propose(table([{"text": text, "entities": "It: X; use: Y"} for text in REVIEWS]))
+    assert (proposed.task, proposed.columns) == ("ner", {"text": "text", "entities": "entities"})
+
+
+def test_texts_that_come_back_are_still_no_labels_beside_dates_and_numbers() -> None:
+    rows: list[Row] = [
+        {"nr": f"T-{i}", "made": f"{i + 1:02d}.01.2024", "said": REVIEWS[i % 4], "kind": "ab"[i % 2]} for i in range(24)
+    ]
+    assert propose(table(rows)).columns == {"text": "said", "label": "kind"}
+
+
+def test_dates_with_words_in_them_are_no_texts() -> None:
+    rows: list[Row] = [
+        {"a": "04"[i % 2], "b": f"Mon Apr {i + 1:02d} 22:19:45 PDT 2009", "c": f"@{i} awww"} for i in range(24)
+    ]
+    assert propose(table(rows)).columns == {"text": "c", "label": "a"}
+
+
+def test_entities_that_nobody_marked_leave_the_intents_to_learn() -> None:
+    rows: list[Row] = [{"text": text, "intent": "ab"[i % 2], "entities": []} for i, text in enumerate(REVIEWS)]
+    assert propose(table(rows)).columns == {"text": "text", "label": "intent"}

@@ -33,6 +33,20 @@ def test_comments_are_no_tokens(read_as):
     assert table.lines == [3, 11]
 
 
+def test_comments_need_no_space_behind_their_mark(read_as):
+    one = sentence(2, "\t").replace("Ada\t", "#Ada\t")
+    table = read_as("a.conll", f"#sent 1\n{one}\n#sent 2\n{one}")
+    assert table.rows == [{"tokens": ["#Ada", *WORDS[1:]], "tags": TAGS}] * 2
+
+
+def test_tags_may_be_in_small_letters(read_as):
+    table = read_as("a.conll", "\n".join([sentence(2, "\t").lower()] * 2))
+    assert map_table(table, propose(table)).rows[0]["entities"] == [
+        {"start": 0, "end": 12, "label": "per"},
+        {"start": 22, "end": 28, "label": "loc"},
+    ]
+
+
 def test_the_sources_of_germeval_are_no_tokens(read_as):
     one = "#\thttp://de.wikipedia.org/wiki/Ada [2009-10-17]\n1\tAda\tB-PER\tO\n2\tin\tO\tO\n3\tRom\tB-LOC\tO\n\n"
     table = read_as("NER-de-train.tsv", one * 3)

@@ -12,6 +12,8 @@ TEXTS = {
     "cp1257": "Labai geras telefonas, kokybė puiki, baterija laikosi ilgai. Būtinai pirksiu dar, ačiū už greitį!",
     "cp1258": "Sản phẩm rất tốt, pin dùng được hai ngày, màn hình sáng. Tôi sẽ mua lại lần nữa.",
     "koi8_r": "Отличный телефон, очень доволен покупкой. Батарея держится два дня, экран яркий.",
+    "mac_cyrillic": "Отличный телефон, очень доволен покупкой. Батарея держится два дня, экран яркий.",
+    "cp862": "מוצר מצוין, אני ממליץ לכולם. הסוללה מחזיקה יומיים והמסך ברור מאוד.",
     "cp866": "Отличный телефон, очень доволен покупкой. Батарея держится два дня, экран яркий.",
     "cp1255": "מוצר מצוין, אני ממליץ לכולם. הסוללה מחזיקה יומיים והמסך ברור מאוד.",
     "cp874": "สินค้าดีมาก แบตเตอรี่อยู่ได้นานสองวัน หน้าจอชัดเจน แนะนำให้ทุกคนซื้อ",
@@ -109,3 +111,24 @@ def test_a_text_longer_than_asked_for_is_refused(tmp_path):
 def test_random_bytes_are_refused_whatever_the_name(read_as, name):
     with pytest.raises(DataError, match="not a text file"):
         read_as(name, b"\x00\x01\x02" + os.urandom(3000))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "mac_roman"])
+def test_prices_in_pounds_do_not_make_a_text_polish(read_as, encoding):
+    lines = ["text;label", *["plain words;good"] * 30, "The café was nice;good", "It costs £5 © 2024;bad"]
+    rows = read_as("a.csv", "\n".join(lines).encode(encoding)).rows
+    assert [row["text"] for row in rows[-2:]] == ["The café was nice", "It costs £5 © 2024"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [TEXTS["koi8_r"], TEXTS["shift_jis"], TEXTS["gb18030"], TEXTS["cp1255"]])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_utf16_without_a_mark_is_told_in_every_script(read_as, encoding, text, name):
+    content = f"text;label\n{text};good\n{text};bad\n" if name == "a.csv" else f"{text}\n{text}\n"
+    assert read_as(name, content.encode(encoding)).rows[0]["text"] == text
+
+
+def test_a_nul_in_each_line_is_removed(read_as):
+    table = read_as("a.csv", b"text,label\n" + b"so good\0 now,x\nso bad\0 now,y\n" * 5)
+    assert table.rows[0] == {"text": "so good now", "label": "x"}
+    assert "NUL characters" in " ".join(table.notes)

@@ -205,3 +205,50 @@ def test_conversations_of_every_notation_are_the_same(read_as, record, name):
     loaded = map_table(table, propose(table, "instruct"))
     assert [row["messages"] for row in loaded.rows] == [SAID] * 3
     assert propose(table).task == "instruct"
+
+
+def test_the_categories_of_spacy_beside_a_text_are_its_label(read_as):
+    rows = [{"text": f"so good {i}", "cats": {"POS": float(i % 2), "NEG": 1.0 - i % 2}} for i in range(4)]
+    table = read_as("a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert [row["label"] for row in table.rows] == ["NEG", "POS", "NEG", "POS"]
+
+
+def test_what_label_studio_shows_nobody_marked_has_no_entities(read_as):
+    marked = {"text": TEXT, "label": [{"start": 0, "end": 3, "labels": ["PER"]}], "annotation_id": 1, "annotator": 1}
+    empty = {"text": "no name", "annotation_id": 2, "annotator": 1}
+    table = read_as("a.json", json.dumps([marked, empty] * 3))
+    assert [len(row["entities"]) for row in map_table(table, propose(table)).rows] == [1, 0] * 3
+
+
+def test_tasks_that_nobody_annotated_are_set_aside(read_as):
+    todo = {"id": 2, "data": {"text": "Ada again"}, "annotations": [], "predictions": []}
+    table = read_as("a.json", json.dumps([label_studio(TEXT, [span(0, 3, "PER")]), todo] * 3))
+    found = map_table(table, propose(table))
+    assert (len(found.rows), len(found.rejected)) == (3, 3)
+
+
+SHAREGPT = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"conversations": SHAREGPT, "system": "Be brief.", "tools": ""},
+        {"instruction": "Hi", "input": "", "output": "Ho", "system": "Be brief.", "history": []},
+    ],
+)
+def test_llama_factorys_system_prompt_is_learnt_with_the_conversation(read_as, row):
+    table = read_as("a.json", json.dumps([row] * 4))
+    said = map_table(table, propose(table)).rows[0]["messages"]
+    assert [(one["role"], one["content"]) for one in said] == [
+        ("system", "Be brief."),
+        ("user", "Hi"),
+        ("assistant", "Ho"),
+    ]
+
+
+def test_llama_factorys_history_comes_before_the_question(read_as):
+    row = {"instruction": "And 2?", "input": "quick", "output": "3", "history": [["1?", "2"]]}
+    table = read_as("a.json", json.dumps([row] * 4))
+    said = map_table(table, propose(table)).rows[0]["messages"]
+    assert [one["content"] for one in said] == ["1?", "2", "And 2?\n\nquick", "3"]

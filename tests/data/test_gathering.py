@@ -3,6 +3,7 @@ import pytest
 from playground import settings
 from playground.data import gathering
 from playground.data.gathering import beginning, gather
+from playground.data.reading import read_table
 from playground.data.table import Reading, Rejected
 from playground.errors import DataError
 
@@ -57,3 +58,14 @@ def test_the_beginning_is_short_where_the_rows_are_long(monkeypatch):
     assert beginning(items, 100, len) == ["four"] * 3
     assert list(items) == ["four"]
     assert beginning(iter("abc"), 2, len) == ["a", "b"]
+
+
+def test_a_sample_of_the_first_rows_is_not_said_to_be_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_SAMPLE_ROWS", 20)
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "some words,x\n" * 100)
+    notes = read_table(path, max_rows=50).notes
+    assert notes == [
+        "Only the first 50 rows of a.csv are used.",
+        "50 rows of a.csv were read; a random sample of 20 of them is used.",
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.data.quotes import places_of
+from playground.data.quotes import mentions_of, places_of
 from playground.data.text import in_one_line
 
 
@@ -22,6 +22,21 @@ from playground.data.text import in_one_line
 )
 def test_words_by_themselves_come_before_those_inside_a_longer_word(words, text, starts):
     assert [start for start, _ in places_of(words, text)] == starts
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "starts"),
+    [
+        ("ike", "I like Mike and ike, ike", [16, 21]),
+        ("ike", "Ike likes Mike", [0]),
+        ("us", "a bus to the US", [13]),
+        ("Berlin", "Berlins Osten, Berlins Westen", [0, 15]),
+        ("Oslo", "Bergen", []),
+        (" ", "a  b", []),
+    ],
+)
+def test_words_that_are_only_listed_mean_those_by_themselves(words, text, starts):
+    assert [start for start, _ in mentions_of(words, text)] == starts
 
 
 def test_words_over_a_line_end_are_found_by_their_line():

@@ -80,6 +80,14 @@ def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     assert table.rows == [{"text": "I love it", "label": "good"}, {"text": "not again", "label": "bad"}]
 
 
+@pytest.mark.parametrize("header", ["Текст отзыва;Оценка", "Aussage;Wert", "what it says;kind"])
+def test_a_comma_in_every_text_is_not_the_delimiter(tmp_path: Path, header: str) -> None:
+    content = header + "\n" + "".join(f"the parcel of {i}, it came late;{i % 2}\n" for i in range(12))
+    table = table_of(tmp_path, "reviews.csv", content)
+    assert table.columns == header.split(";")
+    assert len(table.rows) == 12
+
+
 def test_a_delimiter_declared_by_excel_is_taken(tmp_path: Path) -> None:
     table = table_of(tmp_path, "reviews.csv", "sep=;\nreview;verdict\na, b, c;yes\n")
     assert table.rows == [{"review": "a, b, c", "verdict": "yes"}]
@@ -259,6 +267,20 @@ def test_jsonl_rejects_bad_lines_and_keeps_the_rest(tmp_path: Path) -> None:
     assert "not JSON" in table.rejected[0].reason
 
 
+def test_lists_in_json_lines_stand_under_the_names_in_the_first(tmp_path: Path) -> None:
+    content = '["id", "text", "label"]\n[1, "so good", "x"]\n[2, "so bad"]\n[3, "so so", "y"]\n'
+    table = table_of(tmp_path, "a.jsonl", content)
+    assert table.rows == [{"id": 1, "text": "so good", "label": "x"}, {"id": 3, "text": "so so", "label": "y"}]
+    assert [(one.line, one.reason) for one in table.rejected] == [(3, "has 2 cells where the header has 3")]
+
+
+def test_json_may_begin_with_a_comment(tmp_path: Path) -> None:
+    content = '// mine\n/* all */ [\n{"text": "a", "label": "x"}, // good\n{"text": "b", "label": "y"}, # bad\n]'
+    table = table_of(tmp_path, "a.json", content)
+    assert [row["text"] for row in table.rows] == ["a", "b"]
+    assert table.rejected == []
+
+
 def test_json_escapes_of_lone_surrogates_are_replaced(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a.jsonl", '{"text": "x \\ud83d y \\ud83d\\ude00"}\n')
     assert table.rows == [{"text": "x \ufffd y 😀"}]
@@ -414,6 +436,20 @@ def test_xlsx_is_read_from_its_first_sheet_with_content(tmp_path: Path) -> None:
     ]
     assert table.lines == [2, 4, 5]
     assert "'Reviews' is used" in " ".join(table.notes)
+
+
+def test_a_sheet_of_sums_before_the_texts_is_not_taken_for_them(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["label", "count"])
+    book.active.append(["good", 3])
+    book.active.append(["bad", 2])
+    sheet = book.create_sheet("Reviews")
+    for row in [["text", "label"], ["It came a day early", "good"], ["It broke at_x000D_\nonce, sadly", "bad"]]:
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    table = read_table(tmp_path / "a.xlsx")
+    assert table.columns == ["text", "label"]
+    assert table.rows[1]["text"].splitlines() == ["It broke at", "once, sadly"]
 
 
 def test_xlsx_with_a_header_only_or_nothing_is_refused(tmp_path: Path) -> None:

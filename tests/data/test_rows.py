@@ -65,7 +65,15 @@ def test_what_is_no_object_is_rejected(row: Any) -> None:
 
 @pytest.mark.parametrize(
     ("label", "expected"),
-    [(1, "1"), (2.0, "2"), (True, "true"), (" very\n good ", "very good"), (["x"], "x"), (0, "0")],
+    [
+        (1, "1"),
+        (2.0, "2"),
+        (True, "true"),
+        (" very\n good ", "very good"),
+        (["x"], "x"),
+        (0, "0"),
+        ("\u200bgood\u200e", "good"),
+    ],
 )
 def test_labels_become_words(label: object, expected: str) -> None:
     assert only("classify", {"text": "a", "label": label})["label"] == expected
@@ -75,6 +83,7 @@ def test_labels_become_words(label: object, expected: str) -> None:
     ("row", "words"),
     [
         ({"text": "a", "label": ""}, "label is missing"),
+        ({"text": "a", "label": "\\N"}, "label is missing"),
         ({"text": "a", "label": ["x", "y"]}, "2 labels"),
         ({"text": "a", "label": {"x": 1}}, "must be a word"),
         ({"text": "a", "label": "long " * 60}, "right column"),
@@ -119,10 +128,57 @@ def entities(row: Row) -> list[tuple[str, str]]:
         {"tokens": "['Ada', 'in', 'Rome']", "tags": '["PER", "O", "LOC"]'},
         {"text": "Ada in Rome", "tags": "B-PER O B-LOC"},
         {"text": "[Ada](PER) in [Rome](LOC)"},
+        {"text": "Ada in Rome", "entities": [["Ada", "PER"], ["LOC", "Rome"]]},
+        {"text": "Ada in Rome", "entities": "[('Ada', 'PER'), ('Rome', 'LOC')]"},
+        {"text": "Ada in Rome", "entities": {"Ada": "PER", "LOC": "Rome"}},
+        {"text": "Ada in Rome", "entities": {"PER": ["Ada"], "LOC": ["rome"]}},
+        {"text": "Ada in Rome", "entities": "Ada: PER; Rome: LOC"},
+        {"text": "Ada in Rome", "entities": "Ada = PER, LOC = Rome"},
     ],
 )
 def test_entities_are_read_in_every_notation(row: Row) -> None:
     assert entities(row) == [("Ada", "PER"), ("Rome", "LOC")]
+
+
+@pytest.mark.parametrize(
+    ("text", "listed", "starts"),
+    [
+        ("Al left Algeria. Al met Bob.", ["Al"], [0, 17]),
+        ("Al left Algeria. Al met Al.", ["Al", "Al"], [0, 17]),
+        ("Algeria is where Al lives", ["Al"], [17]),
+        ("York is not New York", ["York", "New York"], [0, 12]),
+        ("Al met Bob", ["Al", "Al"], [0]),
+        ("in New\nYork", ["New York"], [3]),
+        ("Abschied von Berlins Osten", ["Berlin"], [13]),
+    ],
+)
+def test_entities_without_offsets_are_found_where_they_are_mentioned(text, listed, starts) -> None:
+    row = only("ner", {"text": text, "entities": [{"text": words, "label": "X"} for words in listed]})
+    assert [one["start"] for one in row["entities"]] == starts
+
+
+def test_the_same_words_with_two_labels_take_their_mentions_in_order() -> None:
+    row = {"text": "Washington came to Washington", "entities": [["Washington", "PER"], ["Washington", "LOC"]]}
+    assert entities(row) == [("Washington", "PER"), ("Washington", "LOC")]
+
+
+def test_it_is_said_how_many_rows_leave_the_place_of_an_entity_open(tmp_path: Path) -> None:
+    rows = [{"text": "Al and Al", "entities": [["Al", "PER"]]}] * 5 + [{"text": "Al", "entities": [["Al", "PER"]]}]
+    loaded = load_training_rows(saved(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))), "ner")
+    assert len(loaded.notes) == 1
+    assert loaded.notes[0].startswith("Line 1 and 4 more: an entity without offsets is listed once")
+
+
+def test_offsets_that_count_an_emoji_as_two_are_corrected() -> None:
+    row = {"text": "💥💥 Bob and Ada", "entities": [{"start": 5, "end": 8, "label": "PER", "text": "Bob"}]}
+    assert entities(row) == [("Bob", "PER")]
+
+
+def test_rows_that_nobody_annotated_are_not_taken_for_rows_without_entities(tmp_path: Path) -> None:
+    rows = [{"text": "Ada left", "entities": [[0, 3, "PER"]]}, {"text": "no mark"}, {"text": "none", "entities": []}]
+    loaded = load_training_rows(saved(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))), "ner")
+    assert [row["text"] for row in loaded.rows] == ["Ada left", "none"]
+    assert [(one.line, one.reason[:20]) for one in loaded.rejected] == [(2, "entities are missing")]
 
 
 def test_entities_of_several_tokens_and_neighbours_are_kept_apart() -> None:
@@ -222,6 +278,14 @@ CONTEXT = "Ada met Bob. Later Bob met Eve."
 def test_answers_are_read_in_every_notation_and_found_in_the_context(answers: object) -> None:
     row = only("qa", {"context": CONTEXT, "question": "Whom?", "answers": answers})
     assert row["answers"] == [{"text": "Eve", "start": 27}]
+
+
+@pytest.mark.parametrize(
+    ("context", "start"), [("Algeria is where Al lives", 17), ("aloe, AL", 6), ("Albania", 0), ("Al and Al", 0)]
+)
+def test_an_answer_without_its_place_is_a_word_rather_than_a_part_of_one(context: str, start: int) -> None:
+    row = only("qa", {"context": context, "question": "Who?", "answers": "Al"})
+    assert row["answers"] == [{"text": context[start : start + 2], "start": start}]
 
 
 @pytest.mark.parametrize("answers", [[], None, "", {"text": [], "answer_start": []}, "[]", " "])
@@ -361,10 +425,13 @@ def test_repeated_ids_are_kept_and_noted(tmp_path: Path) -> None:
 
 
 def test_repairs_are_noted_with_their_line_and_not_without_end(tmp_path: Path) -> None:
-    rows = [{"context": "Ada wrote", "question": "Who?", "answers": [{"text": "Ada", "start": 4}]}] * 30
+    rows = [
+        {"context": "Ada wrote", "question": "Who?", "answers": [{"text": "Ada", "start": start}]}
+        for start in (4, 4, *range(5, 34))
+    ]
     loaded = load_training_rows(saved(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))), "qa")
-    assert len(loaded.rows) == 30
-    assert loaded.notes[0] == "Line 1: the answer 'Ada' is at 0 of the context, not at 4; corrected."
+    assert len(loaded.rows) == 31
+    assert loaded.notes[0] == "Line 1 and 1 more: the answer 'Ada' is at 0 of the context, not at 4; corrected."
     assert loaded.notes[-1] == "There are 10 more remarks of this kind."
 
 
@@ -390,6 +457,12 @@ def test_inline_entities_make_rows_with_and_without_entities(tmp_path: Path) -> 
     loaded = load_training_rows(path, "ner")
     assert loaded.rows[0] == {"text": "Ada saw it", "entities": [{"start": 0, "end": 3, "label": "PER"}]}
     assert loaded.rows[1] == {"text": "nothing [here](https://example.org)", "entities": []}
+
+
+def test_a_prompt_that_is_missing_is_not_made_of_what_belongs_to_it(tmp_path: Path) -> None:
+    value = [{"instruction": "Add", "input": "1 2", "output": "3"}, {"input": "4 5", "output": "9"}]
+    loaded = load_training_rows(saved(tmp_path, "a.json", json.dumps(value)), "instruct")
+    assert [(one.line, one.reason) for one in loaded.rejected] == [(2, "prompt is missing")]
 
 
 def test_alpaca_inputs_join_the_prompt(tmp_path: Path) -> None:
