@@ -23,6 +23,7 @@ from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
 from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
+from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels, with_known_labels
 from playground.training.loop import Step, train
 from playground.training.material import Material, hold_back, read_material
@@ -170,10 +171,11 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
     watch.phase("reading", "Reading the rows")
     material = read_material(config, task, _reading(watch.emit))
     labels = head_labels(task, material.training, parent.labels if parent else ())
-    watch.emit(_material_event(config, material, labels))
     material, watched = hold_back(material, config, task)
     watched = with_known_labels(task, watched, labels)
-    if config.early_stopping and not watched:
+    stops_early = bool(config.early_stopping) and len(watched) >= FEWEST_ROWS
+    watch.emit(_material_event(config, material, labels) | {"stops_early": stops_early})
+    if config.early_stopping and not stops_early:
         watch.note("There are too few rows to hold some back, so the training does not stop early.")
     if parent and not material.num_replayed:
         watch.note(NOT_REPLAYED.format(parent=parent.name))

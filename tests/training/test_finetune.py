@@ -362,6 +362,7 @@ def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run
     best = min(checks, key=lambda check: check[1])[0]
     taken = [e for e in events if e["event"] == "step"]
     assert len(taken) < taken[0]["steps"]
+    assert [e["stops_early"] for e in events if e["event"] == "material"] == [True]
     (note,) = record.training["notes"]
     assert note.startswith(f"Stopped early after step {len(taken)}; the adapter has the weights of step {best}: ")
     assert [e["message"] for e in events if e["event"] == "note"] == [note]
@@ -380,8 +381,10 @@ def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews)
 
 
 def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
-    record = finetune(make_run_config(epochs=1.0, early_stopping=3), lambda event: None, never)
+    events = []
+    record = finetune(make_run_config(epochs=1.0, early_stopping=3), events.append, never)
     assert record.training["rows"] == 36
+    assert [e["stops_early"] for e in events if e["event"] == "material"] == [False]
     assert "too few rows" in record.training["notes"][0]
 
 
