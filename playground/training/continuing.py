@@ -42,6 +42,7 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
         raise InputError(f"'{parent.title}' has layers of different ranks, which can't be trained further here.")
     return replace(
         config,
+        parent_run=str(parent.training.get("run", "")),
         rank=found.rank,
         alpha=int(found.alpha),
         use_rslora=found.use_rslora,

@@ -25,6 +25,7 @@ from playground.training.config import RunConfig
 from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
 from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels, with_known_labels
+from playground.training.learnt_rows import remember
 from playground.training.loop import Step, train
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
@@ -211,7 +212,10 @@ def _save_learnt(learnt: Learnt, notes: Sequence[str]) -> AdapterRecord:
     config, trainee = learnt.config, learnt.trainee
     record = new_record(config, learnt.task, learnt.labels, learnt.source, learnt.material, learnt.positions, notes)
     ids = probe_ids(record, learnt.tokenizer)
-    return save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
+    saved = save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
+    if not config.run:  # a run of the page keeps a copy of its rows
+        remember(config, saved)
+    return saved
 
 
 def _reading(emit: Emit) -> Progress:
