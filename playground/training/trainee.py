@@ -265,6 +265,8 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
     peft_model = get_peft_model(model, lora_config(config, shape, family, model))
+    if config.quantization == "8-bit" and config.use_dora:
+        _keep_scales(peft_model)
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -280,6 +282,19 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         trainee.lower = LowerBlocks(model.base_model, blocks, len(blocks) - num_upper)
     trainee.weighs_labels = config.class_weights
     return trainee
+
+
+def _keep_scales(model: nn.Module) -> None:
+    """On a CPU DoRA moves the 8-bit weights after each use, and their library then takes lost scales for new ones."""
+    from bitsandbytes.nn import Linear8bitLt
+
+    def put_back(layer: Any, _inputs: Any) -> None:
+        if layer.weight.SCB is None:
+            layer.weight.SCB = layer.state.SCB
+
+    for layer in model.modules():
+        if isinstance(layer, Linear8bitLt):
+            layer.register_forward_pre_hook(put_back)
 
 
 def num_adapted(config: RunConfig, num_blocks: int) -> int:

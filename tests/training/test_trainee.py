@@ -120,6 +120,7 @@ def test_every_shape_learns_a_toy_task_and_leaves_the_backbone_alone(task, learn
         ("classify", {"quantization": "8-bit"}),
         ("instruct", {"quantization": "8-bit"}),
         ("classify", {"quantization": "4-bit", "use_dora": True}),
+        ("classify", {"quantization": "8-bit", "use_dora": True}),
     ],
 )
 def test_quantized_weights_can_be_trained_and_saved_on_the_cpu(task, options, learnt, tmp_path):
