@@ -77,7 +77,7 @@ def train(
     accelerator, adamw = passes.accelerator, adamw_of(trainee, config)
     optimizer = accelerator.prepare_optimizer(adamw)
     steps = num_steps(features, config)
-    guard, stopping = LossGuard(trainee), EarlyStopping(trainee, held_back, features, config)
+    guard, stopping = LossGuard(trainee, config.batch_size), EarlyStopping(trainee, held_back, features, config)
     start = position = checkpoint.load(trainee, optimizer) if checkpoint else Position()
     if checkpoint:
         kept = checkpoint.kept()
