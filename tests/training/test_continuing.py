@@ -9,17 +9,18 @@ import torch
 from safetensors.torch import load_file
 
 from playground.adapters import edit, store
-from playground.adapters.record import LEARNT_FILE, WEIGHTS_FILE
+from playground.adapters.record import LEARNT_FILE, WEIGHTS_FILE, hash_files
 from playground.adapters.report import read_report
 from playground.errors import AdapterError, DataError
 from playground.tasks import get_task
 from playground.training import runs
-from playground.training.continuing import check_backbone, replayed
+from playground.training.continuing import check_backbone, put_weights, replayed, with_settings_of
 from playground.training.finetune import finetune
 from playground.training.learnt_rows import settings_of
 from playground.training.material import ALL_LEARNT_BELOW, read_material
 from playground.training.run_files import folder_of, load_state
 from playground.training.runs import run_of
+from playground.training.trainee import build_trainee
 
 
 def never():
@@ -58,6 +59,21 @@ def test_a_training_goes_on_from_the_parents_weights_labels_and_settings(parent,
         torch.testing.assert_close(new[name][: len(weight)], weight, atol=1e-3, rtol=0.05)
     assert any(weight.abs().max() > 0 for name, weight in new.items() if "lora_B" in name)
     assert (record.training["parent"], record.training["replayed"]) == ("lamps", 35)  # 36, less the corrected one
+
+
+def test_an_alpha_with_a_fraction_changes_nothing(parent, make_run_config, tiny_backbone_folder):
+    """As in adapters from elsewhere."""
+    path = parent.path / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": 16.5}))
+    parent = replace(parent, files=hash_files(parent.path, parent.files))
+    config = with_settings_of(parent, make_run_config("better"))
+    trainee = build_trainee(config, "classify", str(tiny_backbone_folder), 2)
+    put_weights(parent, trainee)
+    saved = load_file(parent.path / WEIGHTS_FILE)
+    (mine,) = (weight for name, weight in trainee.named_parameters() if "0.mlp.up_proj.lora_B" in name)
+    (theirs,) = (weight.float() for name, weight in saved.items() if "0.mlp.up_proj.lora_B" in name)
+    assert config.alpha == 16
+    torch.testing.assert_close(config.alpha * mine.detach(), 16.5 * theirs)
 
 
 def test_before_and_after_are_measured_on_the_rows_that_the_parent_was_measured_on(

@@ -170,10 +170,13 @@ def test_plain_peft_gives_the_same_predictions(options, make_run_config, tiny_ba
         np.testing.assert_allclose([scores[label] for label in record.labels], chances, atol=1e-3)
 
 
-def test_pissa_starts_as_the_base_and_is_saved_as_lora_of_twice_the_rank(make_run_config, tiny_backbone_folder):
-    record = finetune(make_run_config(learning_rate=1e-7, epochs=0.01, init="pissa"), lambda event: None, never)
+@pytest.mark.parametrize(("use_rslora", "alpha"), [(False, 32), (True, 16)])
+def test_pissa_starts_as_the_base_and_is_saved_as_lora_of_twice_the_rank(make_run_config, use_rslora, alpha):
+    config = make_run_config(learning_rate=1e-7, epochs=0.01, init="pissa", use_rslora=use_rslora)
+    record = finetune(config, lambda event: None, never)
     weights = load_weights(record)
-    assert json.loads((record.path / "adapter_config.json").read_text())["r"] == 16
+    settings = json.loads((record.path / "adapter_config.json").read_text())
+    assert (settings["r"], settings["lora_alpha"]) == (16, alpha)
     for pair in weights.lora.values():
         change, half = pair.scale * pair.b @ pair.a, pair.scale * pair.b[:, :8] @ pair.a[:8]
         assert change.abs().max() < 1e-4 < 0.05 < half.abs().max()

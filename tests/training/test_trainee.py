@@ -132,6 +132,12 @@ def test_quantized_weights_can_be_trained_and_saved_on_the_cpu(task, options, le
     assert (tmp_path / "adapter_model.safetensors").is_file()
 
 
+def test_a_rank_that_pissa_can_not_fill_is_refused_before_the_training(tiny_backbone_folder):
+    wanted = config(tiny_backbone_folder, "classify", init="pissa", rank=17)
+    with pytest.raises(InputError, match="no more than 16 directions in these layers; choose at most rank 16"):
+        build_trainee(wanted, "classify", str(tiny_backbone_folder), 2)
+
+
 def test_fresh_lora_weights_change_nothing(full_precision, tiny_backbone_folder, tiny_causal):
     trainee = build_trainee(config(tiny_backbone_folder, "instruct"), "generate", str(tiny_backbone_folder), 0).eval()
     ids = torch.tensor([[2, 70, 71, 72, 1]])
