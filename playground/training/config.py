@@ -82,7 +82,7 @@ class RunConfig:
     """Tokens in one window."""
     attention: Attention = "causal"
     time_limit_s: float = 0.0
-    """The schedule ends by then; 0: no limit."""
+    """The schedule ends by then, continued pretraining included; 0: no limit. Each of the `stages` has its own."""
     evaluation_rows: int = 200
     base_rows: int | None = None
     """How many of them the base is measured on too; None: all."""

@@ -88,7 +88,12 @@ OPTIONS = (
     ),
     Option("epochs", float, "Epochs", "Rounds over the rows.", 0.01, 10_000),
     Option(
-        "time_limit_s", float, "Time budget", "Seconds: 600 trains for 10 minutes; 0: as long as needed.", 0, 604_800
+        "time_limit_s",
+        float,
+        "Time budget",
+        "Seconds, continued pretraining included: 600 trains for 10 minutes; 0: as long as needed.",
+        0,
+        604_800,
     ),
     Option(
         "early_stopping",
