@@ -10,7 +10,14 @@ from uuid import uuid4
 from playground import access, settings
 from playground.adapters import store
 from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
+from playground.adapters.record import (
+    CARD_FILE,
+    LEARNT_FILE,
+    REPORT_FILE,
+    AdapterRecord,
+    hash_files,
+    write_record,
+)
 from playground.adapters.report import ROWS_FILE, save_page
 from playground.errors import AccessError, AdapterError
 
@@ -39,9 +46,9 @@ def duplicate(record: AdapterRecord, name: str) -> AdapterRecord:
     """
     store.verify(record)
     with store.new_folder(record.task, name) as folder:
-        for file_name in (*record.files, ROWS_FILE):
+        for file_name in (*record.files, ROWS_FILE, LEARNT_FILE):
             if (record.path / file_name).is_file():
-                shutil.copy(record.path / file_name, folder / file_name)  # with its rights: the rows are private
+                shutil.copy(record.path / file_name, folder / file_name)  # with its rights: some are private
         renamed = replace(record, name=name, origin="own")
         (folder / CARD_FILE).write_text(card(renamed), encoding="utf-8")
         renamed = replace(renamed, files=hash_files(folder, record.files))

@@ -27,6 +27,8 @@ RESERVED_NAMES = frozenset({"none"})  # the command line's word for the base wit
 MAX_PROMPT_CHARS = 10_000
 MAX_LENGTH_TOKENS = 131_072
 MAX_LABELS = 10_000
+LEARNT_FILE = "learnt_from.json"
+"""Of an adapter made on the command line: see `playground.training.learnt_rows`."""
 MAX_BEAMS = 16
 MAX_PROBES = 8
 MAX_PROBE_VALUES = 4096

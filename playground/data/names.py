@@ -15,6 +15,9 @@ NAME = "name"
 SAMPLE_ROWS = 200
 SAMPLE_CHARS = 20_000
 """Rows, and characters of them, in which names are looked for before anything is masked."""
+SAMPLE_S = 15.0
+"""No further rows are looked at after so long: others, such as a training that began, want the processor."""
+CHARS_AT_ONCE = 2_000
 _TAG = re.compile(rf"\[(?:{'|'.join(kind.upper() for kind in (*KINDS, NAME))})\]")
 
 Span = tuple[int, int]
@@ -54,25 +57,37 @@ def name_details(text: str, spans: Iterable[Span]) -> list[Detail]:
 
 
 def sample_names(task: str, rows: Sequence[Row], finder: NameFinder) -> NameSample:
-    """Looks for names in as many rows as seconds allow, always the same ones."""
-    chosen: dict[int, list[str]] = {}
-    looked_at = 0
+    """Looks for names in as many rows as seconds allow, always in the same order."""
+    names: dict[int, list[str]] = {}
+    looked_at, began, seconds = 0, time.monotonic(), 0.0
+    for part in _sample(task, rows):
+        if seconds >= SAMPLE_S:
+            break
+        details = _details_of([text for texts in part.values() for text in texts], finder)
+        for place, texts in part.items():
+            names[place] = [text[one.start : one.end] for text in texts for one in details[text]]
+            looked_at += _num_chars(texts)
+        seconds = time.monotonic() - began
+    found = {place: names[place][0] for place in sorted(names) if names[place]}
+    everything = sum(_num_chars(maskable_texts(task, row)) for row in rows)
+    return NameSample(len(names), found, seconds * everything / max(looked_at, 1))
+
+
+def _sample(task: str, rows: Sequence[Row]) -> Iterator[dict[int, list[str]]]:
+    """Texts to look at, by the places of their rows, a few rows at a time."""
+    part: dict[int, list[str]] = {}
+    num_chars = num_before = 0
     for place in random.Random(0).sample(range(len(rows)), min(SAMPLE_ROWS, len(rows))):
         texts = maskable_texts(task, rows[place])
-        if chosen and looked_at + _num_chars(texts) > SAMPLE_CHARS:
+        num_chars += _num_chars(texts)
+        if (num_before or part) and num_chars > SAMPLE_CHARS:
             break
-        chosen[place] = texts
-        looked_at += _num_chars(texts)
-    began = time.monotonic()
-    details = _details_of([text for texts in chosen.values() for text in texts], finder)
-    seconds = time.monotonic() - began
-    names = {
-        place: [text[one.start : one.end] for text in chosen[place] for one in details[text]]
-        for place in sorted(chosen)
-    }
-    found = {place: those[0] for place, those in names.items() if those}
-    everything = sum(_num_chars(maskable_texts(task, row)) for row in rows)
-    return NameSample(len(chosen), found, seconds * everything / max(looked_at, 1))
+        part[place] = texts
+        if num_chars - num_before >= CHARS_AT_ONCE:
+            yield part
+            part, num_before = {}, num_chars
+    if part:
+        yield part
 
 
 def mask_names(task: str, rows: Sequence[Row], finder: NameFinder, progress: Progress) -> list[Row]:

@@ -37,6 +37,8 @@ class RunConfig:
     backbone: str
     parent: str = ""
     """Adapter of the same task to go on from; empty: a fresh one."""
+    parent_run: str = ""
+    """The `run` of that adapter, where it has one."""
     replay: bool = True
     """Whether rows that the parent learnt from are repeated, where they are still there, so that it forgets less."""
     validation: str | None = None
@@ -80,7 +82,7 @@ class RunConfig:
     """Tokens in one window."""
     attention: Attention = "causal"
     time_limit_s: float = 0.0
-    """The schedule ends by then; 0: no limit."""
+    """The schedule ends by then, continued pretraining included; 0: no limit. Each of the `stages` has its own."""
     evaluation_rows: int = 200
     base_rows: int | None = None
     """How many of them the base is measured on too; None: all."""
@@ -125,7 +127,13 @@ class RunConfig:
 
 
 def load_config(path: Path) -> RunConfig:
-    values = json.loads(path.read_text(encoding="utf-8"))
+    return as_config(json.loads(path.read_text(encoding="utf-8")))
+
+
+def as_config(values: Mapping[str, Any]) -> RunConfig:
+    """The run of the `values` by name, as `RunConfig.save` writes them; those that this version does not know are left
+    out.
+    """
     known = {f.name for f in fields(RunConfig)}
     return RunConfig(**{key: value for key, value in values.items() if key in known})
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from playground.adapters import store
-from playground.adapters.peft_format import read_layout, read_settings
+from playground.adapters.peft_format import LoraSettings, read_layout, read_settings
 from playground.adapters.record import AdapterRecord
 from playground.adapters.weights import read_tensors
 from playground.errors import AdapterError, InputError
@@ -42,8 +42,9 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
         raise InputError(f"'{parent.title}' has layers of different ranks, which can't be trained further here.")
     return replace(
         config,
+        parent_run=str(parent.training.get("run", "")),
         rank=found.rank,
-        alpha=int(found.alpha),
+        alpha=_whole_alpha(found),
         use_rslora=found.use_rslora,
         use_dora=found.use_dora,
         init="default",
@@ -51,6 +52,10 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
         upper_share=checked(BY_NAME["upper_share"], parent.training.get("upper_share", 1.0)),
         attention=parent.attention,
     )
+
+
+def _whole_alpha(found: LoraSettings) -> int:
+    return max(int(found.alpha), 1)
 
 
 def check_backbone(parent: AdapterRecord, backbone_id: str, checksum: str) -> None:
@@ -68,13 +73,14 @@ def put_weights(parent: AdapterRecord, trainee: Trainee) -> None:
     Raises:
         AdapterError: it is damaged, or has other layers.
     """
-    kept = read_tensors(parent)
+    kept, found = read_tensors(parent), read_settings(parent)
+    grown = found.alpha / _whole_alpha(found)  # adapters made elsewhere may have any alpha
     mine = {_saved_name(name): weight for name, weight in trainee.named_parameters() if weight.requires_grad}
     if kept.keys() != mine.keys():
         raise AdapterError(f"'{parent.title}' has other layers than the backbone; start with a fresh adapter.")
     with torch.no_grad():
         for name, weight in mine.items():
-            known = kept[name].to(weight)
+            known = kept[name].to(weight) * (grown if ".lora_B." in name else 1.0)
             weight[: len(known)] = known
 
 

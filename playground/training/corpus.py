@@ -31,10 +31,21 @@ def read_corpus(path: Path, task: str, columns: dict[str, str], *, is_strict: bo
     """
     if path.is_file():
         return [load_training_rows(path, task, columns or None, is_strict=is_strict)]
+    return [load_training_rows(file, task, None) for file in files_of(path)]
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that the rows in `path` come from: itself, or those in the folder or of the pattern.
+
+    Raises:
+        DataError: there is none.
+    """
+    if path.is_file():
+        return [path]
     files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.jsonl*"))
     if not files:
         raise DataError(f"'{path}' is neither a file nor a folder with .jsonl or .jsonl.gz files.")
-    return [load_training_rows(file, task, None) for file in files]
+    return files
 
 
 def balanced(parts: list[LoadedRows], max_rows: int, seed: int) -> LoadedRows:

@@ -20,6 +20,7 @@ import psutil
 from playground.engine import zerogpu
 from playground.errors import PlaygroundError
 from playground.training.config import RunConfig, load_config
+from playground.training.options import BY_NAME
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 900.0
@@ -73,7 +74,7 @@ def no_room(needed_bytes: float, free_bytes: float, offer: dict[str, Any] | None
     said = f"The run needs about {_size(needed_bytes)} of memory, but only {_size(free_bytes)} are free"
     if offer is None:
         return f"{said}, and smaller settings do not help; close other programs, or take a machine with more memory."
-    settings = ", ".join(f"{name} {value}" for name, value in offer.items())
+    settings = ", ".join(f"{BY_NAME[name].title if name in BY_NAME else name} {value}" for name, value in offer.items())
     return f"{said}; it would fit with {settings}."
 
 
@@ -113,8 +114,8 @@ def estimate(config: RunConfig, niceness: int = 0) -> Estimate:
     lines = tried.stdout.decode("utf-8", "replace").splitlines()
     if tried.returncode < 0:
         raise PlaygroundError(
-            "Memory ran out while the first steps were tried; choose rows_a_pass 1 or a smaller max_length, or close "
-            "other programs."
+            "Memory ran out while the first steps were tried; choose 1 row in a pass (rows_a_pass) or shorter "
+            "texts (max_length), or close other programs."
         )
     found = json.loads(lines[-1]) if lines else {"error": "The first steps could not be tried; start the run instead."}
     if "error" in found:

@@ -23,7 +23,9 @@ from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
 from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
+from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels, with_known_labels
+from playground.training.learnt_rows import remember
 from playground.training.loop import Step, train
 from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
@@ -61,6 +63,8 @@ MUST_STAY_IF_SET = (
 )
 """More of them; left out where they are usual, so that runs from before they existed can go on."""
 PRETRAINING_FOLDER = "part-0"
+SHORTEST_S = 1.0
+"""Time budget of a training before which more was spent than planned; 0 would be none at all."""
 NOT_REPLAYED = (
     "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
     "you use the new one."
@@ -170,10 +174,11 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
     watch.phase("reading", "Reading the rows")
     material = read_material(config, task, _reading(watch.emit))
     labels = head_labels(task, material.training, parent.labels if parent else ())
-    watch.emit(_material_event(config, material, labels))
     material, watched = hold_back(material, config, task)
     watched = with_known_labels(task, watched, labels)
-    if config.early_stopping and not watched:
+    stops_early = bool(config.early_stopping) and len(watched) >= FEWEST_ROWS
+    watch.emit(_material_event(config, material, labels) | {"stops_early": stops_early})
+    if config.early_stopping and not stops_early:
         watch.note("There are too few rows to hold some back, so the training does not stop early.")
     if parent and not material.num_replayed:
         watch.note(NOT_REPLAYED.format(parent=parent.name))
@@ -192,14 +197,15 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
             watch.emit(_features_event(built, number, len(material.stages)))
             held_back = build_features(task, watched, tokenizer, labels, stage.max_length, stage.seed).features
             state = _checkpoint(checkpoints, config, stage, number, len(built.features), optim_of(trainee, stage))
-            yield Part(stage, built.features, held_back, state, Samples(reader, shown, watch.emit))
+            timed = _less_time(stage, read.elapsed_s) if number == 1 else stage
+            yield Part(timed, built.features, held_back, state, Samples(reader, shown, watch.emit))
 
-    num_read = 0
+    read = Position()
     if config.pretrain_epochs:
         watch.phase("training", READING_TEXTS)
-        num_read = _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
+        read = _read_texts(trainee, config, task, material, tokenizer, checkpoints, watch)
         watch.phase("training", TRAINING)
-    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch, num_read)
+    positions = _train_parts(trainee, parts(), tokenizer.pad_token_id, watch, read.steps)
     disband(watch.team)
     return Learnt(config, task, labels, source, tokenizer, material, watched, trainee, positions)
 
@@ -209,7 +215,10 @@ def _save_learnt(learnt: Learnt, notes: Sequence[str]) -> AdapterRecord:
     config, trainee = learnt.config, learnt.trainee
     record = new_record(config, learnt.task, learnt.labels, learnt.source, learnt.material, learnt.positions, notes)
     ids = probe_ids(record, learnt.tokenizer)
-    return save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
+    saved = save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
+    if not config.run:  # a run of the page keeps a copy of its rows
+        remember(config, saved)
+    return saved
 
 
 def _reading(emit: Emit) -> Progress:
@@ -281,18 +290,24 @@ def _read_texts(
     tokenizer: Any,
     checkpoints: Path | None,
     watch: Watch,
-) -> int:
-    """Continued pretraining on the rows to learn from; the number of its steps."""
+) -> Position:
+    """Continued pretraining on the rows to learn from; how far it came."""
     stage = pretraining_of(config)
     features = text_features(task, material.training, tokenizer, stage)
     if not features:
         watch.note("The texts are too short to be read before the training.")
-        return 0
+        return Position()
     folder = checkpoints / PRETRAINING_FOLDER if checkpoints else None
-    state = _checkpoint(folder, stage, stage, 0, len(features), optim_of(trainee, stage))
+    begun_with = replace(stage, time_limit_s=0.0)  # as before it had a budget
+    state = _checkpoint(folder, stage, begun_with, 0, len(features), optim_of(trainee, stage))
     with trainee.reading(config.attention):
         (position,) = _train_parts(trainee, [Part(stage, features, [], state)], tokenizer.pad_token_id, watch)
-    return position.steps
+    return position
+
+
+def _less_time(stage: RunConfig, spent_s: float) -> RunConfig:
+    """`stage` with what is left of its time budget, if it has one."""
+    return replace(stage, time_limit_s=max(stage.time_limit_s - spent_s, SHORTEST_S)) if stage.time_limit_s else stage
 
 
 def _train_parts(

@@ -77,7 +77,7 @@ def train(
     accelerator, adamw = passes.accelerator, adamw_of(trainee, config)
     optimizer = accelerator.prepare_optimizer(adamw)
     steps = num_steps(features, config)
-    guard, stopping = LossGuard(trainee), EarlyStopping(trainee, held_back, features, config)
+    guard, stopping = LossGuard(trainee, config.batch_size), EarlyStopping(trainee, held_back, features, config)
     start = position = checkpoint.load(trainee, optimizer) if checkpoint else Position()
     if checkpoint:
         kept = checkpoint.kept()
@@ -148,8 +148,8 @@ def _out_of_time(position: Position, steps: int, config: RunConfig) -> str:
     if not config.time_limit_s or position.elapsed_s < config.time_limit_s or position.steps >= steps:
         return ""
     return (
-        f"The time budget of {config.time_limit_s:,.0f} s was over after {position.steps:,} of {steps:,} steps; with "
-        "a longer one, or the preset 'balanced', it may learn more."
+        f"The time budget was over after {position.steps:,} of {steps:,} steps; with a longer one, or the preset "
+        "'balanced', it may learn more."
     )
 
 

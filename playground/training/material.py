@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from playground import settings
-from playground.adapters.record import AdapterRecord
 from playground.data.augment import augment
 from playground.data.fixes import BALANCE, NAMES
 from playground.data.rows import LoadedRows
@@ -15,12 +14,12 @@ from playground.data.splits import split
 from playground.errors import DataError
 from playground.tasks import Task
 from playground.training.config import RunConfig
-from playground.training.continuing import parent_of, replayed
+from playground.training.continuing import replayed
 from playground.training.corpus import balanced, sample, thin
 from playground.training.early_stopping import FEWEST_ROWS
+from playground.training.learnt_rows import settings_before
 from playground.training.naming import Mask, masking
 from playground.training.repair import evened, held_out_split, read_repaired, read_validation, without_leaks
-from playground.training.runs import run_of
 from playground.types import Progress, Row
 
 CALIBRATION_ROWS = 200
@@ -67,24 +66,15 @@ def read_material(config: RunConfig, task: Task, progress: Progress | None = _si
     Raises:
         DataError: no usable row, or too few to hold some out.
         InputError: names can't be masked on this backbone.
-        AdapterError: the adapter to go on from is gone.
     """
     if config.validation:
         with masking(config, progress) as mask:
             return _measured_on_own_rows(config, task, mask)
-    parent = parent_of(config)
-    old = _old_material(config, task, parent, progress)
+    learnt = settings_before(config)
+    old = read_material(learnt, task, progress) if learnt else None
     with masking(config, progress) as mask:
         material = _split_rows(config, mask, old)
     return material if old is None else _with_old_rows(config, material, old)
-
-
-def _old_material(
-    config: RunConfig, task: Task, parent: AdapterRecord | None, progress: Progress | None
-) -> Material | None:
-    """The rows of `parent`, where they are to be repeated and still there."""
-    run = run_of(parent) if parent and config.replay else None
-    return read_material(run.config, task, progress) if run else None
 
 
 def _with_old_rows(config: RunConfig, material: Material, old: Material) -> Material:

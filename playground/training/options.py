@@ -30,6 +30,11 @@ class Option:
     choices: tuple[str, ...] = ()
 
     @property
+    def named(self) -> str:
+        """For a sentence: as the page calls it, and settings files."""
+        return f"{self.title} ({self.name})"
+
+    @property
     def flag(self) -> str:
         return f"--{self.name.replace('_', '-')}"
 
@@ -83,7 +88,12 @@ OPTIONS = (
     ),
     Option("epochs", float, "Epochs", "Rounds over the rows.", 0.01, 10_000),
     Option(
-        "time_limit_s", float, "Time budget", "Seconds: 600 trains for 10 minutes; 0: as long as needed.", 0, 604_800
+        "time_limit_s",
+        float,
+        "Time budget",
+        "Seconds, continued pretraining included: 600 trains for 10 minutes; 0: as long as needed.",
+        0,
+        604_800,
     ),
     Option(
         "early_stopping",
@@ -102,7 +112,12 @@ OPTIONS = (
         choices=("causal", "bidirectional"),
     ),
     Option(
-        "evaluation_rows", int, "Rows to measure on", "Held out, and given to base and adapter at the end.", 1, 100_000
+        "evaluation_rows",
+        int,
+        "Most rows to measure on",
+        "Held out, and given to base and adapter at the end.",
+        1,
+        100_000,
     ),
     Option(
         *("learning_curve", bool, "Learning curve"),
@@ -120,7 +135,7 @@ def checked(option: Option, value: Any) -> Any:
     Raises:
         InputError: it is of another kind or beyond the limits.
     """
-    wanted = f"'{option.name}' must be"
+    wanted = f"{option.named} must be"
     if option.kind is bool:
         if not isinstance(value, bool):
             raise InputError(f"{wanted} true or false, not {_shown(value)}.")
@@ -144,9 +159,7 @@ def _number(option: Option, value: Any) -> int | float:
     is_right = is_number and option.low <= value <= option.high and (option.kind is float or value == int(value))
     if not is_right:
         kind = "a whole number" if option.kind is int else "a number"
-        raise InputError(
-            f"'{option.name}' must be {kind} from {option.low:g} to {option.high:,g}, not {_shown(value)}."
-        )
+        raise InputError(f"{option.named} must be {kind} from {option.low:g} to {option.high:,g}, not {_shown(value)}.")
     return int(value) if option.kind is int else float(value)
 
 
@@ -159,18 +172,16 @@ def check(config: "RunConfig", shape: Shape) -> None:
     for option in OPTIONS:
         checked(option, getattr(config, option.name))
     if config.class_weights and shape != "classify":
-        raise InputError(
-            f"Class weights are for labels; the task '{config.task}' has none: switch 'class_weights' off."
-        )
+        raise InputError(f"Class weights are for labels; the task '{config.task}' has none: switch them off.")
     if config.init != "default" and config.use_dora:
         title = {"pissa": "PiSSA", "loftq": "LoftQ"}[config.init]
-        raise InputError(
-            f"{title} and DoRA both change the weights they start from; choose one of 'init' and 'use_dora'."
-        )
+        raise InputError(f"{title} and DoRA both change the weights they start from; choose one of them.")
     if config.init == "loftq" and config.quantization != "4-bit":
         raise InputError(
             f"LoftQ starts from what 4-bit quantization takes away, and the quantization is '{config.quantization}'; "
-            "use quantization '4-bit' with it, or init 'default'."
+            "use 4-bit quantization with it, or the initialisation 'default'."
         )
     if config.init == "pissa" and config.quantization != "none":
-        raise InputError("PiSSA starts from the exact weights; use quantization 'none' with it, or init 'default'.")
+        raise InputError(
+            "PiSSA starts from the exact weights; use no quantization with it, or the initialisation 'default'."
+        )

@@ -100,8 +100,8 @@ class Passes:
         before = rows_a_pass(batch, self._tokens, min(self._rows or share, share))
         if before == 1:
             raise PlaygroundError(
-                f"Memory ran out over a single row of {longest} tokens; choose a smaller max_length or 4-bit weights, "
-                "or close other programs."
+                f"Memory ran out over a single row of {longest} tokens; choose shorter texts (max_length) or "
+                "4-bit weights, or close other programs."
             )
         self._tokens = before // 2 * longest
         self._on_note(f"Memory ran out, so {before // 2} rows instead of {before} go through the backbone at once.")

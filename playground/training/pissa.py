@@ -37,12 +37,14 @@ def save_as_lora(model: PeftModel, start: Mapping[str, Tensor], folder: Path) ->
     In fp32, unlike others: B A and B0 A0 are large and nearly equal, and half precision would be lost in between.
     """
     tensors = {name: tensor.detach().cpu().float() for name, tensor in get_peft_model_state_dict(model).items()}
+    config = copy.deepcopy(model.active_peft_config)
+    # The scale is alpha / r or alpha / sqrt(r), of which r becomes twice as large.
+    grown = math.sqrt(2) if config.use_rslora else 1.0
     for name, before in start.items():
         is_a = ".lora_A." in name
-        tensors[name] = torch.cat([tensors[name], before if is_a else -before], dim=0 if is_a else 1).contiguous()
+        pair = torch.cat([tensors[name], before if is_a else -before], dim=0 if is_a else 1)
+        tensors[name] = (pair if is_a else grown * pair).contiguous()
     save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    config = copy.deepcopy(model.active_peft_config)
     config.r, config.init_lora_weights, config.inference_mode = 2 * config.r, True, True
-    # The scale, alpha / r or alpha / sqrt(r), stays what it was.
-    config.lora_alpha = config.lora_alpha * math.sqrt(2) if config.use_rslora else 2 * config.lora_alpha
+    config.lora_alpha = config.lora_alpha if config.use_rslora else 2 * config.lora_alpha
     config.save_pretrained(folder)

@@ -20,10 +20,10 @@ FEWEST_TOKENS = 4
 
 
 def pretraining_of(config: RunConfig) -> RunConfig:
-    """The settings of the stage on bare texts."""
-    return replace(
-        config, epochs=config.pretrain_epochs, stages=[], time_limit_s=0.0, early_stopping=0, start_share=0.0
-    )
+    """The settings of the stage on bare texts, which has a part of the time budget, as its rounds of all rounds."""
+    rounds = config.pretrain_epochs
+    budget_s = config.time_limit_s * rounds / (rounds + config.epochs)
+    return replace(config, epochs=rounds, stages=[], time_limit_s=budget_s, early_stopping=0, start_share=0.0)
 
 
 def text_features(task: Task, rows: Sequence[Row], tokenizer: Any, config: RunConfig) -> list[Feature]:

@@ -86,6 +86,7 @@ def try_out(config: RunConfig, starting_s: float) -> Estimate:
         training = sum(_training_s(trainee, *part, pad_id, samples) for part in parts)
         if config.pretrain_epochs:
             training += _reading_s(trainee, config, task, material, tokenizer)
+            training = min(training, config.time_limit_s or math.inf) if not config.stages else training
         record = finetune.new_record(config, task, labels, source, material, [], [])
         # The saved adapter is loaded again in a fresh process.
         measuring = starting_s + building if settings.reloads_saved() else 0.0

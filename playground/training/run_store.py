@@ -6,20 +6,21 @@ connection must not be carried from one process or thread into another.
 
 import errno
 import json
-import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from playground import settings
+from playground.errors import is_full
 
 DATABASE_FILE = "runs.sqlite3"
 PATIENCE_S = 30.0
 """How long a write waits for the writes of others."""
 FULL_BYTES = 256 * 1024
-"""With less left on the disk, SQLite's errors come from that, whatever they are called."""
+"""Where no more than this can be written, SQLite's errors come from that, whatever they are called."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     run_id TEXT PRIMARY KEY,
@@ -106,7 +107,7 @@ def _select(query: str, *values: Any) -> list[Any]:
         with _table() as table:
             return table.execute(query, values).fetchall()
     except OSError as err:
-        if err.errno != errno.ENOSPC:
+        if not is_full(err):
             raise
         return _select_as_it_lies(query, values, err)
 
@@ -134,6 +135,17 @@ def _migrate(connection: sqlite3.Connection) -> None:
             raise
 
 
+def _has_space(folder: Path) -> bool:
+    """Whether one may still write there; where a share of the disk is used up, its free space says nothing."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0" * FULL_BYTES)
+            file.flush()
+    except OSError as err:
+        return not is_full(err)
+    return True
+
+
 @contextmanager
 def _table() -> Iterator[sqlite3.Connection]:
     """The table, made if need be; what is written inside is kept when it is left without an error."""
@@ -149,8 +161,8 @@ def _table() -> Iterator[sqlite3.Connection]:
         with connection:
             yield connection
     except sqlite3.DatabaseError as err:
-        is_full = "full" in str(err) or shutil.disk_usage(path.parent).free < FULL_BYTES
-        raise OSError(errno.ENOSPC if is_full else errno.EIO, f"The table of runs can't be used: {err}") from err
+        has_space = "full" not in str(err) and _has_space(path.parent)
+        raise OSError(errno.EIO if has_space else errno.ENOSPC, f"The table of runs can't be used: {err}") from err
     finally:
         if connection is not None:
             connection.close()

@@ -72,7 +72,7 @@ def start_run(config: RunConfig, data_path: Path) -> str:
     get_task(config.task)
     check_name(config.name)
     if config.parent:
-        store.find(config.task, config.parent)
+        config = replace(config, parent_run=str(store.find(config.task, config.parent).training.get("run", "")))
     files = [data_path, *([Path(config.validation)] if config.validation else [])]
     for file in files:
         _check_file(file)
@@ -266,7 +266,11 @@ def is_taken(task: str, name: str) -> bool:
 
 def run_of(adapter: AdapterRecord) -> RunState | None:
     """The run that made `adapter`, if it is still there with its rows."""
-    mark = adapter.training.get("run")
+    return run_marked(str(adapter.training.get("run", "")))
+
+
+def run_marked(mark: str) -> RunState | None:
+    """The run with that `fingerprint`, if it is still there with its rows."""
     for folder in run_folders() if mark else ():
         if fingerprint(folder.name) == mark:
             try:

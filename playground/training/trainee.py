@@ -81,7 +81,7 @@ class Trainee(nn.Module):
             InputError: the backbone has no output projection that goes with its embeddings.
         """
         if self.family != "decoder":
-            raise InputError("Only decoder backbones read bare texts first; set 'pretrain_epochs' to 0.")
+            raise InputError("Only decoder backbones read bare texts first; set their rounds (pretrain_epochs) to 0.")
         resting = [weight for name, weight in self.named_parameters() if weight.requires_grad and "lora_" not in name]
         for weight in resting:
             weight.requires_grad = False
@@ -265,6 +265,8 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
     peft_model = get_peft_model(model, lora_config(config, shape, family, model))
+    if config.quantization == "8-bit" and config.use_dora:
+        _keep_scales(peft_model)
     for parameter in peft_model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -280,6 +282,19 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
         trainee.lower = LowerBlocks(model.base_model, blocks, len(blocks) - num_upper)
     trainee.weighs_labels = config.class_weights
     return trainee
+
+
+def _keep_scales(model: nn.Module) -> None:
+    """On a CPU DoRA moves the 8-bit weights after each use, and their library then takes lost scales for new ones."""
+    from bitsandbytes.nn import Linear8bitLt
+
+    def put_back(layer: Any, _inputs: Any) -> None:
+        if layer.weight.SCB is None:
+            layer.weight.SCB = layer.state.SCB
+
+    for layer in model.modules():
+        if isinstance(layer, Linear8bitLt):
+            layer.register_forward_pre_hook(put_back)
 
 
 def num_adapted(config: RunConfig, num_blocks: int) -> int:
@@ -303,12 +318,18 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
     """The LoRA that `config` asks for.
 
     Raises:
-        InputError: it names a layer that the backbone does not have.
+        InputError: it names a layer that the backbone does not have, or a rank that PiSSA can't fill.
     """
     layers = sorted({name.rsplit(".", 1)[-1] for name in linear_layers(model)})
     unknown = sorted(set(config.target_modules) - set(layers))
     if unknown:
         raise InputError(f"The backbone has no layers called '{unknown[0]}'; it has {', '.join(layers)}.")
+    targets = sorted(config.target_modules) or layers
+    if config.init == "pissa":
+        wanted = [name for name in linear_layers(model) if name.rsplit(".", 1)[-1] in targets]
+        most = min(min(model.get_parameter(f"{name}.weight").shape) for name in wanted)
+        if config.rank > most:
+            raise InputError(f"PiSSA finds no more than {most} directions in these layers; choose at most rank {most}.")
     num_blocks = len(blocks_of(model))
     num_upper = num_adapted(config, num_blocks)
     kind = {"classify": "SEQ_CLS" if family == "decoder" else "TOKEN_CLS", "generate": "CAUSAL_LM"}.get(shape)
@@ -316,7 +337,7 @@ def lora_config(config: RunConfig, shape: Shape, family: Family, model: nn.Modul
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=sorted(config.target_modules) or layers,
+        target_modules=targets,
         layers_to_transform=list(range(num_blocks - num_upper, num_blocks)) if num_upper < num_blocks else None,
         use_rslora=config.use_rslora,
         use_dora=config.use_dora,

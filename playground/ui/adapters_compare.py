@@ -8,12 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from playground.adapters.comparison import NOTHING, differences, measured_on, metrics_table, settings_of, titles
+from playground.adapters.comparison import NOTHING, differences, measured_on, metrics_table, titles
 from playground.adapters.record import AdapterRecord
 from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError, PlaygroundError
 from playground.tasks import Task, get_task, list_tasks
+from playground.training import compared_settings
 from playground.training.run_files import RunState
 from playground.types import Row, Stream
 from playground.ui import compared_runs, picker, render, stopping, task_fields
@@ -107,8 +108,8 @@ def view(records: Sequence[AdapterRecord], states: Sequence[RunState] = ()) -> s
     for name in dict.fromkeys(name for one in standings for name in one):
         lines.append([name, *[NOTHING] * len(records), *(one.get(name, NOTHING) for one in standings)])
     hint = render.hint(OTHER_ROWS) if len(set(map(measured_on, records))) > 1 else ""
-    of_adapter = compared_runs.comparable if states else settings_of
-    settings = [*map(of_adapter, records), *map(compared_runs.settings_of, states)]
+    of_adapter = compared_settings.of_adapter_beside_runs if states else compared_settings.of_adapter
+    settings = [*map(of_adapter, records), *map(compared_settings.of_run, states)]
     names, *other = differences(columns, settings)
     apart = render.table(names, other) if other else f'<p class="pg-lead">{NO_DIFFERENCE}</p>'
     return (

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from playground.adapters import comparison
-from playground.adapters.record import AdapterRecord
 from playground.errors import InputError
 from playground.tasks import Task
 from playground.training import runs
-from playground.training.command import command_line
 from playground.training.run_files import RunState
 
 PREFIX = "run:"
@@ -48,39 +45,3 @@ def standing(state: RunState) -> dict[str, str]:
     if state.checks:
         found["Loss on rows held back"] = f"{state.checks[-1][1]:.3f}"
     return found
-
-
-def settings_of(state: RunState) -> dict[str, str]:
-    """Its settings, by the titles that those of adapters have."""
-    config = state.config
-    learnt = state.material.get("training_rows")
-    return {
-        "Backbone": config.backbone,
-        "Rank": str(config.rank),
-        "Alpha": f"{config.alpha:g}",
-        "rsLoRA": str(config.use_rslora).lower(),
-        "DoRA": str(config.use_dora).lower(),
-        "Attention": config.attention,
-        "Tokens in one window": str(config.max_length),
-        "Data": config.data_name or config.data,
-        **({"Rows": f"{learnt:,}"} if learnt is not None else {}),
-        "Preset": config.preset,
-        "Quantization while training": config.quantization,
-        "Seed": str(config.seed),
-        **comparison.options_of(command_line(config)),
-    }
-
-
-def comparable(record: AdapterRecord) -> dict[str, str]:
-    """Of the settings of an adapter those that a run has from the start."""
-    later = {
-        "Labels",
-        "Prompt",
-        "Languages",
-        "Steps",
-        "Rows to measure on",
-        "Fixes of the rows",
-        "Training time in seconds",
-    }
-    found = {name: value for name, value in comparison.settings_of(record).items() if name not in later}
-    return found | {"Backbone": record.backbone["id"]}

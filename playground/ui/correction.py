@@ -30,7 +30,10 @@ INFO = {
 }
 PLACEHOLDERS = {"tag": f"Nairobi{BETWEEN}LOC"}
 RIGHT_ANSWER = "Right answer"
-FEW = " An adapter that you trained in this page learns from a single one; others, as those shipped, need {fewest}."
+FEW = (
+    " An adapter that you trained here learns from a single one, as long as its rows are here; others, as those "
+    "shipped, need {fewest}."
+)
 SAVE = "Keep as a row to learn from"
 
 

@@ -19,8 +19,8 @@ from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
-from playground.training import runs
 from playground.training.features import head_labels
+from playground.training.learnt_rows import settings_of
 from playground.types import Row
 from playground.ui import languages, render
 
@@ -126,10 +126,12 @@ def going_on_from(found: Inspection, parent: AdapterRecord | None) -> Inspection
 
 
 def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected], parent: AdapterRecord | None) -> str:
-    fewest = 1 if parent and runs.run_of(parent) else MIN_ROWS
+    fewest = 1 if parent and settings_of(parent) else MIN_ROWS
     if len(rows) < fewest:
         why = f" The first reason: line {rejected[0].line}: {rejected[0].reason}." if rejected else ""
-        return f"{table.name} has {len(rows)} usable rows; at least {fewest} are needed to learn and to measure.{why}"
+        gone = f", because none of those that '{parent.name}' learnt from is here" if parent and fewest > 1 else ""
+        needed = f"at least {fewest} are needed to learn and to measure{gone}"
+        return f"{table.name} has {len(rows)} usable rows; {needed}.{why}"
     try:
         head_labels(get_task(task), rows, parent.labels if parent else ())
     except DataError as err:

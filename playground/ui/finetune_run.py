@@ -89,7 +89,7 @@ def curve(state: RunState) -> dict[str, Any]:
     """Steps and losses as the line plot takes them."""
     points: list[tuple[int, float | None, str]] = [(step, loss, LEARNT_FROM) for step, loss in state.losses]
     points += [(step, loss, HELD_BACK) for step, loss in state.checks]
-    if state.config.early_stopping and not state.checks:
+    if state.material.get("stops_early") and not state.checks:
         # Browsers ask for the names of the curves once only; a point without a loss is not drawn.
         points.append((0, None, HELD_BACK))
     return {

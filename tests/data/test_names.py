@@ -88,6 +88,15 @@ def test_only_a_bounded_sample_is_looked_at(finder, asked):
     assert sample_names("classify", long, finder).num_rows == SAMPLE_CHARS // 5002
 
 
+def test_a_slow_search_ends_with_the_rows_looked_at_so_far(finder, asked, monkeypatch):
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr("playground.data.names.time.monotonic", lambda: next(seconds))
+    rows = [{"text": f"Anna {'word ' * 20}{n}", "label": "x"} for n in range(1000)]
+    sample = sample_names("classify", rows, finder)
+    assert 0 < sample.num_rows == len(sample.found) == len(asked) < SAMPLE_ROWS / 2
+    assert sample.all_rows_s > 100  # judged by what the looked at rows took
+
+
 def test_the_check_tells_the_share_lines_examples_and_the_switch(finder):
     rows = [{"text": f"{'Anna' if n % 4 == 0 else 'It'} broke {n}", "label": "ab"[n % 2]} for n in range(400)]
     checkup = examine("classify", rows, range(2, 402), detect_language=lambda text: "en")

@@ -8,16 +8,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from playground.adapters.record import WEIGHTS_FILE
+from playground.adapters import edit, store
+from playground.adapters.record import LEARNT_FILE, WEIGHTS_FILE, hash_files
 from playground.adapters.report import read_report
-from playground.errors import AdapterError
+from playground.errors import AdapterError, DataError
 from playground.tasks import get_task
 from playground.training import runs
-from playground.training.continuing import check_backbone, replayed
+from playground.training.continuing import check_backbone, put_weights, replayed, with_settings_of
 from playground.training.finetune import finetune
+from playground.training.learnt_rows import settings_of
 from playground.training.material import ALL_LEARNT_BELOW, read_material
 from playground.training.run_files import folder_of, load_state
 from playground.training.runs import run_of
+from playground.training.trainee import build_trainee
 
 
 def never():
@@ -56,6 +59,21 @@ def test_a_training_goes_on_from_the_parents_weights_labels_and_settings(parent,
         torch.testing.assert_close(new[name][: len(weight)], weight, atol=1e-3, rtol=0.05)
     assert any(weight.abs().max() > 0 for name, weight in new.items() if "lora_B" in name)
     assert (record.training["parent"], record.training["replayed"]) == ("lamps", 35)  # 36, less the corrected one
+
+
+def test_an_alpha_with_a_fraction_changes_nothing(parent, make_run_config, tiny_backbone_folder):
+    """As in adapters from elsewhere."""
+    path = parent.path / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": 16.5}))
+    parent = replace(parent, files=hash_files(parent.path, parent.files))
+    config = with_settings_of(parent, make_run_config("better"))
+    trainee = build_trainee(config, "classify", str(tiny_backbone_folder), 2)
+    put_weights(parent, trainee)
+    saved = load_file(parent.path / WEIGHTS_FILE)
+    (mine,) = (weight for name, weight in trainee.named_parameters() if "0.mlp.up_proj.lora_B" in name)
+    (theirs,) = (weight.float() for name, weight in saved.items() if "0.mlp.up_proj.lora_B" in name)
+    assert config.alpha == 16
+    torch.testing.assert_close(config.alpha * mine.detach(), 16.5 * theirs)
 
 
 def test_before_and_after_are_measured_on_the_rows_that_the_parent_was_measured_on(
@@ -120,6 +138,41 @@ def test_the_run_of_an_adapter_is_found_as_long_as_its_rows_are_there(parent):
     Path(run.config.data).unlink()
     assert run_of(parent) is None
     assert run_of(replace(parent, training={})) is None
+
+
+def test_rows_of_the_command_line_are_repeated_while_they_are_what_was_learnt(
+    make_run_config, corrections, reviews, no_shipped_adapters
+):
+    made = finetune(make_run_config("lamps", evaluation_rows=6, epochs=0.1), lambda event: None, never)
+    assert made.path.joinpath(LEARNT_FILE).stat().st_mode & 0o077 == 0
+    config = make_run_config("better", data=str(corrections), parent="lamps", epochs=0.1)
+    copied = edit.duplicate(edit.rename(made, "renamed"), "copied")
+    for parent in ("renamed", copied.name):
+        material = read_material(replace(config, parent=parent), get_task("classify"))
+        assert material.num_replayed == 35
+        assert len(material.held_out) == made.metrics["adapter"]["n"]
+    edit.rename(copied, "lamps")
+    assert settings_of(store.find("classify", "lamps")).seed == config.seed
+    reviews.write_text(reviews.read_text() + "another lamp,buy again\n")
+    assert settings_of(store.find("classify", "lamps")) is None
+    with pytest.raises(DataError, match="has 2 usable rows; at least 4"):
+        read_material(config, get_task("classify"))
+    store.find("classify", "lamps").path.joinpath(LEARNT_FILE).write_text("{}")
+    assert settings_of(store.find("classify", "lamps")) is None
+
+
+def test_rows_of_the_first_training_are_repeated_in_a_third_one_though_its_adapter_is_gone(
+    parent, make_run_config, corrections, tmp_path
+):
+    config = make_run_config("better", data=str(corrections), parent="lamps", epochs=0.1)
+    run_id = runs.start_run(config, corrections)
+    better = finetune(load_state(folder_of(run_id)).config, lambda event: None, never)
+    store.remove(parent)
+    again = tmp_path / "again.jsonl"
+    again.write_text('{"text": "dull and dented", "label": "complain"}')
+    third = make_run_config("best", data=str(again), parent=better.name)
+    material = read_material(load_state(folder_of(runs.start_run(third, again))).config, get_task("classify"))
+    assert material.num_replayed == 37  # those of both trainings
 
 
 def test_another_backbone_is_refused_by_name(parent):

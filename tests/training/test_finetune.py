@@ -170,10 +170,13 @@ def test_plain_peft_gives_the_same_predictions(options, make_run_config, tiny_ba
         np.testing.assert_allclose([scores[label] for label in record.labels], chances, atol=1e-3)
 
 
-def test_pissa_starts_as_the_base_and_is_saved_as_lora_of_twice_the_rank(make_run_config, tiny_backbone_folder):
-    record = finetune(make_run_config(learning_rate=1e-7, epochs=0.01, init="pissa"), lambda event: None, never)
+@pytest.mark.parametrize(("use_rslora", "alpha"), [(False, 32), (True, 16)])
+def test_pissa_starts_as_the_base_and_is_saved_as_lora_of_twice_the_rank(make_run_config, use_rslora, alpha):
+    config = make_run_config(learning_rate=1e-7, epochs=0.01, init="pissa", use_rslora=use_rslora)
+    record = finetune(config, lambda event: None, never)
     weights = load_weights(record)
-    assert json.loads((record.path / "adapter_config.json").read_text())["r"] == 16
+    settings = json.loads((record.path / "adapter_config.json").read_text())
+    assert (settings["r"], settings["lora_alpha"]) == (16, alpha)
     for pair in weights.lora.values():
         change, half = pair.scale * pair.b @ pair.a, pair.scale * pair.b[:, :8] @ pair.a[:8]
         assert change.abs().max() < 1e-4 < 0.05 < half.abs().max()
@@ -362,6 +365,7 @@ def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run
     best = min(checks, key=lambda check: check[1])[0]
     taken = [e for e in events if e["event"] == "step"]
     assert len(taken) < taken[0]["steps"]
+    assert [e["stops_early"] for e in events if e["event"] == "material"] == [True]
     (note,) = record.training["notes"]
     assert note.startswith(f"Stopped early after step {len(taken)}; the adapter has the weights of step {best}: ")
     assert [e["message"] for e in events if e["event"] == "note"] == [note]
@@ -380,8 +384,10 @@ def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews)
 
 
 def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
-    record = finetune(make_run_config(epochs=1.0, early_stopping=3), lambda event: None, never)
+    events = []
+    record = finetune(make_run_config(epochs=1.0, early_stopping=3), events.append, never)
     assert record.training["rows"] == 36
+    assert [e["stops_early"] for e in events if e["event"] == "material"] == [False]
     assert "too few rows" in record.training["notes"][0]
 
 

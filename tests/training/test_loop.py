@@ -92,6 +92,29 @@ def test_a_time_limit_ends_the_run_and_the_schedule():
     assert f"was over after {len(steps):,} of {steps[0].steps:,} steps" in note
 
 
+def test_a_run_that_goes_on_gets_the_time_that_was_left_and_ends_its_schedule_with_it(tmp_path, monkeypatch):
+    clock, settings = [0.0], config(epochs=1e6, time_limit_s=20.0)
+    monkeypatch.setattr("playground.training.loop.time.monotonic", lambda: clock[0])
+    state, steps = Checkpoint(tmp_path, {}), []
+
+    def on_step(step):
+        steps.append(step)
+
+    def a_second_later(stops):
+        clock[0] += 1.0
+        return stops()
+
+    train(Line(), FEATURES, settings, 0, on_step, lambda: a_second_later(lambda: len(steps) == 8), state)
+    rate, clock[0] = steps[-1].learning_rate, 5000.0
+    train(Line(), FEATURES, settings, 0, on_step, lambda: a_second_later(lambda: False), state)
+    assert len(steps) == 20
+    assert steps[8].elapsed_s == 9.0 + steps[7].elapsed_s - 8.0
+    assert rate > steps[8].learning_rate > steps[-1].learning_rate
+    assert steps[-1].learning_rate == pytest.approx(0.0, abs=rate / 10)
+    train(Line(), FEATURES, settings, 0, on_step, lambda: False, state)
+    assert len(steps) == 20
+
+
 def test_nothing_is_said_of_a_time_limit_that_was_not_needed():
     notes = []
     train(Line(), FEATURES, config(time_limit_s=600.0), 0, lambda _: None, lambda: False, on_note=notes.append)
@@ -187,7 +210,7 @@ def test_a_step_that_does_not_fit_is_taken_again_in_halves_with_the_same_result(
 
 def test_a_row_too_long_for_the_memory_is_said():
     with pytest.raises(
-        PlaygroundError, match=r"Memory ran out over a single row of \d tokens; choose a smaller max_length"
+        PlaygroundError, match=r"Memory ran out over a single row of \d tokens; choose shorter texts"
     ):
         run(Crowded(0))
 

@@ -45,13 +45,13 @@ def test_every_option_is_a_setting_of_a_run_with_words_and_possible_usual_values
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("rank", 0, r"'rank' must be a whole number from 1 to 256, not '0'"),
+        ("rank", 0, r"Rank \(rank\) must be a whole number from 1 to 256, not '0'"),
         ("rank", 2.5, "a whole number"),
         ("rank", True, "a whole number"),
         ("rank", None, "not empty"),
         ("rank", 10**400, "from 1 to 256"),
         ("learning_rate", -(10**400), "must be a number"),
-        ("learning_rate", math.nan, "'learning_rate' must be a number"),
+        ("learning_rate", math.nan, r"Learning rate \(learning_rate\) must be a number"),
         ("learning_rate", "1e-3", "not '1e-3'"),
         ("schedule", "wild", "linear or cosine or constant, not 'wild'"),
         ("schedule", ["linear"], "linear or cosine"),
@@ -72,11 +72,11 @@ def test_a_value_that_can_not_be_is_refused_by_name(name, value, words):
     [
         ({"class_weights": True}, "the task 'ner' has none"),
         ({"init": "pissa", "use_dora": True}, "PiSSA and DoRA"),
-        ({"init": "pissa", "quantization": "4-bit"}, "quantization 'none'"),
-        ({"init": "loftq", "quantization": "none"}, "the quantization is 'none'; use quantization '4-bit'"),
-        ({"init": "loftq", "quantization": "8-bit"}, "the quantization is '8-bit'; use quantization '4-bit'"),
+        ({"init": "pissa", "quantization": "4-bit"}, "use no quantization"),
+        ({"init": "loftq", "quantization": "none"}, "the quantization is 'none'; use 4-bit"),
+        ({"init": "loftq", "quantization": "8-bit"}, "the quantization is '8-bit'; use 4-bit"),
         ({"init": "loftq", "quantization": "4-bit", "use_dora": True}, "LoftQ and DoRA"),
-        ({"stages": [{}, {"rank": 999}]}, "'rank' must be"),
+        ({"stages": [{}, {"rank": 999}]}, r"Rank \(rank\) must be"),
     ],
 )
 def test_what_does_not_go_together_is_refused(changes, words):
@@ -126,7 +126,7 @@ def test_a_settings_file_gives_the_same_settings_again():
         ("[" * 90_000, "no JSON"),
         ("[1]", "one JSON object"),
         (json.dumps({"rank": 4, "data": "/etc/passwd"}), "no setting 'data'; there are preset, quantization, rank"),
-        (json.dumps({"rank": "4"}), "'rank' must be a whole number"),
+        (json.dumps({"rank": "4"}), r"Rank \(rank\) must be a whole number"),
         (json.dumps({"preset": "wild"}), "'preset' must be turbo or quick or balanced or best, not 'wild'"),
         (json.dumps({"quantization": ["none"]}), "'quantization' must be"),
     ],

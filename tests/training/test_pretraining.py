@@ -85,6 +85,18 @@ def test_a_run_reads_first_and_can_be_paused_while_it_does(make_run_config, tmp_
     assert "--pretrain-epochs 2.0" in whole.training["command"]
 
 
+def test_the_time_budget_holds_for_reading_and_learning_together(make_run_config):
+    events = []
+    config = make_run_config(pretrain_epochs=100.0, epochs=200.0, batch_size=1, time_limit_s=6.0)
+    record = finetune(config, events.append, never)
+    steps = [event for event in events if event["event"] == "step"]
+    reading = [event["elapsed_s"] for event in steps if not event["steps_before"]]
+    assert 2 <= reading[-1] < 4.5
+    assert reading[-1] + record.training["wall_time_s"] < 8.5
+    assert record.training["wall_time_s"] > 2
+    assert steps[-1]["learning_rate"] < 0.2 * max(event["learning_rate"] for event in steps)
+
+
 def test_encoders_are_refused_in_words(make_run_config):
     config = make_run_config()
     trainee = build_trainee(config, "classify", config.backbone, 2)

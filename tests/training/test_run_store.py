@@ -2,7 +2,6 @@ import errno
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from types import SimpleNamespace
 
 import pytest
 
@@ -60,8 +59,9 @@ def test_a_full_disk_is_told_as_one(monkeypatch):
     assert run_ids() == ["a"]
 
 
-def test_a_full_disk_keeps_nobody_from_reading(monkeypatch):
-    """In write-ahead mode, SQLite needs space even to read."""
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_keeps_nobody_from_reading(monkeypatch, code):
+    """In write-ahead mode, SQLite needs space even to read; of a used up share it says 'disk I/O error' alone."""
     write_status("a", 1.0, "running", None, {"step": 7})
     real_connect = sqlite3.connect
 
@@ -70,8 +70,11 @@ def test_a_full_disk_keeps_nobody_from_reading(monkeypatch):
             raise sqlite3.OperationalError("disk I/O error")
         return real_connect(path, **options)
 
+    def refusing(**_):
+        raise OSError(code, "no space")
+
     monkeypatch.setattr(sqlite3, "connect", on_a_full_disk)
-    monkeypatch.setattr(run_store.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    monkeypatch.setattr(run_store.tempfile, "TemporaryFile", refusing)
     assert read_status("a") == {"step": 7}
     assert run_ids("running") == ["a"]
     with pytest.raises(OSError, match="can't be used") as caught:

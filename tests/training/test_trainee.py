@@ -120,6 +120,7 @@ def test_every_shape_learns_a_toy_task_and_leaves_the_backbone_alone(task, learn
         ("classify", {"quantization": "8-bit"}),
         ("instruct", {"quantization": "8-bit"}),
         ("classify", {"quantization": "4-bit", "use_dora": True}),
+        ("classify", {"quantization": "8-bit", "use_dora": True}),
     ],
 )
 def test_quantized_weights_can_be_trained_and_saved_on_the_cpu(task, options, learnt, tmp_path):
@@ -129,6 +130,12 @@ def test_quantized_weights_can_be_trained_and_saved_on_the_cpu(task, options, le
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
     trainee.save(tmp_path)
     assert (tmp_path / "adapter_model.safetensors").is_file()
+
+
+def test_a_rank_that_pissa_can_not_fill_is_refused_before_the_training(tiny_backbone_folder):
+    wanted = config(tiny_backbone_folder, "classify", init="pissa", rank=17)
+    with pytest.raises(InputError, match="no more than 16 directions in these layers; choose at most rank 16"):
+        build_trainee(wanted, "classify", str(tiny_backbone_folder), 2)
 
 
 def test_fresh_lora_weights_change_nothing(full_precision, tiny_backbone_folder, tiny_causal):

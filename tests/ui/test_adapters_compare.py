@@ -95,7 +95,8 @@ def test_runs_that_left_no_adapter_are_compared_by_how_far_they_came(three, fail
     assert "The &lt;i&gt;loss&lt;/i&gt; diverged." in table
     assert "40 of 300" in table
     assert '<td dir="auto">Rank</td><td dir="auto">2</td><td dir="auto">8</td>' in table
-    assert '<td dir="auto">--learning-rate</td><td dir="auto">-</td><td dir="auto">0.5</td>' in table
+    assert '<td dir="auto">Learning rate</td><td dir="auto">-</td><td dir="auto">0.5</td>' in table
+    assert '<td dir="auto">--' not in table
     assert '<td dir="auto">Labels</td>' not in table  # no run has them before it has read its rows
     assert "<i>" not in table
     assert "<b>" not in table

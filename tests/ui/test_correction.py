@@ -11,7 +11,7 @@ from playground.access import Person
 from playground.adapters import edit, store
 from playground.errors import DataError, InputError
 from playground.tasks import get_task
-from playground.training import corrections, runs
+from playground.training import corrections
 from playground.ui import correction, finetune_corrections, finetune_data
 
 NER = {"text": "Ada met Ada Lovelace in Nairobi."}
@@ -225,6 +225,7 @@ def test_a_few_rows_of_one_label_suffice_for_an_adapter_that_knows_the_others(tm
     path = tmp_path / "two.jsonl"
     path.write_text('{"text": "a", "label": "neutral"}\n{"text": "b", "label": "negative"}\n')
     few = finetune_data.inspect(path, "sentiment")
-    assert "at least 4 are needed" in finetune_data.going_on_from(few, shipped).problem
-    monkeypatch.setattr(runs, "run_of", lambda adapter: "a run whose rows are here")
+    problem = finetune_data.going_on_from(few, shipped).problem
+    assert "at least 4 are needed to learn and to measure, because none of those that 'multilingual' learnt" in problem
+    monkeypatch.setattr(finetune_data, "settings_of", lambda adapter: "of a training whose rows are here")
     assert finetune_data.going_on_from(few, shipped).problem == ""

@@ -63,7 +63,11 @@ def test_what_was_changed_reaches_the_run_and_the_rest_is_as_the_preset(rows):
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"rank": None}, "'rank' must be"), ({"epochs": -1}, "epochs"), ({"init": "pissa", "use_dora": True}, "PiSSA")],
+    [
+        ({"rank": None}, r"Rank \(rank\) must be"),
+        ({"epochs": -1}, "epochs"),
+        ({"init": "pissa", "use_dora": True}, "PiSSA"),
+    ],
 )
 def test_what_can_not_work_is_refused_by_name(rows, changes, says):
     with pytest.raises(InputError, match=says):
@@ -138,7 +142,7 @@ def test_an_estimate_that_does_not_fit_offers_settings_that_are_taken_over(form,
     )
     *_, told = finetune_estimate.told(box, USUAL)
     assert (
-        "8.0 GB of memory, but only 2.0 GB are free; it would fit with rows_a_pass 1, quantization 4-bit"
+        "8.0 GB of memory, but only 2.0 GB are free; it would fit with Rows in a pass 1, quantization 4-bit"
         in (told[box.outcome])
     )
     assert told[box.take].visible is True

@@ -254,6 +254,13 @@ def test_what_went_otherwise_and_the_loss_on_rows_held_back_are_shown(state):
     assert finetune_run.curve(state)["data"] == [[4, 0.5, "rows learnt from"], [4, 0.45, "rows held back"]]
 
 
+def test_the_legend_names_rows_held_back_before_the_first_check_where_there_are_some(state):
+    state = replace(state, losses=[(1, 0.5)])
+    for stops_early, names in ((True, ["rows learnt from", "rows held back"]), (False, ["rows learnt from"])):
+        told = replace(state, material={"stops_early": stops_early})
+        assert [name for _, _, name in finetune_run.curve(told)["data"]] == names
+
+
 def sampled(step, *answers, text="<b>نص</b>"):
     rows = [{"input": f"{text} {n}", "expected": "<i>x</i>", "answer": answer} for n, answer in enumerate(answers)]
     return {"event": "samples", "step": step, "rows": rows}
