@@ -254,7 +254,7 @@ def _add_adapters(commands: Any) -> None:
     board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
     board.set_defaults(run=_scoreboard)
     importing = actions.add_parser("import", help="add an adapter from a zip, or from the Hub by its id")
-    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter")
+    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter, @revision")
     importing.add_argument("--name", help="another name for it")
     importing.set_defaults(run=_import_adapter)
     pushing = actions.add_parser("push", help="put an adapter and its card on the Hub, fetch it again and compare")
@@ -621,7 +621,8 @@ def _list_adapters(options: argparse.Namespace) -> None:
         print(json.dumps({"adapters": listed}))
         return
     for record in records:
-        print(f"{record.task}/{record.name:24} {record.origin:8} {record.backbone['id']}")
+        note = "  not checked since its import: adapters verify" if store.is_unchecked(record) else ""
+        print(f"{record.task}/{record.name:24} {record.origin:8} {record.backbone['id']}{note}")
     for folder, reason in store.list_broken():
         print(f"{folder}: {reason}", file=sys.stderr)
 
@@ -701,7 +702,7 @@ def _import_adapter(options: argparse.Namespace) -> None:
     from playground.adapters.hub import connect, import_from_hub, is_hub_id
 
     path = Path(options.source)
-    if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
+    if is_hub_id(options.source.partition("@")[0]) and not path.exists() and path.suffix.lower() != ".zip":
         record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
     else:
         record = import_zip(path, settings.backbone_id(), name=options.name)

@@ -3,15 +3,15 @@
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from playground import access, settings
 from playground.adapters import store
-from playground.adapters.card import card
-from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, hash_files, write_record
-from playground.adapters.report import ROWS_FILE, save_page
+from playground.adapters.filing import file_as
+from playground.adapters.record import AdapterRecord
+from playground.adapters.report import ROWS_FILE
 from playground.errors import AccessError, AdapterError
 
 REMOVED_FOLDER = ".removed"
@@ -39,15 +39,10 @@ def duplicate(record: AdapterRecord, name: str) -> AdapterRecord:
     """
     store.verify(record)
     with store.new_folder(record.task, name) as folder:
-        for file_name in (*record.files, ROWS_FILE):
+        for file_name in (*record.files, ROWS_FILE, store.UNCHECKED_FILE):
             if (record.path / file_name).is_file():
                 shutil.copy(record.path / file_name, folder / file_name)  # with its rights: the rows are private
-        renamed = replace(record, name=name, origin="own")
-        (folder / CARD_FILE).write_text(card(renamed), encoding="utf-8")
-        renamed = replace(renamed, files=hash_files(folder, record.files))
-        write_record(renamed, folder)
-        if REPORT_FILE in record.files:
-            save_page(renamed, folder)
+        file_as(name, record, folder)
     return store.find(record.task, name)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from playground.adapters.figures import metric_title
 from playground.adapters.record import AdapterRecord
+from playground.adapters.store import is_unchecked
 from playground.tasks import get_task, list_tasks
 from playground.tasks.languages import LANGUAGES
 from playground.ui import picker
@@ -33,6 +34,7 @@ def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
         ("Goes on from", str(training.get("parent", ""))),
         ("Licence of the data", str(training.get("licence", ""))),
         ("Made with", str(training.get("command", ""))),
+        ("Check", "not loaded again since its import; Verify does that" if is_unchecked(record) else ""),
         ("Size", f"{size_bytes(record) / 1e6:.1f} MB"),
         ("Created", _date(record.created)),
     ]
