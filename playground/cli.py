@@ -51,8 +51,6 @@ SET_BY_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION")
 SAMPLE_CHARS = 60
 """Of a text in a line about answers during a training."""
 LOADING_FROM = 0.9
-HUB = "hub:"
-"""What tells a dataset of the Hub from a file."""
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
     *("fixes", "split", "split_column", "parent", "replay"),
@@ -541,7 +539,7 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _is_of_hub(data: Path | str) -> bool:
-    return str(data).startswith(HUB)
+    return str(data).startswith(settings.HUB)
 
 
 def _brought_here(data: Path | str) -> Path:
@@ -555,12 +553,12 @@ def _fetched(data: Path | str) -> tuple[Path, str]:
     from playground.training.hub_dataset import find, kept
 
     api = connect()
-    found = find(str(data).removeprefix(HUB), api)
+    found = find(str(data).removeprefix(settings.HUB), api)
     _say(str(found))
     path = kept(found, api)
     # With it as --data, a run goes on although the dataset changed or the Hub can't be reached.
     _say(f"Kept as {path}")
-    return path, f"{HUB}{found.name}"
+    return path, f"{settings.HUB}{found.name}"
 
 
 def _say(message: str) -> None:
