@@ -35,7 +35,7 @@ from playground.data.text import excerpt, join_surrogates
 from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.exporting.formats import FORMATS
-from playground.tasks import Task, get_task, list_tasks
+from playground.tasks import Task, get_task, list_tasks, must_be_known
 from playground.training.options import OPTIONS, Option
 from playground.types import Row
 
@@ -704,6 +704,7 @@ def _import_adapter(options: argparse.Namespace) -> None:
         record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
     else:
         record = import_zip(path, settings.backbone_id(), name=options.name)
+    must_be_known(record)
     if settings.reloads_saved():
         _keep_if_sound(record)
     print(f"Imported {record.task}/{record.name}.")

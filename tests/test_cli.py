@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from playground import settings
 from playground.adapters import store
 from playground.adapters.hub import push
+from playground.adapters.record import read_record, write_record
 from playground.adapters.transfer import export_zip
 from playground.cli import main
 from playground.errors import AdapterError
@@ -388,6 +391,17 @@ def test_an_import_that_says_something_else_is_not_kept(run, adapter, tmp_path, 
     monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
     monkeypatch.setattr("playground.exporting.verify.must_say_the_same", differs)
     assert_mistake(run("adapters", "import", archive, "--name", "copy"), "does not say what it should")
+    assert [record.name for record in store.list_adapters()] == ["mine"]
+
+
+@pytest.mark.parametrize(("task", "says"), [("poems", "only sentiment, "), ("qa", "shape 'span', not 'classify'")])
+def test_an_import_for_a_task_that_can_not_be_done_here_is_not_kept(run, adapter, tmp_path, monkeypatch, task, says):
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
+    moved = tmp_path / task / "mine"
+    shutil.copytree(adapter.path, moved)
+    write_record(replace(adapter, task=task), moved)
+    archive = export_zip(read_record(moved, "own"), tmp_path)
+    assert_mistake(run("adapters", "import", archive), says)
     assert [record.name for record in store.list_adapters()] == ["mine"]
 
 

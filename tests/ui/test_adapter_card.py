@@ -62,6 +62,10 @@ def test_labels_are_those_a_person_knows(adapters, shape, labels, shown):
     assert shown_labels(replace(adapters[0], shape=shape, labels=labels)) == shown
 
 
+def test_a_task_of_another_version_has_a_card_too(adapters):
+    assert "poems" in card(replace(adapters[0], task="poems"))
+
+
 def test_a_card_says_that_the_check_of_an_import_was_broken_off(save_tiny_adapter):
     record = save_tiny_adapter()
     mark_unchecked(record.path)
