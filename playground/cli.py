@@ -35,7 +35,7 @@ from playground.data.text import excerpt, join_surrogates
 from playground.errors import AdapterError, InputError, Paused, PlaygroundError
 from playground.evaluation.metrics import by_language, score
 from playground.exporting.formats import FORMATS
-from playground.tasks import Task, get_task, list_tasks
+from playground.tasks import Task, get_task, list_tasks, must_be_known
 from playground.training.options import OPTIONS, Option
 from playground.types import Row
 
@@ -51,8 +51,6 @@ SET_BY_LAUNCHERS = ("TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION")
 SAMPLE_CHARS = 60
 """Of a text in a line about answers during a training."""
 LOADING_FROM = 0.9
-HUB = "hub:"
-"""What tells a dataset of the Hub from a file."""
 TRAINING_OPTIONS = (
     *("name", "preset", "validation", "base_rows", "description", "licence", "data_description"),
     *("fixes", "split", "split_column", "parent", "replay"),
@@ -254,7 +252,7 @@ def _add_adapters(commands: Any) -> None:
     board.add_argument("--write", type=Path, metavar="FILE", help="put it between its marks in FILE, such as README.md")
     board.set_defaults(run=_scoreboard)
     importing = actions.add_parser("import", help="add an adapter from a zip, or from the Hub by its id")
-    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter")
+    importing.add_argument("source", metavar="ZIP_OR_ID", help="file, or an id such as your-name/my-adapter, @revision")
     importing.add_argument("--name", help="another name for it")
     importing.set_defaults(run=_import_adapter)
     pushing = actions.add_parser("push", help="put an adapter and its card on the Hub, fetch it again and compare")
@@ -541,7 +539,7 @@ def _training_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _is_of_hub(data: Path | str) -> bool:
-    return str(data).startswith(HUB)
+    return str(data).startswith(settings.HUB)
 
 
 def _brought_here(data: Path | str) -> Path:
@@ -555,12 +553,12 @@ def _fetched(data: Path | str) -> tuple[Path, str]:
     from playground.training.hub_dataset import find, kept
 
     api = connect()
-    found = find(str(data).removeprefix(HUB), api)
+    found = find(str(data).removeprefix(settings.HUB), api)
     _say(str(found))
     path = kept(found, api)
     # With it as --data, a run goes on although the dataset changed or the Hub can't be reached.
     _say(f"Kept as {path}")
-    return path, f"{HUB}{found.name}"
+    return path, f"{settings.HUB}{found.name}"
 
 
 def _say(message: str) -> None:
@@ -621,7 +619,8 @@ def _list_adapters(options: argparse.Namespace) -> None:
         print(json.dumps({"adapters": listed}))
         return
     for record in records:
-        print(f"{record.task}/{record.name:24} {record.origin:8} {record.backbone['id']}")
+        note = "  not checked since its import: adapters verify" if store.is_unchecked(record) else ""
+        print(f"{record.task}/{record.name:24} {record.origin:8} {record.backbone['id']}{note}")
     for folder, reason in store.list_broken():
         print(f"{folder}: {reason}", file=sys.stderr)
 
@@ -701,10 +700,11 @@ def _import_adapter(options: argparse.Namespace) -> None:
     from playground.adapters.hub import connect, import_from_hub, is_hub_id
 
     path = Path(options.source)
-    if is_hub_id(options.source) and not path.exists() and path.suffix.lower() != ".zip":
+    if is_hub_id(options.source.partition("@")[0]) and not path.exists() and path.suffix.lower() != ".zip":
         record = import_from_hub(options.source, connect(), settings.backbone_id(), name=options.name)
     else:
         record = import_zip(path, settings.backbone_id(), name=options.name)
+    must_be_known(record)
     if settings.reloads_saved():
         _keep_if_sound(record)
     print(f"Imported {record.task}/{record.name}.")

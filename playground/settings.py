@@ -12,6 +12,8 @@ SPACE_DISK = Path("/data")
 
 MAX_TEXT_CHARS = 1_000_000
 MEGABYTE = 1024 * 1024
+HUB = "hub:"
+"""Before the name of a dataset of the Hub, where a file could stand as well."""
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = (LOOPBACK, "localhost")
 

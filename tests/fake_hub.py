@@ -23,8 +23,14 @@ CONVERTED_COMMIT = "d" * 40
 class Repository:
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
+    revisions: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Files of other tags, branches and commits than the newest."""
     commits: list[list[str]] = field(default_factory=list)
     """Paths that each commit added or deleted, since the history was squashed."""
+
+    def at(self, revision: str) -> dict[str, bytes] | None:
+        """Its files, where there is such a revision."""
+        return self.files if revision == COMMIT else self.revisions.get(revision)
 
     def take(self, line: dict[str, Any]) -> None:
         """Does what one line of a commit says."""
@@ -141,10 +147,15 @@ class _Handler(BaseHTTPRequestHandler):
                 if parts[4:5] == ["tree"]:
                     self._answer([_entry(name, data) for name, data in found.files.items()])
                     return
-                self._answer(_about(repo_id, COMMIT, found.private, found.files))
+                revision = "/".join(parts[5:]) or COMMIT
+                files = found.at(revision)
+                if files is None:
+                    self._answer({"error": f"Invalid rev id: {revision}"}, 404, X_Error_Code="RevisionNotFound")
+                    return
+                self._answer(_about(repo_id, revision, found.private, files))
             return
         if found := self._repository("/".join(parts[:2])):
-            self._answer_file(found.files["/".join(parts[4:])], COMMIT)
+            self._answer_file((found.at(parts[3]) or {})["/".join(parts[4:])], parts[3])
 
     def _answer_file(self, data: bytes, commit: str) -> None:
         self._answer(data, X_Repo_Commit=commit, ETag=f'"{hashlib.sha256(data).hexdigest()}"')

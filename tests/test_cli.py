@@ -3,13 +3,17 @@
 import io
 import json
 import re
+import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from playground import settings
 from playground.adapters import store
+from playground.adapters.hub import push
+from playground.adapters.record import read_record, write_record
 from playground.adapters.transfer import export_zip
 from playground.cli import main
 from playground.errors import AdapterError
@@ -323,7 +327,7 @@ def test_inspect_and_rows_to_measure_on_may_be_a_dataset_of_the_hub(run, on_the_
 def test_an_adapter_can_be_measured_again(run, adapter, six_rows):
     measured = run("adapters", "measure", "sentiment/mine", "--data", six_rows, "--max-rows", 5)
     assert measured.code == 0, measured.err
-    assert "| macro\\_f1 |" in measured.out
+    assert "| Macro-F1 |" in measured.out
     assert "--max-rows 5" in measured.out
     assert store.find("sentiment", "mine").metrics["adapter"]["n"] == 5
 
@@ -388,6 +392,41 @@ def test_an_import_that_says_something_else_is_not_kept(run, adapter, tmp_path, 
     monkeypatch.setattr("playground.exporting.verify.must_say_the_same", differs)
     assert_mistake(run("adapters", "import", archive, "--name", "copy"), "does not say what it should")
     assert [record.name for record in store.list_adapters()] == ["mine"]
+
+
+@pytest.mark.parametrize(("task", "says"), [("poems", "only sentiment, "), ("qa", "shape 'span', not 'classify'")])
+def test_an_import_for_a_task_that_can_not_be_done_here_is_not_kept(run, adapter, tmp_path, monkeypatch, task, says):
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
+    moved = tmp_path / task / "mine"
+    shutil.copytree(adapter.path, moved)
+    write_record(replace(adapter, task=task), moved)
+    archive = export_zip(read_record(moved, "own"), tmp_path)
+    assert_mistake(run("adapters", "import", archive), says)
+    assert [record.name for record in store.list_adapters()] == ["mine"]
+
+
+def test_an_import_that_was_broken_off_before_its_check_says_so(run, adapter, tmp_path, monkeypatch):
+    def killed(_record, _say):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    monkeypatch.setattr("playground.exporting.verify.must_say_the_same", killed)
+    run("adapters", "import", export_zip(adapter, tmp_path), "--name", "copy")
+    listed = {line.split()[0]: line for line in run("adapters", "list").out.splitlines()}
+    assert "not checked since its import: adapters verify" in listed["sentiment/copy"]
+    assert "not checked" not in listed["sentiment/mine"]
+
+
+def test_a_version_of_an_adapter_on_the_hub_is_imported_by_its_tag(run, adapter, on_the_hub, monkeypatch):
+    push(adapter, "somebody/mine", on_the_hub.api())
+    repository = on_the_hub.repositories["somebody/mine"]
+    repository.private, repository.revisions["v1"], repository.files = False, repository.files, {}
+    monkeypatch.setenv("PLAYGROUND_BACKBONE", adapter.backbone["id"])
+    assert run("adapters", "import", "somebody/mine@v1", "--name", "copy").code == 0
+    assert store.find("sentiment", "copy").files == adapter.files
+    assert_mistake(run("adapters", "import", "somebody/mine@v2"), "has no tag, branch or commit 'v2'")
+    assert_mistake(run("adapters", "import", "somebody/mine@"), "can't be a tag, branch or commit")
 
 
 def test_an_empty_list_is_still_one_json_object(run):

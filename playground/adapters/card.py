@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from string import Formatter
 from typing import Any
 
-from playground.adapters.figures import figure, language_lines
+from playground.adapters.figures import figure, language_lines, metric_title
 from playground.adapters.record import AdapterRecord, without_folders
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.report_view import Report, advice, verdict
@@ -194,7 +194,7 @@ def _quality(metrics: Mapping[str, Any]) -> str:
         titles[f"Trivial: {_plain(metrics.get('trivial_title', 'unnamed'))}"] = trivial
     counts = {title: f" (n = {scores['n']:,})" if scores else "" for title, scores in titles.items()}
     header = ("Metric (0 to 100)", *(title + count for title, count in counts.items()))
-    rows = [(name, *(figure(scores, name) for scores in titles.values())) for name in adapter["metrics"]]
+    rows = [(metric_title(name), *(figure(scores, name) for scores in titles.values())) for name in adapter["metrics"]]
     data = metrics.get("data")
     intro = f"Measured on: {_plain(data)}\n\n" if data else ""
     command = metrics.get("command")
@@ -221,7 +221,7 @@ def _by_language(metrics: Mapping[str, Any]) -> str:
     lines = language_lines(metrics)
     if not lines:
         return ""
-    main = _plain(metrics["adapter"]["main"]) if "adapter" in metrics else "main metric"
+    main = _plain(metric_title(metrics["adapter"]["main"])) if "adapter" in metrics else "main metric"
     columns = {"language": "Language", "n": "n", "adapter": f"This adapter, {main} (95 % interval)"}
     others = {"base": "The backbone without it", "trivial": "Trivial"}
     columns |= {key: title for key, title in others.items() if metrics.get(f"{key}_by_language")}

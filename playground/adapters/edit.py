@@ -3,22 +3,15 @@
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from playground import access, settings
 from playground.adapters import store
-from playground.adapters.card import card
-from playground.adapters.record import (
-    CARD_FILE,
-    LEARNT_FILE,
-    REPORT_FILE,
-    AdapterRecord,
-    hash_files,
-    write_record,
-)
-from playground.adapters.report import ROWS_FILE, save_page
+from playground.adapters.filing import file_as
+from playground.adapters.record import LEARNT_FILE, AdapterRecord
+from playground.adapters.report import ROWS_FILE
 from playground.errors import AccessError, AdapterError
 
 REMOVED_FOLDER = ".removed"
@@ -46,15 +39,10 @@ def duplicate(record: AdapterRecord, name: str) -> AdapterRecord:
     """
     store.verify(record)
     with store.new_folder(record.task, name) as folder:
-        for file_name in (*record.files, ROWS_FILE, LEARNT_FILE):
+        for file_name in (*record.files, ROWS_FILE, LEARNT_FILE, store.UNCHECKED_FILE):
             if (record.path / file_name).is_file():
                 shutil.copy(record.path / file_name, folder / file_name)  # with its rights: some are private
-        renamed = replace(record, name=name, origin="own")
-        (folder / CARD_FILE).write_text(card(renamed), encoding="utf-8")
-        renamed = replace(renamed, files=hash_files(folder, record.files))
-        write_record(renamed, folder)
-        if REPORT_FILE in record.files:
-            save_page(renamed, folder)
+        file_as(name, record, folder)
     return store.find(record.task, name)
 
 
@@ -98,11 +86,10 @@ def take_away_broken(folder: Path) -> Removed:
 
 
 def _shelve(folder: Path) -> Removed:
-    shelf = settings.own_adapters() / REMOVED_FOLDER
-    _sweep(shelf)
-    removed = Removed(folder.parent.name, folder.name, shelf / f"{folder.parent.name}+{folder.name}+{uuid4().hex}")
+    _sweep()
+    removed = Removed(folder.parent.name, folder.name, shelf() / f"{folder.parent.name}+{folder.name}+{uuid4().hex}")
     try:
-        shelf.mkdir(exist_ok=True)
+        shelf().mkdir(exist_ok=True)
         folder.rename(removed.path)
         removed.path.touch()  # the day begins now
     except OSError as err:
@@ -112,15 +99,33 @@ def _shelve(folder: Path) -> Removed:
 
 def list_removed() -> list[Removed]:
     """What the present person took away and can put back, the latest first."""
-    person = access.current()
-    found = []
-    for path in (settings.own_adapters() / REMOVED_FOLDER).glob("*+*+*"):
+    person, found = access.current(), []
+    for path in shelved():
         task, _, rest = path.name.partition("+")
+        if person.sees(store.owner_of(path)):
+            found.append(Removed(task, rest.rpartition("+")[0], path))
+    return found
+
+
+def shelved() -> list[Path]:
+    """Folders of what anybody took away in the last day, the latest first."""
+    found = []
+    for path in shelf().glob("*+*+*"):
         with suppress(FileNotFoundError):  # another process may delete or put back its own at this moment
-            removed_s = path.stat().st_mtime
-            if time.time() - removed_s <= KEPT_FOR_S and person.sees(store.owner_of(path)):
-                found.append((removed_s, Removed(task, rest.rpartition("+")[0], path)))
-    return [removed for _, removed in sorted(found, key=lambda one: one[0], reverse=True)]
+            found.append((path.stat().st_mtime, path))
+    return [path for removed_s, path in sorted(found, reverse=True) if time.time() - removed_s <= KEPT_FOR_S]
+
+
+def shelf() -> Path:
+    """The folder of what was taken away."""
+    return settings.own_adapters() / REMOVED_FOLDER
+
+
+def forget(folder: Path) -> None:
+    """Deletes one of the `shelved` folders for good."""
+    with suppress(FileNotFoundError):  # its person may put it back at this moment
+        # Renamed first, so that half of it is never put back.
+        shutil.rmtree(folder.rename(folder.with_name(uuid4().hex)), ignore_errors=True)
 
 
 def put_back(removed: Removed) -> AdapterRecord:
@@ -140,8 +145,8 @@ def put_back(removed: Removed) -> AdapterRecord:
     return store.find(removed.task, removed.name)
 
 
-def _sweep(shelf: Path) -> None:
-    for path in shelf.glob("*"):
+def _sweep() -> None:
+    for path in shelf().glob("*"):
         with suppress(FileNotFoundError):  # another process may do the same at this moment
             if time.time() - path.stat().st_mtime > KEPT_FOR_S:
                 shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo, get_token
@@ -20,6 +19,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
     LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
+    RevisionNotFoundError,
 )
 
 from playground.adapters import store
@@ -31,17 +31,15 @@ from playground.adapters.record import (
     REPORT_FILE,
     WEIGHTS_FILE,
     AdapterRecord,
-    check_name,
     read_record,
     shareable,
-    write_record,
 )
-from playground.adapters.report import save_page
-from playground.adapters.transfer import LIMITS_BYTES, refuse_other_backbone
+from playground.adapters.transfer import LIMITS_BYTES, install, refuse_other_backbone
 from playground.errors import AdapterError, InputError, is_full
 
 TIMEOUT_S = 30
 _OF_EVERY_REPOSITORY = frozenset({".gitattributes", CARD_FILE})
+_REVISION = re.compile(r"\w[\w./+-]{0,254}")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -65,6 +63,21 @@ def check_id(repo_id: str, example: str = "your-name/my-adapter") -> str:
     if not is_hub_id(found):
         raise InputError(f"'{found}' is no id of the Hub; it looks like {example}.")
     return found
+
+
+def parse_source(text: str) -> tuple[str, str | None]:
+    """Id and revision, if one is named, of ``owner/name`` or ``owner/name@revision``, a tag, branch or commit.
+
+    Raises:
+        InputError: it is no id, or no revision can be called so.
+    """
+    repo_id, at, revision = text.strip().partition("@")
+    if at and (not _REVISION.fullmatch(revision) or ".." in revision):
+        raise InputError(
+            f"'{revision}' can't be a tag, branch or commit of '{repo_id}'; write one behind the @, as in "
+            "your-name/my-adapter@v1.0, or leave the @ out."
+        )
+    return check_id(repo_id), revision or None
 
 
 def push(record: AdapterRecord, repo_id: str, api: HfApi, *, public: bool = False) -> str:
@@ -121,16 +134,20 @@ def _card_of(record: AdapterRecord) -> bytes:
 def downloaded(repo_id: str, api: HfApi, revision: str | None = None) -> Iterator[AdapterRecord]:
     """The verified adapter in the repository `repo_id`, in a folder that goes when the block ends.
 
+    Args:
+        revision: tag, branch or commit; None: the newest.
+
     Raises:
         InputError: it is no id.
-        AdapterError: there is no such repository, or it holds no adapter of this program, a pickle, or too much.
+        AdapterError: there is no such repository or revision, or it holds no adapter of this program, a pickle, or too
+            much.
     """
     repo_id = check_id(repo_id)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "adapter"
         folder.mkdir()
         with explained(repo_id):
-            info = api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
+            info = _at(revision, repo_id, api)
             for name in chosen_files(info, repo_id):
                 cached = api.hf_hub_download(repo_id, name, revision=info.sha, cache_dir=Path(place) / "cache")
                 shutil.copyfile(cached, folder / name)
@@ -139,6 +156,15 @@ def downloaded(repo_id: str, api: HfApi, revision: str | None = None) -> Iterato
             (folder / REPORT_FILE).unlink(missing_ok=True)  # nobody vouches for it
         store.verify(record)
         yield record
+
+
+def _at(revision: str | None, repo_id: str, api: HfApi) -> ModelInfo:
+    try:
+        return api.model_info(repo_id, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
+    except RevisionNotFoundError as err:
+        raise AdapterError(
+            f"'{repo_id}' has no tag, branch or commit '{revision}'; look it up in its list of versions on the Hub."
+        ) from err
 
 
 def chosen_files(info: ModelInfo, repo_id: str) -> list[str]:
@@ -168,27 +194,21 @@ def chosen_files(info: ModelInfo, repo_id: str) -> list[str]:
     return chosen
 
 
-def import_from_hub(repo_id: str, api: HfApi, backbone_id: str, *, name: str | None = None) -> AdapterRecord:
-    """Adds the adapter in the repository `repo_id` to the person's own ones, under `name` if one is given.
+def import_from_hub(source: str, api: HfApi, backbone_id: str, *, name: str | None = None) -> AdapterRecord:
+    """Adds an adapter of the Hub to the person's own ones, under `name` if one is given.
 
     Args:
+        source: as `parse_source` takes it.
         backbone_id: of the backbone that the app runs; adapters of others are refused.
 
     Raises:
-        InputError: it is no id.
+        InputError: it is no id, or no revision can be called so.
         AdapterError: see `downloaded`; also when the adapter is for another backbone or its name is taken.
     """
-    with downloaded(repo_id, api) as found:
+    repo_id, revision = parse_source(source)
+    with downloaded(repo_id, api, revision) as found:
         refuse_other_backbone(found, backbone_id)
-        filed_as = check_name(name) if name is not None else store.name_for(found.task, found.name)
-        with store.new_folder(found.task, filed_as) as folder:
-            for path in found.path.iterdir():
-                shutil.copyfile(path, folder / path.name)
-            filed = replace(found, name=filed_as)
-            write_record(filed, folder)
-            if REPORT_FILE in found.files:
-                save_page(filed, folder)
-        return store.find(found.task, filed_as)
+        return install(found, name, lambda folder: shutil.copytree(found.path, folder, dirs_exist_ok=True))
 
 
 @contextmanager

@@ -69,14 +69,18 @@ def save_report(report: Mapping[str, Any], folder: Path) -> None:
     replace_file(folder / REPORT_FILE, data)
 
 
-def page_of(record: AdapterRecord, folder: Path) -> bytes:
-    """``report.html`` made from the ``report.json`` in `folder`.
+def copied_report(record: AdapterRecord, folder: Path) -> dict[str, Any]:
+    """The figures in the ``report.json`` in `folder`, whatever its hash is.
 
     Raises:
-        AdapterError: that is missing or no valid report.
+        AdapterError: it is missing or no valid report.
     """
-    report = parse_report(read_limited(folder / REPORT_FILE, MAX_JSON_BYTES, record.title), REPORT_FILE)
-    return page(f"{record.task}/{record.name}", report).encode()
+    return parse_report(read_limited(folder / REPORT_FILE, MAX_JSON_BYTES, record.title), REPORT_FILE)
+
+
+def page_of(record: AdapterRecord, folder: Path) -> bytes:
+    """``report.html`` made from the ``report.json`` in `folder`. Raises AdapterError as `copied_report` does."""
+    return page(f"{record.task}/{record.name}", copied_report(record, folder)).encode()
 
 
 def save_page(record: AdapterRecord, folder: Path) -> None:

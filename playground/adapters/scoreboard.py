@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playground import settings
-from playground.adapters.figures import beside, figure, language_lines
+from playground.adapters.figures import beside, figure, language_lines, metric_title
 from playground.adapters.record import AdapterRecord
 from playground.errors import InputError
 
@@ -50,7 +50,7 @@ def _row(record: AdapterRecord) -> list[str]:
     return [
         _key(record),
         str(len(record.training.get("languages", ()))),
-        tuned["main"],
+        metric_title(tuned["main"]),
         f"**{value}** {interval}",
         f"{tuned['n']:,}",
         beside(metrics["base"], tuned) if "base" in metrics else "none",
@@ -77,7 +77,7 @@ def _by_language(record: AdapterRecord) -> str:
     lines = language_lines(record.metrics)
     if not lines:
         return ""
-    title = f"{_key(record)} by language ({record.metrics['adapter']['main']})"
+    title = f"{_key(record)} by language ({metric_title(record.metrics['adapter']['main'])})"
     return f"<details><summary>{title}</summary>\n\n{_table(LANGUAGE_COLUMNS, lines)}\n\n</details>"
 
 

@@ -28,6 +28,8 @@ ORIGINS: tuple[Origin, ...] = ("shipped", "own")
 PARTIAL_SUFFIX = ".partial"
 OWNER_FILE = "owner.json"
 """Beside an adapter, where a visitor made it; neither hashed nor exported."""
+UNCHECKED_FILE = "unchecked"
+"""Beside an adapter that came from elsewhere, until it was loaded in a fresh process; neither hashed nor exported."""
 STALE_AFTER_S = 24 * 3600
 
 
@@ -190,6 +192,20 @@ def new_folder(task: str, name: str) -> Iterator[Path]:
         raise _cannot_save(task, name, err) from err
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def mark_unchecked(folder: Path) -> None:
+    """Notes that the adapter in `folder` came from elsewhere and was not loaded yet."""
+    (folder / UNCHECKED_FILE).touch()
+
+
+def mark_checked(record: AdapterRecord) -> None:
+    (record.path / UNCHECKED_FILE).unlink(missing_ok=True)
+
+
+def is_unchecked(record: AdapterRecord) -> bool:
+    """Whether the check that follows each import has not ended: it is under way, or was broken off."""
+    return (record.path / UNCHECKED_FILE).exists()
 
 
 def owner_of(folder: Path) -> str:

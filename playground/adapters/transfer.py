@@ -4,10 +4,12 @@ import shutil
 import stat
 import zipfile
 import zlib
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
+from playground import settings
+from playground.adapters.filing import file_as
 from playground.adapters.peft_format import MAX_ADAPTER_BYTES
 from playground.adapters.record import (
     CARD_FILE,
@@ -19,10 +21,9 @@ from playground.adapters.record import (
     check_name,
     parse_record,
     shareable,
-    write_record,
 )
-from playground.adapters.report import PAGE_FILE, page_of, save_page
-from playground.adapters.store import PICKLE_SUFFIXES, find, name_for, new_folder, verify
+from playground.adapters.report import PAGE_FILE, page_of
+from playground.adapters.store import PICKLE_SUFFIXES, find, mark_unchecked, name_for, new_folder, verify
 from playground.adapters.untrusted import MAX_JSON_BYTES, shown
 from playground.backbones.catalogue import EMBEDDED_ID, EMBEDDED_SHA256
 from playground.errors import AdapterError
@@ -103,16 +104,31 @@ def _install(archive: zipfile.ZipFile, where: str, backbone_id: str | None, name
         raise AdapterError(f"'{where}' lacks {', '.join(sorted(missing))}; export the adapter again.")
     if REPORT_FILE not in record.files:
         entries.pop(REPORT_FILE, None)  # nobody vouches for it
-    filed_as = check_name(name) if name is not None else name_for(record.task, record.name)
-    with new_folder(record.task, filed_as) as folder:
+
+    def unpack(folder: Path) -> None:
         for file_name, entry in entries.items():
             with archive.open(entry) as source, (folder / file_name).open("wb") as target:
                 shutil.copyfileobj(source, target, BLOCK_BYTES)
-        if filed_as != record.name:
-            record = replace(record, name=filed_as)
-            write_record(record, folder)
-        if REPORT_FILE in record.files:
-            save_page(record, folder)
+
+    return install(record, name, unpack)
+
+
+def install(record: AdapterRecord, name: str | None, copy: Callable[[Path], object]) -> AdapterRecord:
+    """Adds an adapter from elsewhere to the person's own ones, under `name` if one is given; unchecked, where imports
+    are checked.
+
+    Args:
+        copy: puts the adapter's files into an empty folder.
+
+    Raises:
+        AdapterError: the name is no valid one or taken, or what was copied is no sound adapter.
+    """
+    filed_as = check_name(name) if name is not None else name_for(record.task, record.name)
+    with new_folder(record.task, filed_as) as folder:
+        copy(folder)
+        if settings.reloads_saved():
+            mark_unchecked(folder)
+        file_as(filed_as, record, folder)
     return find(record.task, filed_as)
 
 

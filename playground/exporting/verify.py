@@ -9,10 +9,15 @@ from playground.exporting.fresh import Verdict, compare
 
 
 def must_say_the_same(record: AdapterRecord, say: Callable[[str], None]) -> Verdict:
-    """What `verify_outputs` finds. Raises AdapterError as that does, also when the outputs are others."""
+    """What `verify_outputs` finds; an imported adapter is checked then.
+
+    Raises:
+        AdapterError: as `verify_outputs` does, also when the outputs are others.
+    """
     verdict = verify_outputs(record, say)
     if not verdict.is_same:
         raise AdapterError(f"{record.title} does not say what it should: {verdict}; train or import it again.")
+    store.mark_checked(record)
     return verdict
 
 

@@ -5,10 +5,12 @@ import pkgutil
 from difflib import get_close_matches
 from functools import cache
 
-from playground.errors import InputError
+from playground.adapters import store
+from playground.adapters.record import AdapterRecord
+from playground.errors import AdapterError, InputError
 from playground.tasks.task import Example, Field, Task
 
-__all__ = ["Example", "Field", "Task", "get_task", "list_tasks"]
+__all__ = ["Example", "Field", "Task", "get_task", "list_tasks", "must_be_known"]
 
 
 @cache
@@ -30,3 +32,18 @@ def get_task(name: str) -> Task:
     near = get_close_matches(str(name), tasks, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise InputError(f"There is no task '{name}'; the tasks are {', '.join(tasks)}.{hint}")
+
+
+def must_be_known(record: AdapterRecord) -> None:
+    """Takes an adapter that was just imported away again where this program can't do its task.
+
+    Raises:
+        AdapterError: there is no such task here, or its adapters have another shape.
+    """
+    task = next((task for task in list_tasks() if task.name == record.task), None)
+    if task and task.shape == record.shape:
+        return
+    store.remove(record)
+    tasks = ", ".join(task.name for task in list_tasks())
+    known = f"adapters for it are of the shape '{task.shape}', not '{record.shape}'" if task else f"only {tasks}"
+    raise AdapterError(f"{record.title} is for a task that can't be done here: {known}. Update this program.")

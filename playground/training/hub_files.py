@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from playground import settings
 from playground.adapters.record import NAME, RECORD_FILE, parse_record
 from playground.adapters.report import MAX_ROWS_BYTES, ROWS_FILE
-from playground.adapters.store import OWNER_FILE, PICKLE_SUFFIXES
+from playground.adapters.store import OWNER_FILE, PICKLE_SUFFIXES, UNCHECKED_FILE
 from playground.adapters.transfer import LIMITS_BYTES
 from playground.adapters.untrusted import MAX_JSON_BYTES
 from playground.backbones.embedded import sha256
@@ -44,7 +44,7 @@ ROWS_FOLDERS = (DATA_FOLDER, VALIDATION_FOLDER)
 _RUN = r"(?P<unit>runs/[0-9a-f]{32})"
 _PART = rf"{_RUN}/{CHECKPOINT_FOLDER}/(part-\d{{1,4}}/)?"
 _ADAPTER = rf"(?P<unit>adapters/{NAME}/{NAME})"
-_ADAPTER_FILES = {**LIMITS_BYTES, ROWS_FILE: MAX_ROWS_BYTES, OWNER_FILE: MAX_JSON_BYTES}
+_ADAPTER_FILES = {**LIMITS_BYTES, ROWS_FILE: MAX_ROWS_BYTES, OWNER_FILE: MAX_JSON_BYTES, UNCHECKED_FILE: 0}
 RULES: Mapping[re.Pattern[str], int] = {
     re.compile(rf"{_RUN}/{re.escape(CONFIG_FILE)}"): MAX_JSON_BYTES,
     re.compile(rf"{_RUN}/{re.escape(ROW_FILE)}"): MAX_ROW_BYTES,

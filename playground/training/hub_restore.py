@@ -10,8 +10,9 @@ from pathlib import Path
 
 from playground import access, settings
 from playground.adapters import store
+from playground.adapters.filing import file_as
 from playground.adapters.record import REPORT_FILE, check_name, read_record
-from playground.adapters.report import ROWS_FILE, save_page
+from playground.adapters.report import ROWS_FILE
 from playground.adapters.untrusted import is_kind, shown
 from playground.errors import AdapterError, InputError
 from playground.tasks import get_task
@@ -170,8 +171,7 @@ def _restore_adapter(folder: Path) -> None:
                 shutil.copyfile(file, target / file.name)
         if (target / ROWS_FILE).exists():
             (target / ROWS_FILE).chmod(0o600)
-        if REPORT_FILE in record.files:
-            save_page(record, target)
+        file_as(name, record, target)
 
 
 def _set_times(place: Path, changed: float) -> None:

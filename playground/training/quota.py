@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from playground import access, settings
-from playground.adapters import store
+from playground.adapters import edit, store
 from playground.errors import BusyError, QuotaError
 from playground.training import corrections, run_store
 from playground.training.run_files import RunState
@@ -26,15 +26,28 @@ def check_queue(active: list[RunState]) -> None:
         )
 
 
-def check_disk(more_bytes: int) -> None:
-    """Raises QuotaError when `more_bytes` would not fit into what people may store."""
-    person = access.current()
-    most, each = settings.max_disk_bytes(), settings.max_disk_bytes_each()
-    if most and used_by_all_bytes() + more_bytes > most:
+def check_disk(more_bytes: int, returning: Path | None = None) -> None:
+    """Raises QuotaError when `more_bytes` would not fit into what people may store.
+
+    Deleted adapters are kept only as far as there is room beside them: those deleted longest ago give way.
+
+    Args:
+        returning: folder of a deleted adapter that is to be put back, so that it does not give way.
+    """
+    most = settings.max_disk_bytes()
+    left_bytes = most - used_by_all_bytes() - more_bytes
+    if most and left_bytes < 0:
         raise QuotaError(
             f"Runs and adapters of all people may take {_megabytes(most)} (PLAYGROUND_MAX_DISK_MB), and that would be "
             "exceeded; delete adapters that are not needed any more, or try again later."
         )
+    _check_own_disk(more_bytes)
+    if most:
+        _forget_deleted(left_bytes, returning)
+
+
+def _check_own_disk(more_bytes: int) -> None:
+    person, each = access.current(), settings.max_disk_bytes_each()
     if person.is_owner or not each:
         return
     used = used_bytes(person.key)
@@ -44,6 +57,15 @@ def check_disk(more_bytes: int) -> None:
             f"{_megabytes(each)} is the limit for each visitor (PLAYGROUND_MAX_DISK_MB_EACH); delete adapters of yours "
             "under Adapters, and runs under About."
         )
+
+
+def _forget_deleted(room_bytes: int, returning: Path | None) -> None:
+    """Leaves as many of the adapters that were deleted last as fit into the room."""
+    for folder in edit.shelved():
+        if folder != returning:
+            room_bytes -= size_of(folder)
+            if room_bytes < 0:
+                edit.forget(folder)
 
 
 def check_uploads(folder: Path, more_bytes: int) -> None:
@@ -64,7 +86,9 @@ def used_bytes(owner: str) -> int:
 
 
 def used_by_all_bytes() -> int:
-    return sum(map(size_of, (settings.runs(), settings.own_adapters(), settings.corrections())))
+    """Disk that runs, adapters and corrections take, without adapters that were deleted."""
+    folders = (settings.runs(), settings.own_adapters(), settings.corrections())
+    return sum(map(size_of, folders)) - size_of(edit.shelf())
 
 
 def size_of(folder: Path) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from playground import settings
 from playground.errors import InputError
 from playground.training.config import RunConfig
-from playground.training.corpus import balanced, read_corpus, thin
+from playground.training.corpus import balanced, thin
+from playground.training.repair import read_validation
 from playground.types import Row
 
 DATA_FOLDER = Path("data")
@@ -50,9 +51,8 @@ def rows_to_measure_on(name: str, task: str, data: Path | None, max_rows: int, s
         InputError: as `read_recipe`.
         DataError: the rows are not there, or can't be read.
     """
-    recipe = read_recipe(name, data, task)
-    parts = read_corpus(Path(recipe["validation"]), task, {}, is_strict=False)
-    return balanced(thin(parts, recipe.get("validation_shares", {}), seed), max_rows, seed).rows
+    recipe = RunConfig(**read_recipe(name, data, task) | {"name": "", "backbone": ""})
+    return balanced(thin(read_validation(recipe), recipe.validation_shares, seed), max_rows, seed).rows
 
 
 def _with_paths(settings_of: dict[str, Any], root: Path) -> dict[str, Any]:

@@ -357,7 +357,7 @@ def _new_folder(config: RunConfig, data_path: Path) -> Path:
         copy.parent.mkdir(parents=True, mode=0o700)
         shutil.copyfile(data_path, copy)
         path = root / run_id / DATA_FOLDER / copy.name
-        final = replace(config, data=str(path), data_name=copy.name, run=fingerprint(run_id))
+        final = replace(config, data=str(path), data_name=config.data_name or data_path.name, run=fingerprint(run_id))
         if config.validation:
             own = partial / VALIDATION_FOLDER / _safe_name(Path(config.validation).name)
             own.parent.mkdir(mode=0o700)

@@ -202,7 +202,7 @@ def _build_return(removed: Removed, notice: gr.HTML, revision: gr.State, now: Ca
 
 def _put_back(removed: Removed) -> str:
     access.must_change()
-    quota.check_disk(0)
+    quota.check_disk(quota.size_of(removed.path), returning=removed.path)
     return render.info(f"{edit.put_back(removed).name} is back.")
 
 

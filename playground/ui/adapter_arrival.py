@@ -9,6 +9,7 @@ from playground import settings
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
 from playground.errors import PlaygroundError, QuotaError
+from playground.tasks import must_be_known
 from playground.training import quota
 from playground.types import Stream
 from playground.ui import picker, render
@@ -38,11 +39,14 @@ def check_after(
 
 
 def must_fit(record: AdapterRecord) -> None:
-    """Takes the adapter, just imported, away again where it is more than its person may store: archives are smaller.
+    """Takes the adapter, just imported, away again where it is more than its person may store, archives being smaller,
+    or nothing that can be done here.
 
     Raises:
-        QuotaError: it is.
+        QuotaError: it is too large.
+        AdapterError: it is for no task of this program.
     """
+    must_be_known(record)
     try:
         quota.check_disk(0)
     except QuotaError:

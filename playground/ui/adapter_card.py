@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 
 from playground.adapters.figures import metric_title
 from playground.adapters.record import AdapterRecord
-from playground.tasks import get_task, list_tasks
+from playground.adapters.store import is_unchecked
+from playground.tasks import list_tasks
 from playground.tasks.languages import LANGUAGES
 from playground.ui import picker
 
 
 def card(record: AdapterRecord) -> str:
-    title = escape(get_task(record.task).title)
+    # Another version of this program may know more tasks.
+    title = escape(next((task.title for task in list_tasks() if task.name == record.task), record.task))
     head = f'<h3>{title} · <bdi>{escape(record.name)}</bdi><span class="pg-badge">{picker.whose(record)}</span></h3>'
     text = f'<p dir="auto">{escape(record.description)}</p>' if record.description else ""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts_of(record) if value)
@@ -33,6 +35,7 @@ def facts_of(record: AdapterRecord) -> list[tuple[str, str]]:
         ("Goes on from", str(training.get("parent", ""))),
         ("Licence of the data", str(training.get("licence", ""))),
         ("Made with", str(training.get("command", ""))),
+        ("Check", "not loaded again since its import; Verify does that" if is_unchecked(record) else ""),
         ("Size", f"{size_bytes(record) / 1e6:.1f} MB"),
         ("Created", _date(record.created)),
     ]

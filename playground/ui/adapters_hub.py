@@ -10,7 +10,7 @@ import gradio as gr
 from huggingface_hub import HfApi, get_token
 
 from playground import access, settings
-from playground.adapters.hub import check_id, connect, connect_as_nobody, import_from_hub
+from playground.adapters.hub import check_id, connect, connect_as_nobody, import_from_hub, parse_source
 from playground.adapters.record import AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
@@ -74,15 +74,21 @@ def build_import(
     """A field for the id of an adapter on the Hub, where the settings allow going online."""
     if not settings.offers_hub_import():
         return
-    wanted = gr.Textbox(label="Import from the Hub", placeholder="your-name/my-adapter", max_lines=1, min_width=200)
+    wanted = gr.Textbox(
+        label="Import from the Hub",
+        info="Its newest version, unless you add @ and a tag, branch or commit.",
+        placeholder="your-name/my-adapter",
+        max_lines=1,
+        min_width=200,
+    )
     button = gr.Button("Import", size="sm", min_width=80)
 
     def bring_in(text: str, name: str, arrived: list[AdapterRecord]) -> Stream[Updates]:
         access.must_change()
         quota.check_disk(0)
-        repo_id = check_id(text)
-        yield {notice: render.working(f"Fetching {repo_id}…")}
-        record = import_from_hub(repo_id, connect_to_read(), loader.backbone_id, name=name.strip() or None)
+        parse_source(text)
+        yield {notice: render.working(f"Fetching {text.strip()}…")}
+        record = import_from_hub(text, connect_to_read(), loader.backbone_id, name=name.strip() or None)
         must_fit(record)
         arrived.append(record)
         yield {notice: render.working("Waiting for its check…"), revision: now(), named: ""}

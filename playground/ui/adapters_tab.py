@@ -122,7 +122,10 @@ def _wire_import(
 
 def _revision() -> str:
     """Another one whenever there are other adapters to show."""
-    usable = [f"{picker.key_of(record)} {record.origin} {record.created}" for record in store.list_adapters()]
+    usable = [
+        f"{picker.key_of(record)} {record.origin} {record.created} {store.is_unchecked(record)}"
+        for record in store.list_adapters()
+    ]
     broken = [f"{folder} {reason}" for folder, reason in store.list_broken()]
     return "\n".join(["adapters", *usable, *broken, *(str(removed.path) for removed in edit.list_removed())])
 

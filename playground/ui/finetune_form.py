@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ class Form:
     use_pasted: gr.Button
     hub: finetune_hub.HubSource | None
     """None where the page must not go online."""
+    named: gr.State
+    """Path of the last file from the Hub, and what its dataset is called."""
     corrections: finetune_corrections.CorrectionSource
     mapping: gr.Column
     task: gr.Dropdown
@@ -103,7 +105,7 @@ class Form:
     def choices(self) -> list[Component]:
         """All that makes up a run; `configured` takes their values."""
         own = [self.file, self.name, self.preset, self.quantization, self.task, *self.columns]
-        return [*own, *self.doctor.choices, *self.expert.choices, self.parent]
+        return [*own, *self.doctor.choices, *self.expert.choices, self.parent, self.named]
 
     def configured(self, backbone: str, values: Sequence[Any]) -> RunConfig:
         """The run of the values of `choices`.
@@ -111,12 +113,13 @@ class Form:
         Raises:
             PlaygroundError: the rows or the settings do not allow it.
         """
-        *values, parent = values
+        *values, parent, (path, data_name) = values
         num_expert, num_checks = len(self.expert.choices), len(self.doctor.choices)
         own, checks = values[: -num_expert - num_checks], values[-num_expert - num_checks : -num_expert]
-        return finetune_choices.configured(
+        config = finetune_choices.configured(
             backbone, *own, checks=checks, expert=values[-num_expert:], parent=parent or ""
         )
+        return replace(config, data_name=data_name) if config.data == path else config
 
 
 def build() -> Form:
@@ -125,7 +128,7 @@ def build() -> Form:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
                 file, pasted, use_pasted = _source()
-                hub = finetune_hub.build()
+                hub, named = finetune_hub.build(), gr.State(("", ""))
                 corrections = finetune_corrections.build()
             with gr.Column(min_width=300):
                 mapping, task, columns, reasons = _mapping()
@@ -142,8 +145,8 @@ def build() -> Form:
         outcome, estimated = gr.HTML(), gr.HTML(elem_id="finetune-estimated")
     estimate = finetune_estimate.EstimateBox(ask, estimated, take, gr.State({}))
     return Form(
-        area, notice, file, pasted, use_pasted, hub, corrections, mapping, task, columns, reasons, preview, rejected,
-        doctor, name, parent, preset, quantization, expert, estimate, start, outcome,
+        area, notice, file, pasted, use_pasted, hub, named, corrections, mapping, task, columns, reasons, preview,
+        rejected, doctor, name, parent, preset, quantization, expert, estimate, start, outcome,
     )  # fmt: skip
 
 
@@ -289,21 +292,24 @@ def _wire_hub(
     def take_dataset(text: str) -> Stream[Updates]:
         yield from finetune_hub.take(source, form.file, text)
 
-    def read_dataset(path: str | None, is_fetched: bool) -> Stream[Updates]:
+    def read_dataset(path: str | None, name: str) -> Stream[Updates]:
         # What came of an earlier file stays where no dataset came.
-        if is_fetched:
+        if name:
+            yield {form.named: (str(path), name)}
             yield from read(path)
 
     taking = gr.on(
         [source.use.click, source.wanted.submit],
         guarded(take_dataset, source.outcome),
         source.wanted,
-        [form.file, source.is_fetched, source.outcome],
+        [form.file, source.fetched, source.outcome],
         concurrency_limit=NUM_FETCHED_AT_ONCE,
         trigger_mode="once",
         **VISIBLE,
     )
-    return taking.success(guarded(read_dataset, form.notice), [form.file, source.is_fetched], list(seen), **VISIBLE)
+    return taking.success(
+        guarded(read_dataset, form.notice), [form.file, source.fetched], [*seen, form.named], **VISIBLE
+    )
 
 
 def _wire_names(form: Form, loader: EngineLoader, checks: Sequence[Any]) -> None:

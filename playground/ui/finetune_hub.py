@@ -20,8 +20,8 @@ class HubSource:
     wanted: gr.Textbox
     use: gr.Button
     outcome: gr.HTML
-    is_fetched: gr.State
-    """Whether the last dataset asked for came, so that it can be read."""
+    fetched: gr.State
+    """Name of the last dataset asked for, if it came and can be read."""
 
 
 def build() -> HubSource | None:
@@ -37,8 +37,8 @@ def build() -> HubSource | None:
         )
         use = gr.Button("Use these rows", size="sm", elem_id="finetune-use-hub")
         outcome = gr.HTML(elem_id="finetune-hub-outcome")
-        is_fetched = gr.State(value=False)
-    return HubSource(wanted, use, outcome, is_fetched)
+        fetched = gr.State("")
+    return HubSource(wanted, use, outcome, fetched)
 
 
 def take(source: HubSource, file: gr.File, text: str) -> Stream[Updates]:
@@ -47,7 +47,7 @@ def take(source: HubSource, file: gr.File, text: str) -> Stream[Updates]:
     Raises:
         PlaygroundError: the person may not, there is no room for it, or it can't be had; see `hub_dataset`.
     """
-    yield {source.is_fetched: False, source.outcome: render.working("Looking for the dataset…")}
+    yield {source.fetched: "", source.outcome: render.working("Looking for the dataset…")}
     access.must_change()
     uploads.must_have_room()
     api = adapters_hub.connect_to_read()
@@ -56,4 +56,4 @@ def take(source: HubSource, file: gr.File, text: str) -> Stream[Updates]:
     with TemporaryDirectory() as folder:
         path = hub_dataset.fetch(found, Path(folder), api)
         # Gradio copies the file to its cache while it handles this value, before the folder goes.
-        yield {file: str(path), source.is_fetched: True, source.outcome: render.info(str(found))}
+        yield {file: str(path), source.fetched: f"{settings.HUB}{found.name}", source.outcome: render.info(str(found))}

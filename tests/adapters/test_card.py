@@ -81,10 +81,10 @@ def test_each_task_has_its_pipeline_tag(task, shape, tag):
 
 def test_the_adapters_figures_stand_beside_the_bases_with_count_and_interval():
     text = card(RECORD)
-    assert "| macro\\_f1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) |" in text
-    assert "| accuracy | 66.1 | not measured |" in text
+    assert "| Macro-F1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) |" in text
+    assert "| Accuracy | 66.1 | not measured |" in text
     assert "n = 3,000" in text
-    assert "| Language | n | This adapter, macro\\_f1 (95 % interval) |\n" in text
+    assert "| Language | n | This adapter, Macro-F1 (95 % interval) |\n" in text
     assert "| en | 300 | 70.0 (66.0 to 74.0) |\n" in text
 
 
@@ -102,7 +102,7 @@ def test_base_and_trivial_answer_have_columns_of_their_own_where_they_were_measu
     }
     text = card(replace(RECORD, metrics={**RECORD.metrics, **more}))
     assert "| Trivial: the commonest \\| label (n = 3,000) |\n" in text
-    assert "| macro\\_f1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) | 20.0 (20.0 to 20.0) |" in text
+    assert "| Macro-F1 | 65.0 (63.0 to 67.0) | 31.0 (29.5 to 32.5) | 20.0 (20.0 to 20.0) |" in text
     assert "(95 % interval) | The backbone without it | Trivial |\n" in text
     assert "| en | 300 | 70.0 (66.0 to 74.0) | 40.0 (n = 12) | 25.0 |" in text
     assert "| fi | 50 | 60.0 (60.0 to 60.0) | - | 9.0 |" in text
@@ -213,3 +213,10 @@ def test_the_code_on_the_card_runs_and_gives_the_outputs_of_the_trained_adapter(
         torch.testing.assert_close(names["model"](**names["inputs"]).logits, expected)
     if task == "ner":
         torch.testing.assert_close(names["logits"][-1], expected[0])
+
+
+def test_a_metric_that_nobody_knows_can_not_become_markup():
+    scores = {"metrics": {"<b>x|": 1.0}, "main": "<b>x|", "n": 9, "interval": [0, 2]}
+    text = card(replace(RECORD, metrics={"adapter": scores, "by_language": {"en": scores}}))
+    assert "<b>" not in text
+    assert "This adapter, \\<b\\>x\\| (95 % interval)" in text

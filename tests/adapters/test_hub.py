@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from playground.adapters import hub, store
-from playground.adapters.hub import check_id, connect, downloaded, import_from_hub, is_hub_id, push
+from playground.adapters.hub import check_id, connect, downloaded, import_from_hub, is_hub_id, parse_source, push
 from playground.adapters.record import CARD_FILE, CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
 from playground.errors import AdapterError, InputError
 from tests.fake_hub import COMMIT, TOKEN, Repository, fake_hub
@@ -98,6 +98,34 @@ def test_what_was_pushed_is_imported_as_the_same_adapter(served, pushed):
     assert import_from_hub(REPOSITORY, served.api(), "tiny", name="others").name == "others"
     with pytest.raises(AdapterError, match="already an adapter 'ner/people'"):
         import_from_hub(REPOSITORY, served.api(), "tiny")
+
+
+def test_an_earlier_version_is_imported_by_its_revision(served, pushed, save_tiny_adapter):
+    repository = served.repositories[REPOSITORY]
+    repository.revisions["v1.0"] = dict(repository.files)
+    newer = save_tiny_adapter("ner", "people", seed=7)
+    push(newer, REPOSITORY, served.api())
+    store.remove(newer)
+    newest = import_from_hub(f"{REPOSITORY}@{COMMIT}", served.api(), "tiny", name="newest")
+    first = import_from_hub(f" {REPOSITORY}@v1.0 ", served.api(), "tiny", name="first")
+    assert newest.files == newer.files
+    assert first.files == pushed.files != newer.files
+    with pytest.raises(AdapterError, match=f"'{REPOSITORY}' has no tag, branch or commit 'v2.0'"):
+        import_from_hub(f"{REPOSITORY}@v2.0", served.api(), "tiny")
+
+
+def test_a_branch_may_have_slashes_in_its_name():
+    assert parse_source("a/b@refs/pr/1") == ("a/b", "refs/pr/1")
+    assert parse_source(" a/b ") == ("a/b", None)
+
+
+@pytest.mark.parametrize("revision", ["", " ", "../main", "-x", "a b", "/x", "v1@v2", "x?y", "x" * 300])
+def test_what_can_be_no_revision_is_refused_before_anything_is_asked(served, revision):
+    with pytest.raises(InputError, match="can't be a tag, branch or commit of 'a/b'"):
+        import_from_hub(f"a/b@{revision}", served.api(), "tiny")
+    with pytest.raises(InputError, match="is no id of the Hub"):
+        import_from_hub("@v1.0", served.api(), "tiny")
+    assert served.asked == []
 
 
 def test_nothing_but_the_known_files_is_fetched(served, pushed):

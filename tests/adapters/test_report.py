@@ -8,9 +8,10 @@ import zipfile
 import pytest
 
 from playground.adapters import report as report_files
+from playground.adapters.card import card
 from playground.adapters.edit import duplicate
 from playground.adapters.hub import import_from_hub, push
-from playground.adapters.record import REPORT_FILE
+from playground.adapters.record import CARD_FILE, REPORT_FILE
 from playground.adapters.report import PAGE_FILE, ROWS_FILE, parse_report, read_report, read_rows
 from playground.adapters.store import find, remove, verify
 from playground.adapters.transfer import export_zip, import_zip
@@ -130,6 +131,18 @@ def test_a_foreign_page_is_never_taken_over(repacked):
     assert "<script" not in page
     assert "Base against adapter" in page
     assert not (brought.path / ROWS_FILE).exists()
+
+
+def test_a_foreign_card_is_never_taken_over(repacked, report):
+    brought = import_zip(repacked(**{"tiny/README.md": b"<script>alert(1)</script>\x1b[2J"}), name="other")
+    assert (brought.path / CARD_FILE).read_text(encoding="utf-8") == card(brought, read_report(brought))
+
+
+def test_the_card_of_a_duplicate_says_what_the_report_found(reported, report):
+    copy = duplicate(reported, "copy")
+    text = (copy.path / CARD_FILE).read_text(encoding="utf-8")
+    assert text == card(copy, read_report(copy))
+    assert "points higher on the same 3 rows" in text
 
 
 def test_a_changed_report_is_refused(repacked, report):

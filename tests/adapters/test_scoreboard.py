@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from playground.adapters.card import card
+from playground.adapters.record import CARD_FILE
+from playground.adapters.report import read_report
 from playground.adapters.scoreboard import BEGIN, END, PUBLISHED_COLUMNS, PUBLISHED_FILE, scoreboard, write_scoreboard
 from playground.adapters.store import list_adapters
 from playground.errors import InputError
@@ -21,7 +24,7 @@ def test_table_shows_adapter_base_and_trivial_answer_with_interval_and_count(sav
     metrics = {"adapter": SCORES, "base": BASE, "trivial": TRIVIAL, "trivial_title": "always the commonest label"}
     record = save_tiny_adapter("sentiment", "mine", metrics=metrics)
     header, _, row, *rest = lines_of([record])
-    assert row.startswith("| sentiment/mine | 0 | macro_f1 | **61.2** (50.0 to 70.0) | 40 | 30.0 | 16.5 | ")
+    assert row.startswith("| sentiment/mine | 0 | Macro-F1 | **61.2** (50.0 to 70.0) | 40 | 30.0 | 16.5 | ")
     assert header.count("|") == row.count("|")
     assert "Trivial baselines: sentiment/mine: always the commonest label." in rest
 
@@ -46,7 +49,7 @@ def test_languages_are_folded_away_under_the_table(save_tiny_adapter):
         "trivial_by_language": {"en": {**TRIVIAL, "n": 1200}, "fi": TRIVIAL},
     }
     text = scoreboard([save_tiny_adapter("sentiment", "mine", metrics=metrics)])
-    _, _, block = text.partition("<details><summary>sentiment/mine by language (macro_f1)</summary>\n\n")
+    _, _, block = text.partition("<details><summary>sentiment/mine by language (Macro-F1)</summary>\n\n")
     table, _, _ = block.partition("\n\n</details>")
     assert table.splitlines()[2:] == [
         "| en | 1,200 | 61.2 (50.0 to 70.0) | 30.0 (n = 40) | 16.5 |",
@@ -103,3 +106,10 @@ def test_the_table_in_the_readme_is_the_generated_one():
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     shipped = [record for record in list_adapters() if record.origin == "shipped"]
     assert f"{BEGIN}\n{scoreboard(shipped)}\n{END}" in readme
+
+
+def test_the_cards_of_shipped_adapters_are_the_generated_ones():
+    for record in list_adapters():
+        if record.origin == "shipped":
+            written = (record.path / CARD_FILE).read_text(encoding="utf-8")
+            assert written == card(record, read_report(record)), record.title

@@ -8,8 +8,9 @@ import pytest
 
 from playground import settings
 from playground.adapters import transfer
+from playground.adapters.edit import duplicate, put_back, rename, take_away
 from playground.adapters.record import CARD_FILE, CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
-from playground.adapters.store import list_adapters, list_broken, remove, verify
+from playground.adapters.store import is_unchecked, list_adapters, list_broken, mark_checked, remove, verify
 from playground.adapters.transfer import export_zip, import_zip
 from playground.errors import AdapterError
 
@@ -49,6 +50,20 @@ def test_export_and_import_give_the_same_adapter(save_tiny_adapter, tmp_path):
     remove(record)
     assert import_zip(path) == record
     verify(record)
+
+
+def test_what_is_imported_is_unchecked_until_it_was_loaded(exported, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_RELOAD", "1")
+    record = import_zip(exported)
+    assert is_unchecked(record)
+    assert is_unchecked(put_back(take_away(record)))
+    renamed = rename(record, "second")
+    assert is_unchecked(renamed)
+    with zipfile.ZipFile(export_zip(renamed, exported.parent)) as archive:
+        assert not any("unchecked" in name for name in archive.namelist())
+    mark_checked(renamed)
+    assert not is_unchecked(renamed)
+    assert not is_unchecked(duplicate(renamed, "third"))
 
 
 def test_into_a_folder_the_name_says_task_and_adapter_and_the_bytes_repeat(save_tiny_adapter, tmp_path):

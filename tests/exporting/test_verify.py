@@ -6,13 +6,14 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from playground.adapters.record import WEIGHTS_FILE, hash_files, read_record, write_record
+from playground.adapters.store import is_unchecked, mark_unchecked
 from playground.backbones.loading import load_exact
 from playground.errors import AdapterError
 from playground.exporting.fresh import compare
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.publish import publish
 from playground.exporting.reference import engine_outputs
-from playground.exporting.verify import verify_outputs
+from playground.exporting.verify import must_say_the_same, verify_outputs
 from tests.fake_hub import fake_hub
 
 pytestmark = pytest.mark.usefixtures("no_shipped_adapters")
@@ -35,8 +36,11 @@ def with_other_weights(record, change):
     return read_record(record.path, "own")
 
 
-def test_an_adapter_that_says_what_it_said_is_the_same(portable):
-    verdict = verify_outputs(with_probe(portable("ner", attention="bidirectional")), lambda _: None)
+def test_an_adapter_that_says_what_it_said_is_the_same_and_checked_then(portable):
+    record = with_probe(portable("ner", attention="bidirectional"))
+    mark_unchecked(record.path)
+    verdict = must_say_the_same(record, lambda _: None)
+    assert not is_unchecked(record)
     assert verdict.is_same
     assert (verdict.num_rows, verdict.reader) == (3, "the engine")
     assert "same outputs on 3 probe rows" in str(verdict)

@@ -1,9 +1,12 @@
+import os
+import time
 from dataclasses import replace
 
 import pytest
 
 from playground import access, settings
 from playground.access import OWNER, Person
+from playground.adapters.edit import list_removed, shelf, take_away
 from playground.errors import AccessError, BusyError, InputError, QuotaError
 from playground.training import quota, run_store, runs
 from playground.training.overtime import Overtime
@@ -117,6 +120,33 @@ def test_what_all_people_store_is_limited(start, monkeypatch):
         start(BOB, "more")
     with access.acting_as(OWNER), pytest.raises(QuotaError):
         quota.check_disk(settings.MEGABYTE)
+
+
+def test_adapters_deleted_longest_ago_give_way_where_room_is_needed(save_tiny_adapter, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_MAX_DISK_MB", "1")
+    sizes = {}
+    for age_s, name in ((30, "first"), (20, "second"), (10, "third")):
+        record = save_tiny_adapter(name=name)
+        sizes[name] = quota.size_of(record.path)
+        removed = take_away(record)
+        os.utime(removed.path, (time.time() - age_s,) * 2)
+
+    def deleted():
+        return [removed.name for removed in list_removed()]
+
+    assert quota.used_by_all_bytes() == 0
+    with pytest.raises(QuotaError):
+        quota.check_disk(settings.MEGABYTE + 1)
+    quota.check_disk(settings.MEGABYTE - sum(sizes.values()))
+    assert deleted() == ["third", "second", "first"]
+    quota.check_disk(settings.MEGABYTE - sum(sizes.values()) + 1)
+    assert deleted() == ["third", "second"]
+    second = list_removed()[1]
+    quota.check_disk(settings.MEGABYTE, returning=second.path)
+    assert deleted() == ["second"]
+    quota.check_disk(settings.MEGABYTE)
+    assert deleted() == []
+    assert list(shelf().iterdir()) == []
 
 
 def test_a_page_for_trying_starts_and_changes_no_run(start, monkeypatch):

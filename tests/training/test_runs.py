@@ -56,8 +56,18 @@ def test_the_command_in_the_card_does_not_give_the_id_of_the_run_away(make_run_c
     run_id = runs.start_run(make_run_config(columns={"text": "Full text"}), reviews)
     command = command_line(runs.read_run(run_id).config)
     assert run_id not in command
-    assert "--data My_reviews.csv" in command
+    assert "--data 'My reviews.csv'" in command
     assert "--column 'text=Full text'" in command
+
+
+def test_rows_are_called_as_the_person_called_them_also_when_the_run_starts_again(
+    make_run_config, reviews, unborn_workers
+):
+    name = "hub:somebody/lamps@default/train"
+    first = runs.start_run(make_run_config(data_name=name), reviews)
+    run_files.save_state(replace(load_state(folder_of(first)), state="failed"))
+    again = runs.restart_run(first)
+    assert [runs.read_run(one).config.data_name for one in (first, again)] == [name, name]
 
 
 @pytest.mark.parametrize("run_id", ["", "../../etc", "a" * 31, "A" * 32, "0" * 32, "0" * 32 + "\n", None])

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from playground.adapters.store import mark_checked, mark_unchecked
 from playground.ui.adapter_card import card, quality, shown_labels
 
 
@@ -59,3 +60,15 @@ def test_no_link_for_a_task_without_a_tab(adapters):
 )
 def test_labels_are_those_a_person_knows(adapters, shape, labels, shown):
     assert shown_labels(replace(adapters[0], shape=shape, labels=labels)) == shown
+
+
+def test_a_task_of_another_version_has_a_card_too(adapters):
+    assert "poems" in card(replace(adapters[0], task="poems"))
+
+
+def test_a_card_says_that_the_check_of_an_import_was_broken_off(save_tiny_adapter):
+    record = save_tiny_adapter()
+    mark_unchecked(record.path)
+    assert "not loaded again since its import; Verify does that" in card(record)
+    mark_checked(record)
+    assert "since its import" not in card(record)

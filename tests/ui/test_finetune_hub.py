@@ -48,11 +48,29 @@ def test_a_dataset_is_fetched_and_read_like_an_upload(served, form):
             path = view[built.file]
             assert len(read_table(Path(path)).rows) == 10
             assert f"{ID}: 1 file, 0.0 MB." in view[built.hub.outcome]
-            assert view[built.hub.is_fetched] is True
-            shown = {part: value for view in read(path, True) for part, value in view.items()}
+            name = view[built.hub.fetched]
+            shown = {part: value for view in read(path, name) for part, value in view.items()}
+    assert name == f"hub:{ID}"
+    assert shown[built.named] == (path, name)
     assert shown[built.task] == "classify"
     assert shown[built.name] == "lamps"
     assert not Path(path).exists()
+
+
+def test_a_run_calls_the_dataset_by_its_name_and_a_later_file_by_its_own(form, tmp_path):
+    built, _, _ = form
+    path = str(tmp_path / "lamps.csv")
+    Path(path).write_bytes(CSV)
+    values = [part.value for part in built.choices]
+    values[:5] = path, "lamps", "quick", "none", "classify"
+    values[5:7] = "text", "label"
+
+    def called(named):
+        return built.configured("tiny", [*values[:-1], named]).data_name
+
+    assert called((path, f"hub:{ID}")) == f"hub:{ID}"
+    assert called(("elsewhere/lamps.csv", f"hub:{ID}")) == "lamps.csv"
+    assert called(("", "")) == "lamps.csv"
 
 
 @pytest.mark.parametrize(
@@ -62,9 +80,9 @@ def test_what_can_not_be_fetched_is_said_and_leaves_the_form_as_it_is(served, fo
     built, take, read = form
     views = list(take(text))
     assert says in "".join(str(view.get(built.hub.outcome, "")) for view in views)
-    assert views[0][built.hub.is_fetched] is False
+    assert views[0][built.hub.fetched] == ""
     assert not any(built.file in view for view in views)
-    assert not any(built.preview in view for view in read("earlier.csv", False))
+    assert not any(built.preview in view for view in read("earlier.csv", ""))
 
 
 def said(form, text):
