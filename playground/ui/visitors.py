@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from http.cookies import SimpleCookie
 from importlib.util import find_spec
@@ -25,11 +26,25 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 """Over https: browsers then let nobody but this very host set it."""
 SECRET_BYTES = 32
 YEAR_S = 365 * 24 * 3600
-MAX_WRONG_PASSWORDS = 5
 WRONG_PASSWORDS_S = 60.0
-"""After that many wrong passwords within that time, whoever sent them, no other is looked at."""
+MAX_WRONG_EACH = 5
+"""After that many wrong passwords of one visitor within that time, no other of theirs is looked at."""
+MAX_WRONG_FROM_ADDRESS = 10
+"""The same, of all visitors with one address: a program gets a new cookie whenever it likes."""
+MAX_WRONG = 60
+"""The same, of all people: addresses can be had, too. A browser that once gave the right one has its own limit only."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """A wrong password."""
+
+    moment: float
+    visitor: str
+    """Key of who sent it."""
+    address: str
 
 
 class Visitors:
@@ -37,7 +52,9 @@ class Visitors:
 
     def __init__(self) -> None:
         self._owners: set[str] = set()
-        self._wrong: list[float] = []
+        self._trusted: set[str] = set()
+        """Who gave the right password since the app was started, whether or not they signed out."""
+        self._wrong: list[_Wrong] = []
         self._signing = threading.Lock()
 
     def recognise(self) -> None:
@@ -63,15 +80,25 @@ class Visitors:
             raise AccessError("This page has no owner's password; set PLAYGROUND_OWNER_PASSWORD where it runs.")
         if not visitor.key:
             raise AccessError("Your browser does not keep this page's cookie; allow cookies for it and reload it.")
+        address = (_scope().get("client") or ("", 0))[0]
         with self._signing:
             now = time.monotonic()
-            self._wrong = [moment for moment in self._wrong if now - moment < WRONG_PASSWORDS_S]
-            if len(self._wrong) >= MAX_WRONG_PASSWORDS:
+            self._wrong = [wrong for wrong in self._wrong if now - wrong.moment < WRONG_PASSWORDS_S]
+            if self._tried_too_many(visitor.key, address):
                 raise AccessError(f"Too many wrong passwords were sent; try again in {WRONG_PASSWORDS_S:.0f} seconds.")
             if not hmac.compare_digest((password or "").encode(), right.encode()):
-                self._wrong.append(now)
+                self._wrong.append(_Wrong(now, visitor.key, address))
                 raise AccessError("This is not the owner's password.")
             self._owners.add(visitor.key)
+            self._trusted.add(visitor.key)
+
+    def _tried_too_many(self, visitor: str, address: str) -> bool:
+        if sum(wrong.visitor == visitor for wrong in self._wrong) >= MAX_WRONG_EACH:
+            return True
+        from_address = sum(wrong.address == address for wrong in self._wrong)
+        return visitor not in self._trusted and (
+            from_address >= MAX_WRONG_FROM_ADDRESS or len(self._wrong) >= MAX_WRONG
+        )
 
     def sign_out(self) -> None:
         self._owners.discard(_visitor().key)
