@@ -63,11 +63,16 @@ class Visitors:
 
     def asking(self) -> Person:
         """The one whose event is handled at this moment, by Gradio's own context; nobody outside of events."""
-        return OWNER if self.has_signed_in() or is_author(_scope()) else _visitor()
+        return self.person_in(_scope())
+
+    def person_in(self, scope: Scope) -> Person:
+        """The one who sends a request."""
+        visitor = _visitor(scope)
+        return OWNER if visitor.key in self._owners or is_author(scope) else visitor
 
     def has_signed_in(self) -> bool:
         """Whether the present visitor has given the owner's password."""
-        return _visitor().key in self._owners
+        return _visitor(_scope()).key in self._owners
 
     def sign_in(self, password: str | None) -> None:
         """Makes the present visitor the owner.
@@ -75,12 +80,12 @@ class Visitors:
         Raises:
             AccessError: the password is wrong, there is none, too many were tried, or the browser keeps no cookie.
         """
-        visitor, right = _visitor(), settings.owner_password()
+        visitor, right = _visitor(_scope()), settings.owner_password()
         if not right:
             raise AccessError("This page has no owner's password; set PLAYGROUND_OWNER_PASSWORD where it runs.")
         if not visitor.key:
             raise AccessError("Your browser does not keep this page's cookie; allow cookies for it and reload it.")
-        address = (_scope().get("client") or ("", 0))[0]
+        address = address_in(_scope())
         with self._signing:
             now = time.monotonic()
             self._wrong = [wrong for wrong in self._wrong if now - wrong.moment < WRONG_PASSWORDS_S]
@@ -101,12 +106,12 @@ class Visitors:
         )
 
     def sign_out(self) -> None:
-        self._owners.discard(_visitor().key)
+        self._owners.discard(_visitor(_scope()).key)
 
 
-def _visitor() -> Person:
-    """The one of the request at hand, whether or not they signed in."""
-    secret = secret_in(_scope())
+def _visitor(scope: Scope) -> Person:
+    """The one who sends a request, whether or not they signed in."""
+    secret = secret_in(scope)
     return Person(sha256(secret.encode()).hexdigest()) if secret else NOBODY
 
 
@@ -133,6 +138,12 @@ def is_author(scope: Scope) -> bool:
     if not (author and login and has_login()):
         return False
     return bool(login.get("expires_at", 0) > time.time() and login["userinfo"].get("preferred_username") == author)
+
+
+def address_in(scope: Scope) -> str:
+    """Where a request comes from; empty where that is not known."""
+    host, _ = scope.get("client") or ("", 0)
+    return str(host)
 
 
 def secret_in(scope: Scope) -> str:
