@@ -92,7 +92,7 @@ def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
     assert (len(found.rows), [one.line for one in found.rejected], found.problem) == (20, [22, 23], "")
     view = finetune_data.preview(found)
     assert "20 usable rows, 2 set aside" in view
-    assert "delivery 10 · price 10" in view
+    assert "<bdi>delivery</bdi> 10 · <bdi>price</bdi> 10" in view
     assert '<td dir="auto">22</td>' in view
 
 
