@@ -161,11 +161,16 @@ def max_uploads_bytes() -> int:
     return number("PLAYGROUND_MAX_UPLOADS_MB", 5_000 if is_shared() else 0) * MEGABYTE
 
 
+def max_uploads_bytes_each() -> int:
+    """``PLAYGROUND_MAX_UPLOADS_MB_EACH``: the same, of one visitor within a day; 0: as much as there is."""
+    return number("PLAYGROUND_MAX_UPLOADS_MB_EACH", 2_000) * MEGABYTE
+
+
 def check_limits() -> None:
     """Raises InputError when one of the limits above is no number."""
     for limit in (
         *(max_active_runs, max_active_runs_each, max_run_minutes),
-        *(max_disk_bytes, max_disk_bytes_each, max_uploads_bytes),
+        *(max_disk_bytes, max_disk_bytes_each, max_uploads_bytes, max_uploads_bytes_each),
     ):
         limit()
 

@@ -85,7 +85,8 @@ def _on_difference(report: Report) -> list[str]:
         second = f"The difference is unlikely to be chance ({test})."
     else:
         second = f"The difference may be chance ({test}); more held-out rows would tell."
-    counts = f"{report['changed']:,} answers changed: {report['better']:,} score better, {report['worse']:,} worse."
+    answers = "1 answer" if report["changed"] == 1 else f"{report['changed']:,} answers"
+    counts = f"{answers} changed: {report['better']:,} score better, {report['worse']:,} worse."
     return [first, second, counts]
 
 

@@ -165,8 +165,12 @@ def _match(task: str, columns: list[Column]) -> dict[str, str]:
 
 
 def _loosely(task: str, columns: list[Column]) -> dict[str, str]:
-    """Like `_match`, with the column of texts as first input where no name speaks for one."""
+    """Like `_match`, with columns called exactly as the fields, whatever they hold, and the column of texts as first
+    input where no name speaks for one.
+    """
     found = _match(task, columns)
+    names = {column.name for column in columns} - set(found.values())
+    found |= {name: name for name in missing_fields(task, found) if name in names}
     first = input_fields(task)[0]
     rest = (column for column in columns if column.is_text() and column.name not in found.values())
     text = text_column(rest) if first in missing_fields(task, found) else None

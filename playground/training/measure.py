@@ -195,11 +195,13 @@ def _predictions(
     stop_wish: Callable[[], StopWish],
 ) -> list[Row]:
     found: list[Row] = []
+    told = {"event": "evaluated", "of": "adapter" if adapter else "base", "all": len(rows)}
+    emit(told | {"rows": 0})  # the first rows of a base that chooses among many labels take minutes
     for index, prediction in predict_many(engine, task, rows, adapter, batch_rows=16):
         if prediction.done:
             found.append(prediction.row)
         if prediction.done and index % 16 == 0:
-            emit({"event": "evaluated", "of": "adapter" if adapter else "base", "rows": index + 1, "all": len(rows)})
+            emit(told | {"rows": index + 1})
         if stop_wish() == "discard":
             raise Cancelled(SKIPPED)
     return found

@@ -78,6 +78,17 @@ def check_uploads(folder: Path, more_bytes: int) -> None:
         )
 
 
+def check_files(had_bytes: int, more_bytes: int) -> None:
+    """Raises QuotaError when the present person, whose files of the last day take `had_bytes`, may have no more."""
+    each = settings.max_uploads_bytes_each()
+    if each and not access.current().is_owner and had_bytes + more_bytes > each:
+        raise QuotaError(
+            f"Your files of the last day, uploaded or to download, take {_megabytes(had_bytes)}, this needs "
+            f"{_megabytes(more_bytes)} more, and {_megabytes(each)} is the limit for each visitor "
+            "(PLAYGROUND_MAX_UPLOADS_MB_EACH); give fewer rows, or try again tomorrow."
+        )
+
+
 def used_bytes(owner: str) -> int:
     """Disk that the runs and adapters of a visitor take."""
     runs = [settings.runs() / run_id for run_id in run_store.run_ids_of(owner)]

@@ -60,8 +60,9 @@ page shows how. On the command line: <code>python -m playground --help</code>.</
 def _privacy() -> str:
     where = "on the server that hosts this page" if settings.is_shared() else "on this computer"
     return f"""<h2>Your texts</h2>
-<p>Everything is computed {where}. Texts are not stored or sent anywhere else; uploaded files are deleted after a day.
-Adapters that you train or import stay until you delete them under Adapters.</p>{_copy()}"""
+<p>Everything is computed {where}. Texts that you try are not stored, and none is sent anywhere else; uploaded files are
+deleted after a day. Adapters that you train or import, runs with the rows that they learn from, and answers that you
+correct stay until you delete them.</p>{_copy()}"""
 
 
 def _copy() -> str:

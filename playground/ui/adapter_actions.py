@@ -69,7 +69,7 @@ def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> 
             if path.is_dir():
                 yield {outcome: render.working("Packing the folder…")}
                 path = _packed(path)
-            uploads.must_have_room(path.stat().st_size)
+            uploads.take_room(path.stat().st_size)
             done = f"{wanted.title}: {wanted.summary}. It was loaded again and gives the adapter's own outputs."
             # Gradio copies the file to its cache while it handles this value, before the folder goes.
             yield {outcome: render.info(done), download: gr.File(value=str(path), visible=True)}

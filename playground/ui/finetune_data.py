@@ -187,9 +187,9 @@ def _labels(found: Inspection) -> str:
     if "label" not in required_fields(found.mapping.task) or not found.rows:
         return ""
     counts = Counter(row["label"] for row in found.rows).most_common()
-    shown = " · ".join(f"{label} {count:,}" for label, count in counts[:NUM_LABELS_SHOWN])
+    shown = " · ".join(f"<bdi>{escape(label)}</bdi> {count:,}" for label, count in counts[:NUM_LABELS_SHOWN])
     more = f" and {len(counts) - NUM_LABELS_SHOWN} more" if len(counts) > NUM_LABELS_SHOWN else ""
-    return f". Labels: <bdi>{escape(shown)}</bdi>{more}"
+    return f". Labels: {shown}{more}"
 
 
 def cell(row: Row, field: str) -> str:

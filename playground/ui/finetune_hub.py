@@ -55,5 +55,6 @@ def take(source: HubSource, file: gr.File, text: str) -> Stream[Updates]:
     yield {source.outcome: render.working(f"Fetching {found}")}
     with TemporaryDirectory() as folder:
         path = hub_dataset.fetch(found, Path(folder), api)
+        uploads.take_room(path.stat().st_size)
         # Gradio copies the file to its cache while it handles this value, before the folder goes.
         yield {file: str(path), source.fetched: f"{settings.HUB}{found.name}", source.outcome: render.info(str(found))}

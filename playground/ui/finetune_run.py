@@ -181,6 +181,11 @@ def stage(state: RunState) -> str:
     return f"{state.run_id} {state.state} {bool(state.report)}"
 
 
+def is_of_stage(seen: str, state: RunState) -> bool:
+    """Whether the signature `seen` is one of the present stage."""
+    return seen.startswith(f"{stage(state)} ")
+
+
 def signature(state: RunState) -> str:
     """Another one whenever there is something new to show in the same parts."""
     news = (

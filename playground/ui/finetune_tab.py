@@ -62,11 +62,12 @@ class FinetuneTab:
     report: report_panel.ReportPanel
     run_key: gr.BrowserState
     """Id of the run that this browser watches."""
-    seen: gr.State
-    """Signature of what is shown, so that nothing is sent twice."""
+    seen: gr.Textbox
+    """Signature of what is shown, so that nothing is sent twice. It is the browser's, and hidden, so that what was lost
+    on the way is sent again."""
     stage: gr.Textbox
-    """Which stage of the run is shown; with another one, all parts are shown anew. Nobody sees it, but browsers tell of
-    its change, as they do not of a `gr.State` that an event without queue changed."""
+    """The stage that the run has come to; all parts are shown anew whenever this changes. Nobody sees it, but browsers
+    tell of its change, as they do not of a `gr.State` that an event without queue changed."""
     timer: gr.Timer
 
     @property
@@ -86,7 +87,7 @@ class FinetuneTab:
 def build(loader: EngineLoader) -> FinetuneTab:
     """The tab; `follow` has to be called outside the tabs for the same page."""
     run_key = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_SECRET, render=False)
-    seen, stage = gr.State("", render=False), gr.Textbox("", visible="hidden", render=False)
+    seen, stage = (gr.Textbox("", visible="hidden", render=False) for _ in range(2))
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False, render=False)
     with gr.Tab("Fine-tune", id="finetune"):
         gr.HTML(f'<p class="pg-lead">{LEAD}</p>')
@@ -121,13 +122,13 @@ def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
         except InputError as err:
             return nothing_shown(tab) | {tab.form.notice: render.problem(str(err)) if linked else ""}
 
-    def look(run_id: str | None, seen: str, stage: str) -> Updates:
+    def look(run_id: str | None, seen: str, told: str) -> Updates:
         try:
             state = runs.read_run(run_id or "")
         except InputError:
-            return {tab.stage: GONE}
-        if finetune_run.stage(state) != stage:
-            return {tab.stage: finetune_run.stage(state)}
+            return {tab.stage: _changed(told, GONE)}
+        if not finetune_run.is_of_stage(seen, state):
+            return {tab.stage: _changed(told, finetune_run.stage(state))}
         return {tab.seen: gr.skip()} if finetune_run.signature(state) == seen else moved(tab, state)
 
     def show_stage(run_id: str | None) -> Updates:
@@ -139,7 +140,12 @@ def follow(page: gr.Blocks, tab: FinetuneTab) -> None:
     page.load(arrive, tab.run_key, tab.outputs, **QUIET)
     # A browser takes a third of a second for all parts, of the time of a processor that may be training.
     tab.timer.tick(look, [tab.run_key, tab.seen, tab.stage], [tab.stage, *tab.moving], **QUIET)
-    tab.stage.change(show_stage, tab.run_key, tab.outputs, **QUIET)
+    tab.stage.change(show_stage, tab.run_key, tab.outputs, trigger_mode="once", **QUIET)
+
+
+def _changed(told: str, stage: str) -> str:
+    """`stage`, told so that it changes what the browser was `told` before, in case it did not ask for the parts."""
+    return f"{stage}, again" if told == stage else stage
 
 
 def _panel(area: gr.Column) -> RunPanel:

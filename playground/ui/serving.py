@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground import settings
+from playground.access import OWNER
 from playground.adapters.report_page import PARTS_STYLE
 from playground.backbones.release import share_heaps
 from playground.engine.startup import EngineLoader
@@ -64,7 +65,7 @@ def serve(host: str | None = None, port: int | None = None, *, backbone_id: str 
         # There, weights must be in place before the page is launched.
         loader.wait()
     page = create_page(loader, visitors)
-    page.launch(**launch_options(default_host(), port or default_port()), prevent_thread_lock=True)
+    page.launch(**launch_options(default_host(), port or default_port(), visitors), prevent_thread_lock=True)
     page.server.config.timeout_keep_alive = KEEP_ALIVE_S
     page.block_thread()
 
@@ -105,8 +106,8 @@ def default_port() -> int | None:
     return int(chosen) if chosen else None
 
 
-def launch_options(host: str, port: int | None) -> dict[str, Any]:
-    """Arguments of ``gr.Blocks.launch``."""
+def launch_options(host: str, port: int | None, visitors: Visitors | None = None) -> dict[str, Any]:
+    """Arguments of ``gr.Blocks.launch``; for `visitors`, see `create_page`."""
     return {
         "server_name": host,
         "server_port": port,
@@ -114,7 +115,7 @@ def launch_options(host: str, port: int | None) -> dict[str, Any]:
         "css_paths": [theme.STYLE_PATH, PARTS_STYLE],
         "head": theme.head(),
         "footer_links": ["api"],
-        "app_kwargs": {"middleware": middleware(host), "openapi_url": None},
+        "app_kwargs": {"middleware": middleware(host, visitors), "openapi_url": None},
         "max_file_size": settings.MAX_UPLOAD_BYTES,
         "max_threads": NUM_THREADS,
         "state_session_capacity": NUM_SESSIONS_KEPT,
@@ -126,14 +127,14 @@ def launch_options(host: str, port: int | None) -> dict[str, Any]:
     }
 
 
-def middleware(host: str) -> list[Middleware]:
+def middleware(host: str, visitors: Visitors | None = None) -> list[Middleware]:
     """No foreign origins anywhere; on this machine no foreign host names either, against DNS rebinding."""
     hosts = allowed_hosts(host)
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         Middleware(OwnPages, hosts=hosts),
         Middleware(CORSMiddleware, allow_origins=[]),
-        Middleware(uploads.BodyLimit),
+        Middleware(uploads.BodyLimit, who=visitors.person_in if visitors else lambda _: OWNER),
         Middleware(ContentPolicy),
         *([Middleware(VisitorCookie)] if settings.is_shared() else []),
     ]

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from playground import settings
+from playground import access, settings
+from playground.access import Person
 from playground.errors import QuotaError
 from playground.training.quota import check_uploads
+from playground.ui import allowance
+from playground.ui.allowance import Share
+from playground.ui.visitors import address_in
 
 UPLOAD_PATH = "/upload"
 MAX_MESSAGE_BYTES = 64 * settings.MEGABYTE
@@ -34,36 +39,78 @@ _UNFINISHED = "tmp*"
 
 
 class BodyLimit:
-    """Refuses requests with more in them than a page sends, one file or one message, and uploads without room."""
+    """Refuses requests with more in them than a page sends, one file or one message, and uploads without room.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        who: says who sends a request.
+    """
+
+    def __init__(self, app: ASGIApp, who: Callable[[Scope], Person]) -> None:
         self.app = app
+        self.who = who
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_upload = scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH)
-        came_bytes = looked_at_bytes = 0
+        upload = _Upload(self.who(scope), scope) if _is_upload(scope) else None
+        came_bytes = 0
 
         async def counted() -> Message:
-            nonlocal came_bytes, looked_at_bytes
+            nonlocal came_bytes
             message = await receive()
             came_bytes += len(message.get("body", b""))
-            _must_be_small(came_bytes, is_upload=is_upload)
-            if is_upload and came_bytes - looked_at_bytes >= LOOK_EVERY_BYTES:  # others may be uploading as well
-                looked_at_bytes = came_bytes
-                await run_in_threadpool(must_have_room)
+            _must_be_small(came_bytes, is_upload=upload is not None)
+            if upload:
+                await upload.came(came_bytes)
             return message
 
         try:
-            announced_bytes = _announced_bytes(scope)
-            _must_be_small(announced_bytes, is_upload=is_upload)
-            if is_upload:
-                await run_in_threadpool(must_have_room, announced_bytes)
+            _must_be_small(_announced_bytes(scope), is_upload=upload is not None)
+            if upload:
+                await run_in_threadpool(upload.begin)
             await self.app(scope, counted, send)
         except QuotaError as err:
             await PlainTextResponse(str(err), status_code=413)(scope, receive, send)
+        finally:
+            if upload:
+                upload.end(came_bytes)
+
+
+def _is_upload(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and scope["path"].endswith(UPLOAD_PATH))
+
+
+class _Upload:
+    """A file that comes in, and the share of its sender in the room there is."""
+
+    def __init__(self, person: Person, scope: Scope) -> None:
+        self._person, self._address = person, address_in(scope)
+        self._announced_bytes = _announced_bytes(scope)
+        self._looked_at_bytes = 0
+        self._share: Share | None = None
+
+    def begin(self) -> None:
+        """Raises QuotaError when there is no room for what is announced."""
+        with access.acting_as(self._person):
+            self._share = take_room(self._announced_bytes, self._address)
+
+    async def came(self, came_bytes: int) -> None:
+        """Raises QuotaError when there is no more room by now; others may be uploading as well."""
+        if came_bytes - self._looked_at_bytes >= LOOK_EVERY_BYTES:
+            self._looked_at_bytes = came_bytes
+            await run_in_threadpool(self._look)
+
+    def _look(self) -> None:
+        with access.acting_as(self._person):
+            must_have_room()
+            if self._share:
+                allowance.grow(self._share, max(self._announced_bytes, self._looked_at_bytes))
+
+    def end(self, came_bytes: int) -> None:
+        """What came in counts, even of an upload that was broken off: that lies in the folder, too."""
+        if self._share:
+            self._share.size_bytes = came_bytes
 
 
 def _announced_bytes(scope: Scope) -> int:
@@ -87,6 +134,16 @@ def must_have_room(more_bytes: int = 0) -> None:
     """Raises QuotaError when the files of all people and `more_bytes` take more of the disk than they may."""
     sweep()
     check_uploads(Path(get_upload_folder()), more_bytes)
+
+
+def take_room(size_bytes: int, address: str = "") -> Share:
+    """The share of the present person for a file to come; see `allowance.taken`.
+
+    Raises:
+        QuotaError: they, or all people together, would have more than they may.
+    """
+    must_have_room(size_bytes)
+    return allowance.taken(size_bytes, address)
 
 
 def keep_sweeping() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from http.cookies import SimpleCookie
 from importlib.util import find_spec
@@ -25,11 +26,25 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 """Over https: browsers then let nobody but this very host set it."""
 SECRET_BYTES = 32
 YEAR_S = 365 * 24 * 3600
-MAX_WRONG_PASSWORDS = 5
 WRONG_PASSWORDS_S = 60.0
-"""After that many wrong passwords within that time, whoever sent them, no other is looked at."""
+MAX_WRONG_EACH = 5
+"""After that many wrong passwords of one visitor within that time, no other of theirs is looked at."""
+MAX_WRONG_FROM_ADDRESS = 10
+"""The same, of all visitors with one address: a program gets a new cookie whenever it likes."""
+MAX_WRONG = 60
+"""The same, of all people: addresses can be had, too. A browser that once gave the right one has its own limit only."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class _Wrong:
+    """A wrong password."""
+
+    moment: float
+    visitor: str
+    """Key of who sent it."""
+    address: str
 
 
 class Visitors:
@@ -37,7 +52,9 @@ class Visitors:
 
     def __init__(self) -> None:
         self._owners: set[str] = set()
-        self._wrong: list[float] = []
+        self._trusted: set[str] = set()
+        """Who gave the right password since the app was started, whether or not they signed out."""
+        self._wrong: list[_Wrong] = []
         self._signing = threading.Lock()
 
     def recognise(self) -> None:
@@ -46,11 +63,16 @@ class Visitors:
 
     def asking(self) -> Person:
         """The one whose event is handled at this moment, by Gradio's own context; nobody outside of events."""
-        return OWNER if self.has_signed_in() or is_author(_scope()) else _visitor()
+        return self.person_in(_scope())
+
+    def person_in(self, scope: Scope) -> Person:
+        """The one who sends a request."""
+        visitor = _visitor(scope)
+        return OWNER if visitor.key in self._owners or is_author(scope) else visitor
 
     def has_signed_in(self) -> bool:
         """Whether the present visitor has given the owner's password."""
-        return _visitor().key in self._owners
+        return _visitor(_scope()).key in self._owners
 
     def sign_in(self, password: str | None) -> None:
         """Makes the present visitor the owner.
@@ -58,28 +80,38 @@ class Visitors:
         Raises:
             AccessError: the password is wrong, there is none, too many were tried, or the browser keeps no cookie.
         """
-        visitor, right = _visitor(), settings.owner_password()
+        visitor, right = _visitor(_scope()), settings.owner_password()
         if not right:
             raise AccessError("This page has no owner's password; set PLAYGROUND_OWNER_PASSWORD where it runs.")
         if not visitor.key:
             raise AccessError("Your browser does not keep this page's cookie; allow cookies for it and reload it.")
+        address = address_in(_scope())
         with self._signing:
             now = time.monotonic()
-            self._wrong = [moment for moment in self._wrong if now - moment < WRONG_PASSWORDS_S]
-            if len(self._wrong) >= MAX_WRONG_PASSWORDS:
+            self._wrong = [wrong for wrong in self._wrong if now - wrong.moment < WRONG_PASSWORDS_S]
+            if self._tried_too_many(visitor.key, address):
                 raise AccessError(f"Too many wrong passwords were sent; try again in {WRONG_PASSWORDS_S:.0f} seconds.")
             if not hmac.compare_digest((password or "").encode(), right.encode()):
-                self._wrong.append(now)
+                self._wrong.append(_Wrong(now, visitor.key, address))
                 raise AccessError("This is not the owner's password.")
             self._owners.add(visitor.key)
+            self._trusted.add(visitor.key)
+
+    def _tried_too_many(self, visitor: str, address: str) -> bool:
+        if sum(wrong.visitor == visitor for wrong in self._wrong) >= MAX_WRONG_EACH:
+            return True
+        from_address = sum(wrong.address == address for wrong in self._wrong)
+        return visitor not in self._trusted and (
+            from_address >= MAX_WRONG_FROM_ADDRESS or len(self._wrong) >= MAX_WRONG
+        )
 
     def sign_out(self) -> None:
-        self._owners.discard(_visitor().key)
+        self._owners.discard(_visitor(_scope()).key)
 
 
-def _visitor() -> Person:
-    """The one of the request at hand, whether or not they signed in."""
-    secret = secret_in(_scope())
+def _visitor(scope: Scope) -> Person:
+    """The one who sends a request, whether or not they signed in."""
+    secret = secret_in(scope)
     return Person(sha256(secret.encode()).hexdigest()) if secret else NOBODY
 
 
@@ -106,6 +138,12 @@ def is_author(scope: Scope) -> bool:
     if not (author and login and has_login()):
         return False
     return bool(login.get("expires_at", 0) > time.time() and login["userinfo"].get("preferred_username") == author)
+
+
+def address_in(scope: Scope) -> str:
+    """Where a request comes from; empty where that is not known."""
+    host, _ = scope.get("client") or ("", 0)
+    return str(host)
 
 
 def secret_in(scope: Scope) -> str:

@@ -217,6 +217,15 @@ def test_question_and_context_are_told_apart() -> None:
     }
 
 
+@pytest.mark.parametrize("num_rows", [1, 12])
+@pytest.mark.parametrize("task", [None, "classify"])
+def test_a_column_called_label_is_it_however_long_the_labels_are(num_rows: int, task: str | None) -> None:
+    label = "a label that is a whole sentence, as people write them down when they are asked what a message is about"
+    rows: list[Row] = [{"text": f"客服让我等了{n}个小时。", "label": f"{label} {n % 2}"} for n in range(num_rows)]
+    found = propose(table(rows), task)
+    assert (found.task, found.columns) == ("classify", {"text": "text", "label": "label"})
+
+
 def test_unknown_tasks_are_refused_with_the_known_ones() -> None:
     assert required_fields("sentiment") == ("text", "label")
     with pytest.raises(InputError, match=r"'sentimnet'; there is one for sentiment"):

@@ -190,7 +190,10 @@ def test_the_base_is_measured_beside_the_adapter_where_it_can_answer(make_run_co
     events = []
     record = finetune(replace(make_run_config(task="sentiment", epochs=1.0), data=str(data)), events.append, never)
     assert record.metrics["base"]["n"] == record.metrics["adapter"]["n"]
-    assert {event["of"] for event in events if event["event"] == "evaluated"} == {"adapter", "base"}
+    told = [(event["of"], event["rows"]) for event in events if event["event"] == "evaluated"]
+    assert told[0] == ("adapter", 0)
+    assert ("base", 0) in told  # its first answers may take minutes, in which it is not the adapter that is measured
+    assert {of for of, _ in told} == {"adapter", "base"}
 
 
 def test_stopping_to_keep_saves_and_measures_what_is_learnt_so_far(make_run_config):

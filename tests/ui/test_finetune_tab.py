@@ -92,7 +92,7 @@ def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
     assert (len(found.rows), [one.line for one in found.rejected], found.problem) == (20, [22, 23], "")
     view = finetune_data.preview(found)
     assert "20 usable rows, 2 set aside" in view
-    assert "delivery 10 · price 10" in view
+    assert "<bdi>delivery</bdi> 10 · <bdi>price</bdi> 10" in view
     assert '<td dir="auto">22</td>' in view
 
 
@@ -293,13 +293,25 @@ def test_answers_on_the_way_outlive_the_page_and_are_for_those_who_see_the_run(s
 
 def test_a_look_sends_what_moves_and_the_whole_page_only_at_another_stage(started, tab):
     parts, look = tab.parts, tab.handlers["look"]
-    waiting = finetune_run.stage(runs.read_run(started))
-    assert look(started, "", "") == {parts.stage: waiting}
-    moving = look(started, "", waiting)
+    seen = tab.handlers["show_stage"](started)[parts.seen]
+    assert set(look(started, seen, "")) == {parts.seen}
+    change(started, state="running")
+    assert look(started, seen, "") == {parts.stage: finetune_run.stage(runs.read_run(started))}
+    seen = tab.handlers["show_stage"](started)[parts.seen]
+    change(started, fraction=0.5)
+    moving = look(started, seen, "")
     assert set(moving) == set(parts.moving)
-    assert set(look(started, moving[parts.seen], waiting)) == {parts.seen}
-    change(started, state="evaluating", adapter="lamps")
-    assert look(started, moving[parts.seen], waiting) == {parts.stage: finetune_run.stage(runs.read_run(started))}
+    assert moving[parts.seen] != seen
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_stage_whose_parts_got_lost_on_the_way_is_told_again_at_each_look(started, tab, is_gone):
+    seen, told = tab.handlers["show_stage"](started)[tab.parts.seen], ""
+    change(started, state="running")
+    run_id = "0" * 32 if is_gone else started
+    for _ in range(3):
+        before, told = told, tab.handlers["look"](run_id, seen, told)[tab.parts.stage]
+        assert told != before
 
 
 def test_progress_says_step_speed_and_time_left(state):

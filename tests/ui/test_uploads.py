@@ -11,10 +11,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from playground import settings
-from playground.ui import serving, uploads
+from playground import access, settings
+from playground.errors import QuotaError
+from playground.ui import allowance, serving, uploads
+from playground.ui.visitors import COOKIE, Visitors
 
 CONTENT = "a" * 64
+COOKIE_OF_A = [(b"cookie", f"{COOKIE}={'a' * 43}".encode())]
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +29,17 @@ def folder(monkeypatch, tmp_path):
     return tmp_path
 
 
-def page():
+@pytest.fixture(autouse=True)
+def nothing_brought(monkeypatch):
+    monkeypatch.setattr(allowance, "_shares", [])
+
+
+def page(visitors=None):
     async def read(request):
         return PlainTextResponse(f"{len(await request.body())}")
 
     routes = [Route(path, read, methods=["GET", "POST"]) for path in ("/", "/upload")]
-    return TestClient(Starlette(routes=routes, middleware=serving.middleware("0.0.0.0")))
+    return TestClient(Starlette(routes=routes, middleware=serving.middleware("0.0.0.0", visitors)))
 
 
 def chunks(size_bytes):
@@ -62,6 +70,56 @@ def test_an_upload_of_unknown_length_ends_when_there_is_no_more_room(folder, mon
     (folder / "of somebody else.csv").write_bytes(b"0")
     monkeypatch.setattr(uploads, "_announced_bytes", lambda _: -1)  # there was room when it began
     assert "PLAYGROUND_MAX_UPLOADS_MB" in page().post("/upload", content=chunks(200_000)).text
+
+
+@pytest.fixture
+def one_megabyte_each(monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_MAX_UPLOADS_MB", "100")
+    monkeypatch.setenv("PLAYGROUND_MAX_UPLOADS_MB_EACH", "1")
+    monkeypatch.setattr(uploads, "LOOK_EVERY_BYTES", 100_000)
+
+
+def send(shared, body, secret="a"):
+    return shared.post("/upload", content=body, headers={"Cookie": f"{COOKIE}={secret * 43}"} if secret else {})
+
+
+@pytest.mark.parametrize("secret", ["a", ""], ids=["visitor", "without a cookie"])
+@pytest.mark.parametrize("made", [lambda size: b"0" * size, chunks], ids=["told", "untold"])
+def test_one_visitor_has_an_allowance_and_leaves_the_others_theirs(one_megabyte_each, secret, made):
+    shared = page(Visitors())
+    assert send(shared, made(800_000), secret).status_code == 200
+    refused = send(shared, made(400_000), secret)
+    assert refused.status_code == 413
+    for said in ("take 0.8 MB", "PLAYGROUND_MAX_UPLOADS_MB_EACH", "tomorrow"):
+        assert said in refused.text
+    assert send(shared, made(800_000), "b").status_code == 200
+
+
+def test_what_was_refused_takes_nothing_of_the_allowance_and_after_a_day_it_is_whole_again(
+    one_megabyte_each, monkeypatch
+):
+    shared = page(Visitors())
+    assert send(shared, b"0" * 1_200_000).status_code == 413
+    assert send(shared, b"0" * 1_000_000).status_code == 200
+    assert send(shared, b"0" * 1_000_000).status_code == 413
+    monkeypatch.setattr(allowance, "DAY_S", 0)
+    assert send(shared, b"0" * 1_000_000).status_code == 200
+
+
+def test_the_owner_has_no_allowance(one_megabyte_each):
+    known = Visitors()
+    for _ in range(2):
+        assert send(page(), b"0" * 1_000_000).status_code == 200
+    known._owners.add(known.person_in({"type": "http", "scheme": "", "headers": COOKIE_OF_A}).key)
+    for _ in range(2):
+        assert send(page(known), b"0" * 1_000_000).status_code == 200
+
+
+def test_exports_are_in_the_allowance_too(one_megabyte_each):
+    with access.acting_as(access.Person("a" * 64)):
+        uploads.take_room(800_000)
+        with pytest.raises(QuotaError, match="PLAYGROUND_MAX_UPLOADS_MB_EACH"):
+            uploads.take_room(400_000)
 
 
 @pytest.mark.parametrize("body", [b"0" * 200_000, chunks(200_000)], ids=["told", "untold"])

@@ -153,12 +153,37 @@ def test_without_a_password_or_a_cookie_nobody_signs_in(asked, monkeypatch):
     assert asked("who") == KEY
 
 
-def test_wrong_passwords_are_limited_whoever_sends_them(asked, monkeypatch):
-    for number in range(visitors.MAX_WRONG_PASSWORDS):
-        asked("sign_in", "wrong", secret=str(number) * 43)
-    assert "Too many wrong passwords" in asked("sign_in", PASSWORD)
-    monkeypatch.setattr(visitors, "WRONG_PASSWORDS_S", 0.0)
+def guess(asked, number, sender="g"):
+    """Sends so many wrong passwords; a visitor for each sign in `sender`, in turns."""
+    for n in range(number):
+        asked("sign_in", "wrong", secret=sender[n % len(sender)] * 43)
+
+
+@pytest.fixture
+def few_guesses(monkeypatch):
+    monkeypatch.setattr(visitors, "MAX_WRONG_EACH", 2)
+
+
+def test_who_guesses_passwords_has_to_wait_and_keeps_nobody_else_out(asked, few_guesses, monkeypatch):
+    guess(asked, 2)
+    assert "Too many wrong passwords" in asked("sign_in", PASSWORD, secret="g" * 43)
     assert asked("sign_in", PASSWORD) == "owner"
+    monkeypatch.setattr(visitors, "WRONG_PASSWORDS_S", 0.0)
+    assert asked("sign_in", PASSWORD, secret="g" * 43) == "owner"
+
+
+@pytest.mark.parametrize("limit", ["MAX_WRONG_FROM_ADDRESS", "MAX_WRONG"])
+def test_new_cookies_give_no_more_guesses_and_a_browser_of_the_owners_still_gets_in(
+    asked, few_guesses, monkeypatch, limit
+):
+    monkeypatch.setattr(visitors, limit, 3)
+    asked("sign_in", PASSWORD)
+    asked("sign_out")
+    guess(asked, 3, "abc")
+    assert "Too many wrong passwords" in asked("sign_in", PASSWORD, secret="n" * 43)
+    assert asked("sign_in", PASSWORD) == "owner"
+    guess(asked, 2, SECRET[0])
+    assert "Too many wrong passwords" in asked("sign_in", PASSWORD)
 
 
 @pytest.fixture
