@@ -166,6 +166,7 @@ def _looks_binary(start: bytes) -> bool:
         return False
     if _ISO_2022_JP.search(start):
         return False
+    start = start.rstrip(_NUL)  # what a crash leaves at the end of a file
     controls = Counter(_CONTROL_BYTES.findall(start))
     if set(controls) == {_COLUMN_SEPARATOR}:
         return False

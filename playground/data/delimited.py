@@ -81,7 +81,8 @@ def looks_delimited(head: list[str], *, needs_known_names: bool) -> bool:
 
     Args:
         head: the first lines of the file.
-        needs_known_names: ask for two column names that are known, or for tabs; prose has commas too.
+        needs_known_names: ask for two column names that are known, for tabs, or for labels that come back behind
+            another delimiter than a comma; prose has commas too.
     """
     start, dialect = _prepared(head)
     if dialect.delimiter == _ONE_COLUMN:
@@ -90,7 +91,14 @@ def looks_delimited(head: list[str], *, needs_known_names: bool) -> bool:
     if not needs_known_names or any(_num_known(record.cells) >= 2 for record in records[: MAX_TITLE_LINES + 1]):
         return True
     widths = {len(record.cells) for record in records}
-    return dialect.delimiter == "\t" and len(records) > 1 and len(widths) == 1
+    if len(records) < 2 or len(widths) > 1 or dialect.delimiter == ",":
+        return False
+    return dialect.delimiter == "\t" or any(map(_come_back, zip(*(record.cells for record in records), strict=True)))
+
+
+def _come_back(cells: tuple[str, ...]) -> bool:
+    """Whether `cells` are a few words that stand in many rows, as labels do."""
+    return len(set(cells)) <= len(cells) // 3 and all(0 < len(cell.split()) <= 2 for cell in cells)
 
 
 def _prepared(head: list[str]) -> tuple[int, Dialect]:

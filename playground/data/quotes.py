@@ -28,7 +28,8 @@ def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
     pattern = r"\s+".join(map(regex.escape, plain.split()))
     found = [match.span() for match in regex.finditer(pattern, text, regex.IGNORECASE)] if pattern else []
     ranks = [(not _is_by_itself(place, text), in_one_line(text[slice(*place)]) != plain) for place in found]
-    return [place for place, rank in zip(found, ranks, strict=True) if rank == min(ranks)]
+    best = min(ranks, default=None)
+    return [place for place, rank in zip(found, ranks, strict=True) if rank == best]
 
 
 def _is_by_itself(place: tuple[int, int], text: str) -> bool:

@@ -132,3 +132,10 @@ def test_a_nul_in_each_line_is_removed(read_as):
     table = read_as("a.csv", b"text,label\n" + b"so good\0 now,x\nso bad\0 now,y\n" * 5)
     assert table.rows[0] == {"text": "so good now", "label": "x"}
     assert "NUL characters" in " ".join(table.notes)
+
+
+@pytest.mark.parametrize("num_nul", [50, 50_000])
+def test_nul_characters_behind_a_file_make_it_no_binary_one(read_as, num_nul):
+    table = read_as("a.csv", b"text,label\nso good,x\nso bad,y\n" + bytes(num_nul))
+    assert [row["label"] for row in table.rows] == ["x", "y"]
+    assert table.rejected == []

@@ -42,3 +42,7 @@ def test_words_that_are_only_listed_mean_those_by_themselves(words, text, starts
 def test_words_over_a_line_end_are_found_by_their_line():
     text = "in New\n  York."
     assert places_of(in_one_line(text[3:13]), text) == [(3, 13)]
+
+
+def test_many_mentions_in_a_long_text_take_no_quadratic_time():
+    assert len(mentions_of("Al", "Al and Algeria, " * 50_000)) == 50_000

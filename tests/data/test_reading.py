@@ -88,6 +88,14 @@ def test_a_comma_in_every_text_is_not_the_delimiter(tmp_path: Path, header: str)
     assert len(table.rows) == 12
 
 
+@pytest.mark.parametrize("delimiter", [";", "|"])
+def test_labels_that_come_back_make_columns_of_a_text_file_without_a_header(tmp_path: Path, delimiter: str) -> None:
+    lines = [f"Ich mag Nummer {i}{delimiter}{('gut', 'sehr gut')[i % 2]}" for i in range(8)]
+    assert table_of(tmp_path, "a.txt", "\n".join(lines)).columns == ["column_1", "column_2"]
+    prose = [f"Das war {i}; und das noch{delimiter} {i} und Schluss" for i in range(8)]
+    assert table_of(tmp_path, "b.txt", "\n".join(prose)).columns == ["text"]
+
+
 def test_a_delimiter_declared_by_excel_is_taken(tmp_path: Path) -> None:
     table = table_of(tmp_path, "reviews.csv", "sep=;\nreview;verdict\na, b, c;yes\n")
     assert table.rows == [{"review": "a, b, c", "verdict": "yes"}]
