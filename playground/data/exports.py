@@ -302,18 +302,11 @@ def _is_alpaca_with_more(record: Row) -> bool:
 
 
 def _alpaca_rows(record: Row) -> list[Any]:
-    said = [*(record.get("history") or ()), [_asked(record), record["output"]]]
-    turns = [one for pair in said if isinstance(pair, list) and len(pair) == 2 for one in pair]
-    messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(turns)]
-    used = {"instruction", "input", "output", "history", "system"}
-    return [
-        {"messages": [*_system(record), *messages]} | {key: value for key, value in record.items() if key not in used}
-    ]
-
-
-def _asked(record: Row) -> str:
-    more = record.get("input")
-    return f"{record['instruction']}\n\n{more}" if isinstance(more, str) and more.strip() else record["instruction"]
+    """The record without them, as others of its file are: what was said before stands in front of the instruction."""
+    said = [text for turn in record.get("history") or () if isinstance(turn, list) for text in turn]
+    before = [*(message["content"] for message in _system(record)), *map(str, said)]
+    own = {key: value for key, value in record.items() if key not in ("history", "system")}
+    return [own | {"instruction": "\n\n".join([*before, record["instruction"]])}]
 
 
 def _has_choices(record: Row) -> bool:

@@ -230,14 +230,8 @@ def test_tasks_that_nobody_annotated_are_set_aside(read_as):
 SHAREGPT = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"conversations": SHAREGPT, "system": "Be brief.", "tools": ""},
-        {"instruction": "Hi", "input": "", "output": "Ho", "system": "Be brief.", "history": []},
-    ],
-)
-def test_llama_factorys_system_prompt_is_learnt_with_the_conversation(read_as, row):
+def test_a_system_prompt_beside_the_conversation_is_learnt_with_it(read_as):
+    row = {"conversations": SHAREGPT, "system": "Be brief.", "tools": ""}
     table = read_as("a.json", json.dumps([row] * 4))
     said = map_table(table, propose(table)).rows[0]["messages"]
     assert [(one["role"], one["content"]) for one in said] == [
@@ -247,8 +241,17 @@ def test_llama_factorys_system_prompt_is_learnt_with_the_conversation(read_as, r
     ]
 
 
-def test_llama_factorys_history_comes_before_the_question(read_as):
-    row = {"instruction": "And 2?", "input": "quick", "output": "3", "history": [["1?", "2"]]}
-    table = read_as("a.json", json.dumps([row] * 4))
-    said = map_table(table, propose(table)).rows[0]["messages"]
-    assert [one["content"] for one in said] == ["1?", "2", "And 2?\n\nquick", "3"]
+def test_in_alpacas_rows_what_was_said_before_stands_in_front_of_the_instruction(read_as):
+    plain = {"instruction": "Hi", "input": "", "output": "Ho"}
+    rows = [
+        plain,
+        plain | {"system": "Be brief.", "history": []},
+        {"instruction": "And 2?", "input": "quick", "output": "3", "history": [["1?", "2"]]},
+    ]
+    table = read_as("a.json", json.dumps(rows * 4))
+    found = map_table(table, propose(table)).rows
+    assert [(row["prompt"], row["completion"]) for row in found[:3]] == [
+        ("Hi", "Ho"),
+        ("Be brief.\n\nHi", "Ho"),
+        ("1?\n\n2\n\nAnd 2?\n\nquick", "3"),
+    ]
