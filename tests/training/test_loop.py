@@ -209,9 +209,7 @@ def test_a_step_that_does_not_fit_is_taken_again_in_halves_with_the_same_result(
 
 
 def test_a_row_too_long_for_the_memory_is_said():
-    with pytest.raises(
-        PlaygroundError, match=r"Memory ran out over a single row of \d tokens; choose shorter texts"
-    ):
+    with pytest.raises(PlaygroundError, match=r"Memory ran out over a single row of \d tokens; choose shorter texts"):
         run(Crowded(0))
 
 
