@@ -12,7 +12,7 @@ from playground.adapters.record import AdapterRecord
 from playground.adapters.weights import read_tensors
 from playground.errors import AdapterError, InputError
 from playground.training.config import RunConfig
-from playground.training.options import BY_NAME, checked
+from playground.training.options import BY_NAME, OPTIONS, checked
 from playground.training.repair import without_leaks
 from playground.training.trainee import Trainee
 from playground.types import Row
@@ -52,6 +52,21 @@ def with_settings_of(parent: AdapterRecord, config: RunConfig) -> RunConfig:
         upper_share=checked(BY_NAME["upper_share"], parent.training.get("upper_share", 1.0)),
         attention=parent.attention,
     )
+
+
+def told_apart(config: RunConfig, settled: RunConfig) -> str:
+    """A sentence about the settings in which `settled`, as `with_settings_of` gives it, is not what `config` asks for;
+    empty: it is in all.
+    """
+    titles = [
+        option.title
+        for option in OPTIONS
+        # No target modules named: whichever there are.
+        if getattr(config, option.name) not in (getattr(settled, option.name), [])
+    ]
+    if not titles:
+        return ""
+    return f"Going on from '{config.parent}' takes some settings from it, whatever was chosen: {', '.join(titles)}."
 
 
 def _whole_alpha(found: LoraSettings) -> int:

@@ -22,7 +22,7 @@ from playground.tasks.languages import LANGUAGES
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
-from playground.training.continuing import check_backbone, parent_of, put_weights, with_settings_of
+from playground.training.continuing import check_backbone, parent_of, put_weights, told_apart, with_settings_of
 from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.features import Feature, Features, build_features, head_labels, with_known_labels
 from playground.training.learnt_rows import remember
@@ -170,7 +170,9 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
     """Trains until the end, or until the wish to stop; then each process of the team is alone."""
     task, parent = get_task(config.task), parent_of(config)
     if parent:
-        config = with_settings_of(parent, config)
+        asked, config = config, with_settings_of(parent, config)
+        if told := told_apart(asked, config):
+            watch.note(told)
     watch.phase("reading", "Reading the rows")
     material = read_material(config, task, _reading(watch.emit))
     labels = head_labels(task, material.training, parent.labels if parent else ())

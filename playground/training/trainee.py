@@ -4,6 +4,7 @@ Shapes: B rows, T tokens, H hidden size, L outputs of the head, V vocabulary, N 
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -264,6 +265,8 @@ def build_trainee(config: RunConfig, shape: Shape, source: str, num_labels: int)
     model.config.use_cache = False
     if config.quantization != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=torch.cuda.is_available())
+    # PEFT asks `transformers` for something by an old name.
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
     peft_model = get_peft_model(model, lora_config(config, shape, family, model))
     if config.quantization == "8-bit" and config.use_dora:
         _keep_scales(peft_model)

@@ -54,6 +54,8 @@ def test_a_training_goes_on_from_the_parents_weights_labels_and_settings(parent,
     assert record.labels == (*parent.labels, "complain")
     settings = json.loads((record.path / "adapter_config.json").read_text())
     assert settings["r"] == 8
+    (note,) = (event["message"] for event in events if event["event"] == "note" and "Rank" in event["message"])
+    assert note == "Going on from 'lamps' takes some settings from it, whatever was chosen: Rank."
     old, new = (load_file(one.path / WEIGHTS_FILE) for one in (parent, record))
     for name, weight in old.items():
         torch.testing.assert_close(new[name][: len(weight)], weight, atol=1e-3, rtol=0.05)
