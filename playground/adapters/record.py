@@ -285,7 +285,8 @@ def _decision(payload: dict[str, Any], where: str) -> dict[str, float]:
     temperature = decision.get("temperature", 1.0)
     if not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
         raise AdapterError(
-            f"{where}: 'temperature' in 'decision' must be from {MIN_TEMPERATURE} to {MAX_TEMPERATURE:,}, not {shown(temperature)}."
+            f"{where}: 'temperature' in 'decision' must be from {MIN_TEMPERATURE} to {MAX_TEMPERATURE:,}, not "
+            f"{shown(temperature)}."
         )
     return decision
 
