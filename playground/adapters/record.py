@@ -30,6 +30,8 @@ MAX_LABELS = 10_000
 LEARNT_FILE = "learnt_from.json"
 """Of an adapter made on the command line: see `playground.training.learnt_rows`."""
 MAX_BEAMS = 16
+MIN_TEMPERATURE = 0.001
+MAX_TEMPERATURE = 1000
 MAX_PROBES = 8
 MAX_PROBE_VALUES = 4096
 
@@ -39,6 +41,7 @@ NOT_IN_RECORD = ("path", "origin", "owner")
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 """What the name of an adapter or a task looks like."""
 _NAME = re.compile(NAME)
+_BIO = re.compile(r"O|[BI]-.+", re.DOTALL)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TRAINING_KINDS: Mapping[str, type] = {
@@ -237,7 +240,7 @@ def parse_record(data: bytes, where: str, path: Path, origin: Origin) -> Adapter
         metrics=_metrics(payload, where),
         created=take(payload, "created", str, where, ""),
         description=take(payload, "description", str, where, ""),
-        decision=_numbers(payload, "decision", where),
+        decision=_decision(payload, where),
         probe=_probe(payload, where),
         files=_files(payload, where),
         path=path,
@@ -273,7 +276,21 @@ def _labels(payload: dict[str, Any], shape: Shape, where: str) -> tuple[str, ...
         raise AdapterError(
             f"{where}: 'labels' is empty, but a '{shape}' adapter needs a name for each row of its head."
         )
+    odd = [label for label in labels if not _BIO.fullmatch(label)] if shape == "tag" else []
+    if odd:
+        raise AdapterError(f"{where}: 'labels' must be O, or B- or I- and a type, such as B-PER, not {shown(odd[0])}.")
     return labels
+
+
+def _decision(payload: dict[str, Any], where: str) -> dict[str, float]:
+    decision = _numbers(payload, "decision", where)
+    temperature = decision.get("temperature", 1.0)
+    if not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+        raise AdapterError(
+            f"{where}: 'temperature' in 'decision' must be from {MIN_TEMPERATURE} to {MAX_TEMPERATURE:,}, not "
+            f"{shown(temperature)}."
+        )
+    return decision
 
 
 def _prompt(payload: dict[str, Any], where: str) -> str:

@@ -36,15 +36,20 @@ def must_be_seen(record: AdapterRecord) -> None:
     store.find(record.task, record.name)
 
 
-def build_check(record: AdapterRecord, outcome: gr.HTML) -> None:
+def build_check(
+    record: AdapterRecord, outcome: gr.HTML, notice: gr.HTML, revision: gr.State, now: Callable[[], str]
+) -> None:
     def verify() -> Stream[Updates]:
         must_be_seen(record)
+        is_drawn_anew = store.is_unchecked(record)
         yield {outcome: render.working("Checking the files…")}
         store.verify(record)
         printed = yield from watched(["adapters", "verify", picker.key_of(record)], outcome)
-        yield {outcome: render.info(printed.replace("\n", " "))}
+        yield {notice if is_drawn_anew else outcome: render.info(printed.replace("\n", " "))}
 
-    gr.Button("Verify", size="sm").click(guarded(verify, outcome), outputs=[outcome], **HEAVY)
+    checking = gr.Button("Verify", size="sm").click(guarded(verify, outcome), outputs=[outcome, notice], **HEAVY)
+    # In an event of its own: see `adapter_arrival.check_after`.
+    checking.then(now, outputs=revision, show_progress="hidden", api_visibility="private")
 
 
 def build_export(record: AdapterRecord, outcome: gr.HTML, download: gr.File) -> None:

@@ -160,7 +160,7 @@ def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
         download = gr.File(label="Download", visible=False, interactive=False, height=70)
         with gr.Row(elem_classes="pg-actions"):
             adapter_actions.build_export(record, outcome, download)
-            adapter_actions.build_check(record, outcome)
+            adapter_actions.build_check(record, outcome, shelf.notice, shelf.revision, _revision)
             if REPORT_FILE in record.files:
                 _report_button(record, shelf, outcome)
             if record.origin == "own" and not access.problem():

@@ -75,6 +75,9 @@ def test_unknown_fields_are_ignored(tmp_path):
         ("labels", [1, 2]),
         ("labels", ["a", "a"]),
         ("labels", []),
+        ("decision", {"temperature": 0}),
+        ("decision", {"temperature": -1}),
+        ("decision", {"temperature": 1e-300}),
         ("backbone", "gemma"),
         ("backbone", {"id": 3, "checksum": ""}),
         ("backbone", {"id": "x"}),
@@ -134,6 +137,15 @@ def test_a_wrong_value_is_refused_and_named(tmp_path, field, value):
     message = str(caught.value)
     assert "\n" not in message
     assert field.replace("_", " ") in message.replace("_", " ") or repr(value) in message
+
+
+@pytest.mark.parametrize("label", ["PER", "B-", "X-PER", "o", ""])
+def test_an_adapter_for_entities_has_bio_labels(tmp_path, label):
+    rewrite(tmp_path, shape="tag", labels=["O", "B-PER", "I-PER"])
+    assert read_record(tmp_path, "own").labels == ("O", "B-PER", "I-PER")
+    rewrite(tmp_path, shape="tag", labels=["O", label])
+    with pytest.raises(AdapterError, match=f"'labels' must be O, or B- or I- and a type, such as B-PER, not '{label}'"):
+        read_record(tmp_path, "own")
 
 
 @pytest.mark.parametrize(
