@@ -114,7 +114,7 @@ def build_names(
         now: says what is there to show, for `revision`.
     """
     with gr.Accordion("Rename or duplicate" if record.origin == "own" else "Duplicate", open=False):
-        name = gr.Textbox(label="New name", max_lines=1, placeholder=f"{record.name}-2")
+        name = gr.Textbox("", label="New name", max_lines=1, placeholder=f"{record.name}-2")
         with gr.Row(elem_classes="pg-actions"):
 
             def changed(change: Callable[[AdapterRecord, str], AdapterRecord], word: str) -> Callable[..., Any]:

@@ -43,7 +43,7 @@ def build_push(record: AdapterRecord, outcome: gr.HTML) -> None:
     if not can_push():
         return
     with gr.Accordion("Push to the Hub", open=False):
-        repository = gr.Textbox(label="Repository", max_lines=1, placeholder="your-name/my-adapter")
+        repository = gr.Textbox("", label="Repository", max_lines=1, placeholder="your-name/my-adapter")
         public = gr.Checkbox(label="Public: everybody may see it", value=False)
         button = gr.Button("Push", size="sm")
 

@@ -156,7 +156,7 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> No
 def _one(record: AdapterRecord, shelf: Shelf, undo: Undo) -> None:
     with gr.Column(elem_classes="pg-card", min_width=420, key=picker.key_of(record)):
         gr.HTML(card(record))
-        outcome = gr.HTML()
+        outcome = gr.HTML("")
         download = gr.File(label="Download", visible=False, interactive=False, height=70)
         with gr.Row(elem_classes="pg-actions"):
             adapter_actions.build_export(record, outcome, download)

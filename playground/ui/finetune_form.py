@@ -258,8 +258,12 @@ def wire(form: Form, loader: EngineLoader) -> None:
         yield {form.preview: _preview(found, loader), **_startable(form, is_startable=not found.problem)}
 
     seen = [*form.seen, form.name]
-    checks = [form.file.upload(guarded(read, form.notice), form.file, seen, **VISIBLE)]
+    # Another file may be chosen while a large one is read: then that one's turn comes, and what was read of a file that
+    # is not there any more goes.
+    arriving = form.file.upload(guarded(read, form.notice), form.file, seen, trigger_mode="always_last", **VISIBLE)
+    arriving.success(lambda path: settled(form, path), form.file, seen, **QUIET)
     form.file.clear(lambda: closed(form), outputs=seen, **QUIET)
+    checks = [arriving]
     checks.append(form.task.input(guarded(with_task, form.notice), [form.file, form.task], seen, **VISIBLE))
     for column in form.columns:
         chosen = [form.file, form.task, *form.columns]
@@ -324,6 +328,11 @@ def _wire_names(form: Form, loader: EngineLoader, checks: Sequence[Any]) -> None
     inputs = [doctor.checkup, form.file, form.task, *form.columns]
     for check in checks:
         check.success(guarded(look_for_names, form.notice), inputs, [*doctor.seen, form.notice], **VISIBLE)
+
+
+def settled(form: Form, path: str | None) -> Updates:
+    """The form as it is, or closed where its file was taken away while it was read."""
+    return {form.notice: gr.skip()} if path else closed(form)
 
 
 def closed(form: Form) -> Updates:

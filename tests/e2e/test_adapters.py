@@ -138,6 +138,13 @@ def test_an_adapter_comes_in_goes_out_and_is_deleted(visit, zipped, picture):
     expect(visitor.page.get_by_role("option", name="guest (yours)")).to_have_count(0)
 
 
+def renamed_badly(one, name):
+    one.get_by_role("button", name="Rename or duplicate").click()
+    one.get_by_label("New name").fill(name)
+    one.get_by_role("button", name="Rename", exact=True).click()
+    expect(one.get_by_role("alert")).to_contain_text(f"'{name}' can't be the name")
+
+
 def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, unchecked, zipped):
     visitor = opened(visit, unchecked)
     visitor.page.get_by_label("Name for what is imported").fill("first")
@@ -145,10 +152,7 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, unchecked,
     expect(card(visitor, "first")).to_be_visible()
     expect(visitor.page.get_by_label("Name for what is imported")).to_have_value("")
     one = card(visitor, "first")
-    one.get_by_role("button", name="Rename or duplicate").click()
-    one.get_by_label("New name").fill("Bad Name")
-    one.get_by_role("button", name="Rename", exact=True).click()
-    expect(one.get_by_role("alert")).to_contain_text("'Bad Name' can't be the name")
+    renamed_badly(one, "Bad Name")
     one.get_by_label("New name").fill("second")
     one.get_by_role("button", name="Rename", exact=True).click()
     expect(card(visitor, "second")).to_be_visible()
@@ -167,7 +171,13 @@ def test_an_adapter_is_renamed_duplicated_deleted_and_put_back(visit, unchecked,
     visitor.page.get_by_role("button", name="Deleted in the last day").click()
     visitor.page.get_by_role("button", name="Put sentiment/third back").first.click()
     expect(card(visitor, "third")).to_be_visible()
+    for name in ("second", "third"):
+        renamed_badly(card(visitor, name), "Bad Name")
     delete(visitor, "third")
+    expect(card(visitor, "third")).to_have_count(0)
+    # What was said and typed in a card does not move to the one that takes its place.
+    expect(visitor.page.get_by_role("alert").locator("visible=true")).to_have_count(0)
+    expect(card(visitor, "second").get_by_label("New name")).to_have_value("")
     delete(visitor, "second")
 
 

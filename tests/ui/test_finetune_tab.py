@@ -398,6 +398,16 @@ def test_a_double_click_starts_once(tab):
     assert event.trigger_mode == "once"
 
 
+def test_a_file_chosen_while_another_is_read_is_read_next_and_a_file_taken_away_leaves_nothing(tab, reviews):
+    form = tab.parts.form
+    (event,) = [event for event in tab.page.fns.values() if event.targets == [(form.file._id, "upload")]]
+    assert event.trigger_mode == "always_last"
+    assert set(finetune_form.settled(form, str(reviews))) == {form.notice}
+    gone = finetune_form.settled(form, None)
+    assert gone[form.start].interactive is False
+    assert gone[form.mapping].visible is False
+
+
 def test_no_event_is_a_public_endpoint(tab):
     assert tab.page.get_api_info()["named_endpoints"] == {}
 
