@@ -43,6 +43,8 @@ class Estimate:
     """Settings with which it would fit, where it does not as it is; None when there are none or none are needed."""
     masking_s: float = 0.0
     """To find names of persons in the rows, where they are masked."""
+    may_stop_early: bool = False
+    """Rows are held back to see when learning on does not help any more; the training then takes less."""
 
     @property
     def seconds(self) -> float:
@@ -54,11 +56,12 @@ class Estimate:
 
     def in_words(self) -> str:
         """Two sentences for the person."""
+        masking = f"{_duration(self.masking_s)} to mask names, " if self.masking_s else ""
+        steps = f"{self.steps:,} steps" + (", fewer if it stops early" if self.may_stop_early else "")
         parts = (
-            f"{_duration(self.training_s)} to train ({self.steps:,} steps), {_duration(self.measuring_s)} to measure"
+            f"{_duration(self.loading_s)} to load, {masking}{_duration(self.training_s)} to train ({steps}), "
+            f"{_duration(self.measuring_s)} to measure"
         )
-        if self.masking_s:
-            parts = f"{_duration(self.masking_s)} to mask names, {parts}"
         took = f"This run takes about {_duration(self.seconds)}: {parts}."
         if self.fits:
             return f"{took} It needs about {_size(self.peak_bytes)} of memory, and {_size(self.free_bytes)} are free."

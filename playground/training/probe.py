@@ -103,7 +103,12 @@ def try_out(config: RunConfig, starting_s: float) -> Estimate:
                 del other
                 release()
             measuring += _measuring_s(record, Path(folder), task, material, 1 + len(again))
-    return Estimate(steps, loading, training, measuring, peak.size_bytes, free, masking_s=masking)
+    may_stop_early = any(held_back for *_, held_back in parts)
+    return Estimate(
+        *(steps, loading, training, measuring, peak.size_bytes, free),
+        masking_s=masking,
+        may_stop_early=may_stop_early,
+    )
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

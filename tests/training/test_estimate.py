@@ -36,7 +36,16 @@ def test_the_command_line_only_says_what_a_process_of_its_own_has_tried_out(make
     assert found.training_s > 0
     assert found.measuring_s > 0
     assert 0 < found.peak_bytes < found.free_bytes
+    assert not found.may_stop_early  # there are too few rows to hold some back
     assert "(18 steps)" in found.in_words()
+
+
+def test_all_that_takes_time_is_named_and_what_may_take_less():
+    found = Estimate(76, 20.0, 84.0, 120.0, GB, 8 * GB, masking_s=30.0, may_stop_early=True)
+    assert found.in_words().startswith(
+        "This run takes about 4 min: 20 s to load, 30 s to mask names, 84 s to train (76 steps, fewer if it stops "
+        "early), 2 min to measure."
+    )
 
 
 def test_rows_that_can_not_be_used_are_said_not_raised_as_a_trace(make_run_config, reviews, without_fresh_process):
