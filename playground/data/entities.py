@@ -228,8 +228,9 @@ def _placed(entities: list[Any], text: str) -> tuple[list[Any], list[str]]:
 def _words_and_label(entity: Any, text: str) -> tuple[str, Any]:
     """Those of an entity without offsets, no words of another one; of two words, what is in the text is no label."""
     if isinstance(entity, list | tuple) and len(entity) == 2 and all(isinstance(part, str) for part in entity):
-        words, label = entity if mentions_of(entity[0], text) else entity[::-1]
-        return (words, label) if mentions_of(words, text) else (entity[0], entity[1])
+        first, second = entity
+        is_turned = not mentions_of(first, text) and mentions_of(second, text)
+        return (second, first) if is_turned else (first, second)
     if not isinstance(entity, dict) or _first(entity, _START_KEYS) is not None:
         return "", None
     label_key = next((key for key in _LABEL_KEYS if entity.get(key) is not None), "")

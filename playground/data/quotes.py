@@ -14,9 +14,7 @@ def places_of(words: str, text: str) -> list[tuple[int, int]]:
     Those that stand by themselves come before those inside a longer word: of "ike" in "I like Mike and Ike, ike" the
     last is first.
     """
-    pattern = r"\s+".join(map(regex.escape, words.split()))
-    found = [match.span() for match in regex.finditer(pattern, text)] if pattern else []
-    return sorted(found, key=lambda place: not _is_by_itself(place, text))
+    return sorted(_spans(words, text), key=lambda place: not _is_by_itself(place, text))
 
 
 def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
@@ -25,11 +23,15 @@ def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
     Words by themselves are, rather than the same letters inside a longer word; then those with the same capitals.
     """
     plain = in_one_line(words)
-    pattern = r"\s+".join(map(regex.escape, plain.split()))
-    found = [match.span() for match in regex.finditer(pattern, text, regex.IGNORECASE)] if pattern else []
+    found = _spans(plain, text, regex.IGNORECASE)
     ranks = [(not _is_by_itself(place, text), in_one_line(text[slice(*place)]) != plain) for place in found]
     best = min(ranks, default=None)
     return [place for place, rank in zip(found, ranks, strict=True) if rank == best]
+
+
+def _spans(words: str, text: str, flags: int = 0) -> list[tuple[int, int]]:
+    pattern = r"\s+".join(map(regex.escape, words.split()))
+    return [match.span() for match in regex.finditer(pattern, text, flags)] if pattern else []
 
 
 def _is_by_itself(place: tuple[int, int], text: str) -> bool:

@@ -126,7 +126,8 @@ def going_on_from(found: Inspection, parent: AdapterRecord | None) -> Inspection
 
 
 def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected], parent: AdapterRecord | None) -> str:
-    fewest = 1 if parent and settings_of(parent) else MIN_ROWS
+    # Whether old rows are still as they were takes a look at all of them, so it is asked only where it matters.
+    fewest = 1 if len(rows) < MIN_ROWS and parent and settings_of(parent) else MIN_ROWS
     if len(rows) < fewest:
         why = f" The first reason: line {rejected[0].line}: {rejected[0].reason}." if rejected else ""
         gone = f", because none of those that '{parent.name}' learnt from is here" if parent and fewest > 1 else ""

@@ -418,11 +418,8 @@ def _shown(form: Form, found: finetune_data.Inspection, loader: EngineLoader, mo
     with tempfile.TemporaryDirectory() as folder:
         path = finetune_data.write_rejected(found, Path(folder))
         rows = "row" if len(found.rejected) == 1 else f"{len(found.rejected):,} rows"
-        yield (
-            updates
-            | more
-            | {form.rejected: gr.DownloadButton(f"Download the {rows} set aside", value=str(path), visible=True)}
-        )
+        title = f"Download the {rows} set aside"
+        yield updates | more | {form.rejected: gr.DownloadButton(title, value=str(path), visible=True)}
 
 
 def _preview(found: finetune_data.Inspection, loader: EngineLoader) -> str:
