@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import settings
 from playground.adapters import edit, store
+from playground.adapters.figures import metric_title
 from playground.adapters.record import CARD_FILE, REPORT_FILE, AdapterRecord, check_name
 from playground.adapters.report import PAGE_FILE
 from playground.adapters.scoreboard import scoreboard, write_scoreboard
@@ -369,7 +370,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"{task.name}, {result['adapter'] or 'no adapter'}, {scores.n} rows")
     for name, value in scores.metrics.items():
         interval = f"  (95 % interval {low:.2f} to {high:.2f})" if name == scores.main else ""
-        print(f"  {name:12} {value:6.2f}{interval}")
+        print(f"  {metric_title(name):36} {value:6.2f}{interval}")
 
 
 def _inspect(options: argparse.Namespace) -> None:

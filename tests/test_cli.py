@@ -133,7 +133,7 @@ def test_evaluate_prints_one_json_object(run, adapter, tmp_path):
     assert set(found["by_language"]) == {"en"}
     plain = run("evaluate", "sentiment", "--data", data, "--max-rows", 6)
     assert "sentiment, mine, 6 rows" in plain.out
-    assert "95 % interval" in plain.out
+    assert re.search(r"^  Macro-F1 +\d+\.\d\d  \(95 % interval ", plain.out, re.MULTILINE)
     assert plain.err == ""
     data.write_text('{"text": "text", "label": "furious"}\n')
     assert "did not learn and can't give: furious" in run("evaluate", "sentiment", "--data", data).err

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from playground.data.headers import is_known
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
-from playground.data.wordrows import ENDLESS, MAX_SENTENCE_TOKENS, names_words
+from playground.data.wordrows import ENDLESS, IOB_TAG, MAX_SENTENCE_TOKENS, names_words
 
-_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)", re.IGNORECASE)
 _BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19}|[a-z]+-[a-z/_]{2,40})")
 _NUM_TRIED = 300
 _TREEBANK_WIDTH = 10
@@ -38,7 +37,7 @@ class _Layout:
     has_breaks: bool = True
 
     def is_tag(self, cell: str) -> bool:
-        return bool((_BARE_TAG if self.is_bare else _TAG).fullmatch(cell))
+        return bool((_BARE_TAG if self.is_bare else IOB_TAG).fullmatch(cell))
 
 
 @dataclass
@@ -164,7 +163,7 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
     if is_treebank and any(_IN_MISC.search(cells[-1]) for cells in sample):
         return 1, _TREEBANK_WIDTH, False
     # GermEval has a second layer of tags behind the first.
-    has_layers = counted and all(len(cells) == 4 and _TAG.fullmatch(cells[3]) for cells in sample)
+    has_layers = counted and all(len(cells) == 4 and IOB_TAG.fullmatch(cells[3]) for cells in sample)
     if has_layers and _are_tags([cells[2] for cells in sample], len(sample)):
         return token, 2, False
     for tag in (-1, *range(token + 1, width)):
@@ -182,7 +181,7 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
 
 
 def _are_tags(cells: list[str], num_lines: int) -> bool:
-    tags = [cell for cell in cells if _TAG.fullmatch(cell)]
+    tags = [cell for cell in cells if IOB_TAG.fullmatch(cell)]
     return len(tags) >= 0.9 * num_lines and any(tag.upper() != "O" for tag in tags)
 
 
@@ -204,8 +203,8 @@ def _is_comment(line: str) -> bool:
     # GermEval has a tab behind the mark, others nothing; "#" is also the beginning of words that are tagged.
     last = line.rsplit(maxsplit=1)[-1]
     if line.startswith(("# ", "#\t")):
-        return not _TAG.fullmatch(last)
-    return line.startswith("#") and not _TAG.fullmatch(last) and not _BARE_TAG.fullmatch(last)
+        return not IOB_TAG.fullmatch(last)
+    return line.startswith("#") and not IOB_TAG.fullmatch(last) and not _BARE_TAG.fullmatch(last)
 
 
 def _is_header(line: str, number: int, layout: _Layout) -> bool:

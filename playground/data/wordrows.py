@@ -15,7 +15,7 @@ _TAGS = frozenset("tag tags label labels ner bio iob entity".split()) | {"ner ta
 _SENTENCES = frozenset(
     {"sentence", "sentence id", "sentence no", "sentence number", "sentence idx", "sent", "sent id", "sentence num"}
 )
-_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)")
+IOB_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)", re.IGNORECASE)
 _NUM_TRIED = 200
 _ENDS = frozenset(".!?。！？")
 MAX_SENTENCE_TOKENS = 10_000
@@ -35,8 +35,8 @@ def with_sentences(reading: Reading) -> Reading:
     head = beginning(entries, _NUM_TRIED, num_chars)
     whole = chain(head, entries)
     rows = [entry[1] for entry in head if not isinstance(entry, Rejected)]
-    tags = [value for row in rows if isinstance(value := row[tag], str) and _TAG.fullmatch(value.strip())]
-    if len(tags) < 0.9 * len(rows) or all(value.strip() == "O" for value in tags):
+    tags = [value for row in rows if isinstance(value := row[tag], str) and IOB_TAG.fullmatch(value.strip())]
+    if len(tags) < 0.9 * len(rows) or all(value.strip().upper() == "O" for value in tags):
         return Reading(reading.format, whole, columns, reading.notes)
     sentence = _named(columns, _SENTENCES)
     how = f"the column '{sentence}' tells" if sentence else "empty lines and full stops tell"

@@ -100,6 +100,15 @@ def test_a_sentence_without_end_is_set_aside_by_its_line(read_as, name, header):
     assert "put an empty line after each sentence" in table.rejected[0].reason
 
 
+def test_a_table_of_words_may_have_its_tags_in_small_letters(read_as):
+    lines = [f"{word},{tag.lower()}" for word, tag in zip(WORDS, TAGS, strict=True)]
+    table = read_as("ner.csv", "\n".join(["word,tag", *lines]))
+    assert map_table(table, propose(table)).rows[0]["entities"] == [
+        {"start": 0, "end": 12, "label": "per"},
+        {"start": 22, "end": 28, "label": "loc"},
+    ]
+
+
 def test_a_table_of_words_becomes_sentences(read_as):
     rows = zip(["1", "1", "1", "1", "1", "1"], WORDS, TAGS, strict=True)
     content = "Sentence #,Word,Tag\n" + "".join(",".join(row) + "\n" for row in rows) + "2,Rome,B-LOC\n"
