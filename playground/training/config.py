@@ -72,7 +72,8 @@ class RunConfig:
     rows_a_pass: int = 0
     """At most so many rows go through the backbone at once; 0: only their tokens limit that."""
     early_stopping: int = 0
-    """Checks in vain on rows held back, after which the training ends; 0: none are held back."""
+    """Checks one after the other that do worse on rows held back, after which the training ends; 0: none are held
+    back."""
     pretrain_epochs: float = 0.0
     """Rounds over the bare texts of the rows before the training."""
     epochs: float = 3.0

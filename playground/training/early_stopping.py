@@ -1,4 +1,10 @@
-"""Early stopping: the loss on rows that are held back decides when to end, and which weights are kept."""
+"""Early stopping: what a model does on rows that are held back decides when to end, and which weights are kept.
+
+Few rows can be held back of few, and their loss alone would end a training too early: a classifier that learns on is
+right more often, but surer where it is wrong, and pays for that with its loss. So the chance counts that it gives to
+the right answer, and later weights are the better ones unless they do worse by more than the standard error of the
+difference, row by row (the one-standard-error rule, Breiman et al. 1984, Classification and Regression Trees).
+"""
 
 import math
 import random
@@ -10,6 +16,7 @@ from torch import Tensor, nn
 
 from playground.training.config import RunConfig
 from playground.training.features import Feature
+from playground.training.passes import num_targets
 from playground.training.weights import copy_weights, put_weights
 
 CHECKS = 10
@@ -35,9 +42,9 @@ class EarlyStopping:
         self._checked_steps = -1
         self._in_vain = 0
         self._spent_s = 0.0
-        self._best: dict[str, Tensor] = {}
-        self.best_loss = math.inf
-        self.best_steps = 0
+        self._kept: dict[str, Tensor] = {}
+        self._fewest_misses = torch.ones(len(self.rows), dtype=torch.float64)
+        self.kept_steps = 0
 
     @property
     def is_over(self) -> bool:
@@ -56,45 +63,58 @@ class EarlyStopping:
         is_too_much = elapsed_s is not None and self._spent_s + next_s > 2 * SHARE_OF_WORK * elapsed_s
         return self._done == 0 or share >= 1.0 or not is_too_much
 
-    def check(self, share: float, steps: int, loss_of: Callable[[Sequence[Feature]], float]) -> float:
-        """The loss on the held-back rows after `steps`; their best weights so far are copied."""
+    def check(self, share: float, steps: int, losses_of: Callable[[Sequence[Feature]], Tensor]) -> float:
+        """The mean loss on the held-back rows after `steps`; the weights are copied where they are the best so far."""
         began = time.monotonic()
-        loss = loss_of(self.rows)
+        losses = losses_of(self.rows)
         self._spent_s += time.monotonic() - began
         self._done, self._checked_steps = math.floor(share * CHECKS + 1e-9), steps
-        if loss < self.best_loss:
-            self.best_loss, self.best_steps, self._in_vain = loss, steps, 0
-            self._best = copy_weights(self._model)
+        misses = 1 - torch.exp(-losses)
+        if is_no_worse(misses, self._fewest_misses):
+            self.kept_steps, self._in_vain = steps, 0
+            self._kept = copy_weights(self._model)
+            if misses.mean() <= self._fewest_misses.mean():
+                self._fewest_misses = misses
         else:
             self._in_vain += 1
-        return loss
+        targets = torch.tensor([num_targets([row]) for row in self.rows])
+        return float((losses * targets).sum() / targets.sum())
 
-    def take_best(self, share: float, steps: int, loss_of: Callable[[Sequence[Feature]], float]) -> str:
+    def take_best(self, share: float, steps: int, losses_of: Callable[[Sequence[Feature]], Tensor]) -> str:
         """Leaves the best weights in the model at the end of a run, and says so where they are older ones."""
         if not self.rows or not steps:
             return ""
         if self._checked_steps != steps:
-            self.check(share, steps, loss_of)
-        if self.best_steps == steps or not self._best:
+            self.check(share, steps, losses_of)
+        if self.kept_steps == steps or not self._kept:
             return ""
-        put_weights(self._model, self._best)
-        why = f"the loss on {len(self.rows)} rows held back was lowest there"
+        put_weights(self._model, self._kept)
+        why = f"later ones did worse on {len(self.rows)} rows held back"
         if not self.is_over:
-            return f"The adapter has the weights of step {self.best_steps} of {steps}: {why}."
-        return f"Stopped early after step {steps}; the adapter has the weights of step {self.best_steps}: {why}."
+            return f"The adapter has the weights of step {self.kept_steps} of {steps}: {why}."
+        return f"Stopped early after step {steps}; the adapter has the weights of step {self.kept_steps}: {why}."
 
     def state(self) -> dict[str, Tensor]:
         """For a checkpoint: what `restore` takes."""
-        counts = torch.tensor([self._done, self._checked_steps, self._in_vain, self.best_steps])
-        seconds = torch.tensor([self.best_loss, self._spent_s], dtype=torch.float64)
-        return {"counts": counts, "numbers": seconds} | {f"best/{name}": weight for name, weight in self._best.items()}
+        counts = torch.tensor([self._done, self._checked_steps, self._in_vain, self.kept_steps])
+        seconds = torch.tensor([self._spent_s], dtype=torch.float64)
+        told = {"counts": counts, "numbers": seconds, "misses": self._fewest_misses}
+        return told | {f"best/{name}": weight for name, weight in self._kept.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         if not state:
             return
-        self._done, self._checked_steps, self._in_vain, self.best_steps = map(int, state["counts"].tolist())
-        self.best_loss, self._spent_s = state["numbers"].tolist()
-        self._best = {name.removeprefix("best/"): weight for name, weight in state.items() if name.startswith("best/")}
+        self._done, self._checked_steps, self._in_vain, self.kept_steps = map(int, state["counts"].tolist())
+        self._spent_s = float(state["numbers"][-1])
+        # A checkpoint from before misses were counted has none: the next check is then the first one that counts.
+        self._fewest_misses = state.get("misses", self._fewest_misses)
+        self._kept = {name.removeprefix("best/"): weight for name, weight in state.items() if name.startswith("best/")}
+
+
+def is_no_worse(misses: Tensor, fewest: Tensor) -> bool:
+    """Whether `misses` are on average above the `fewest`, row by row (N,), by one standard error at most."""
+    more = misses - fewest
+    return bool(more.mean() <= more.std() / math.sqrt(len(more)))
 
 
 def affordable(rows: Sequence[Feature], training: Sequence[Feature], config: RunConfig) -> list[Feature]:

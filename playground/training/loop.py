@@ -64,8 +64,8 @@ def train(
 
     With a `checkpoint` it goes on where that one is, saves the state now and then and at the end, and comes to the
     same weights as a run without a break. Steps and time are counted over all parts. A loss that gets out of hand
-    ends the training with the weights from before; with early stopping the weights are those with the lowest loss on
-    the rows that are `held_back`. `on_note` is told, in a sentence each, when something does not go as planned. The
+    ends the training with the weights from before; with early stopping the weights are those that do best on the
+    rows that are `held_back`. `on_note` is told, in a sentence each, when something does not go as planned. The
     processes of a `team` come to the weights of one alone; the main one decides when to stop, and saves.
 
     Raises:
@@ -112,7 +112,7 @@ def train(
         scheduler.step()
         by_clock = share > position.steps / steps
         due = team.as_main(stopping.is_due(share, position.elapsed_s if by_clock else None))
-        checked = stopping.check(share, position.steps, passes.loss) if due else None
+        checked = stopping.check(share, position.steps, passes.losses) if due else None
         rate = float(scheduler.get_last_lr()[0])
         on_step(_told(position, steps, share, loss, rate, norm, checked))
         if checkpoint and time.monotonic() - saved >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -124,7 +124,7 @@ def train(
     elif position != start:
         save()
     out_of_time = "" if stopping.is_over else _out_of_time(position, steps, config)
-    notes = (out_of_time, stopping.take_best(share, position.steps, passes.loss))
+    notes = (out_of_time, stopping.take_best(share, position.steps, passes.losses))
     for note in filter(None, notes):
         on_note(note)
     return position

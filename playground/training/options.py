@@ -91,7 +91,8 @@ OPTIONS = (
         "time_limit_s",
         float,
         "Time budget",
-        "Seconds, continued pretraining included: 600 trains for 10 minutes; 0: as long as needed.",
+        "Seconds, continued pretraining included, for each part of a recipe: 600 trains for 10 minutes; 0: as long as "
+        "needed.",
         0,
         604_800,
     ),
@@ -99,7 +100,7 @@ OPTIONS = (
         "early_stopping",
         int,
         "Early stopping",
-        "End after so many of 10 checks in vain on rows held back; 0: off.",
+        "End after so many of 10 checks one after the other that do worse on rows held back; 0: off.",
         0,
         10,
     ),

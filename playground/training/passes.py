@@ -57,16 +57,19 @@ class Passes:
         self._team.add_up(weight for weight in self._model.parameters() if weight.requires_grad)
         return self._team.total(loss or 0.0)
 
-    def loss(self, rows: Sequence[Feature]) -> float:
-        """Mean loss of `rows`, from which nothing is learnt; neighbours are of similar lengths, to pad little."""
+    def losses(self, rows: Sequence[Feature]) -> Tensor:
+        """(N,) loss of each of `rows`, from which nothing is learnt; those of similar lengths go through together."""
         self._model.eval()
+        found = torch.zeros(len(rows), dtype=torch.float64)
+        order = self._team.share(sorted(range(len(rows)), key=lambda place: len(rows[place].input_ids)))
         with torch.no_grad():
-            order = self._team.share(sorted(rows, key=lambda feature: len(feature.input_ids)))
-            groups = (order[start : start + self._batch_size] for start in range(0, len(order), self._batch_size))
-            parts = (part for group in groups for part in self._cut(group))
-            total = sum(float(self._forward(part)) * num_targets(part) for part in parts)
+            for start in range(0, len(order), self._batch_size):
+                places = order[start : start + self._batch_size]
+                parts = self._cut([rows[place] for place in places])
+                losses = [self._on(part, self._model.row_losses) for part in parts]
+                found[list(places)] = torch.cat(losses).double().cpu()
         self._model.train()
-        return self._team.total(total) / num_targets(rows)
+        return self._team.sum(found)
 
     def _try(self, batch: Sequence[Feature]) -> float | None:
         """This process's part of the loss of `batch`; None where the memory does not suffice."""
@@ -84,15 +87,14 @@ class Passes:
 
     def _learn(self, part: Sequence[Feature], weight: float) -> float:
         """Adds the gradients of `part`, which is `weight` of its batch, and returns its share of the batch's loss."""
-        loss = self._forward(part) * weight
+        loss = self._on(part, self._model) * weight
         self.accelerator.backward(loss)
         return float(loss.item())
 
-    def _forward(self, part: Sequence[Feature]) -> Tensor:
+    def _on(self, part: Sequence[Feature], loss_of: Callable[..., Tensor]) -> Tensor:
         tensors = {key: value.to(self.accelerator.device) for key, value in collate(part, self._pad_id).items()}
         with self.accelerator.autocast():
-            loss: Tensor = self._model(**tensors)
-        return loss
+            return loss_of(**tensors)
 
     def _halve(self, batch: Sequence[Feature]) -> None:
         longest = max(len(feature.input_ids) for feature in batch)

@@ -40,11 +40,16 @@ class Team:
         """How many of so many rows a process takes at most."""
         return math.ceil(num_rows / self.size)
 
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over the processes, of each of the `values` by itself."""
+        if self.size == 1:
+            return values
+        summed: Tensor = reduce(values.to(PartialState().device), "sum")
+        return summed.to(values.device)
+
     def total(self, value: float) -> float:
         """The sum over the processes."""
-        if self.size == 1:
-            return value
-        return float(reduce(_as_tensor(value), "sum").item())
+        return float(self.sum(_as_tensor(value)).item()) if self.size > 1 else value
 
     def any(self, claim: bool) -> bool:
         """Whether it is true in one of them."""

@@ -114,15 +114,30 @@ class Trainee(nn.Module):
 
     def forward(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
         """Loss of ids and mask (B, T) against labels (B, 1), (B, T) or (B, 2), by shape; offsets (B, L) for logits."""
-        inner = self.model.get_base_model()
+        return self._loss(self._states(input_ids, kept), kept, labels, offsets)
+
+    def row_losses(self, input_ids: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """The same of each row by itself (B,)."""
+        states = self._states(input_ids, kept)
+        given = [states, kept, labels] if offsets is None else [states, kept, labels, offsets]
+        rows = ([each[place : place + 1] for each in given] for place in range(len(states)))
+        return torch.stack([self._loss(*row) for row in rows])
+
+    def _states(self, input_ids: Tensor, kept: Tensor) -> Tensor:
+        """(B, T, H)."""
         with self.lower.once_a_row(input_ids, kept) if self.lower else nullcontext():
-            states = inner.base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
+            states: Tensor = (
+                self.model.get_base_model().base_model(input_ids=input_ids, attention_mask=kept).last_hidden_state
+            )
+        return states
+
+    def _loss(self, states: Tensor, kept: Tensor, labels: Tensor, offsets: Tensor | None = None) -> Tensor:
         if self._says_tokens:
             words = self.vocabulary or Vocabulary(self._projection().detach())
             if self.objective == "masked token":
                 return token_loss(states, labels, words)
             return next_token_loss(states, labels, words)
-        head = getattr(inner, HEADS[self.family])
+        head = getattr(self.model.get_base_model(), HEADS[self.family])
         if self.shape == "classify":
             pool = kept.sum(1) - 1 if self.family == "decoder" else torch.zeros_like(kept[:, 0])
             logits = head(states[torch.arange(len(states)), pool])

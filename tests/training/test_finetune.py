@@ -359,9 +359,22 @@ def many_reviews(reviews):
     reviews.write_text("text,label\n" + "".join(rows), encoding="utf-8")
 
 
-def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run_config, many_reviews):
+@pytest.fixture
+def misled(reviews, tmp_path):
+    """Settings with which the training learns the opposite of what is true of rows to measure on and held back."""
+    held, chance = tmp_path / "held.csv", random.Random(0)
+    for path, thing, labels in (
+        (reviews, "lamp", ("buy again", "send back")),
+        (held, "chair", ("send back", "buy again")),
+    ):
+        rows = (f"{['bright', 'broken'][n % 2]} {thing} {chance.random()},{labels[n % 2]}\n" for n in range(300))
+        path.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    return {"validation": str(held), "epochs": 10.0, "learning_rate": 0.02}
+
+
+def test_rows_are_held_back_to_stop_early_and_the_best_weights_are_kept(make_run_config, misled):
     events = []
-    config = make_run_config(epochs=20.0, learning_rate=0.02)
+    config = make_run_config(**misled)
     assert config.early_stopping == 3  # as every preset has it
     record = finetune(config, events.append, never)
     checks = [(e["step"], e["validation_loss"]) for e in events if "validation_loss" in e]
@@ -394,8 +407,8 @@ def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
     assert "too few rows" in record.training["notes"][0]
 
 
-def test_a_run_that_stops_early_goes_on_after_a_break_to_the_same_weights(make_run_config, many_reviews, tmp_path):
-    options = {"epochs": 10.0, "learning_rate": 0.02, "early_stopping": 2}
+def test_a_run_that_stops_early_goes_on_after_a_break_to_the_same_weights(make_run_config, misled, tmp_path):
+    options = {**misled, "early_stopping": 2}
     whole = finetune(make_run_config("whole", **options), lambda event: None, never)
     seen, breaks = [], 0
 

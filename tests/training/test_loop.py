@@ -16,6 +16,7 @@ from playground.training.early_stopping import (
     FEWEST_ROWS,
     MOST_ROWS,
     SHARE_OF_WORK,
+    EarlyStopping,
     affordable,
 )
 from playground.training.features import Feature
@@ -35,6 +36,9 @@ class Line(nn.Module):
     def forward(self, input_ids, kept, labels):
         self.batches.append(input_ids.tolist())
         return ((self.weight - labels.float()) ** 2).mean() * self.factor
+
+    def row_losses(self, input_ids, kept, labels):
+        return ((self.weight - labels.float()) ** 2)[:, 0] * self.factor
 
 
 FEATURES = [Feature([4] * (1 + number % 9), [3]) for number in range(40)]
@@ -250,6 +254,41 @@ def test_early_stopping_ends_after_checks_in_vain_with_the_best_weights():
     assert len(steps) == checks[-1][0] < steps[0].steps
     assert (model.weight.item() - 1) ** 2 == pytest.approx(best[1], abs=1e-6)
     assert notes[0].startswith(f"Stopped early after step {len(steps)}; the adapter has the weights of step {best[0]}")
+
+
+LUCKY = [0.7] * 20
+SURER = [0.95] * 15 + [0.02] * 5
+"""Right as often, but surer of itself: its loss is twice that of `LUCKY`, the chance of the right answer is as good."""
+WORSE = [0.95] * 4 + [0.02] * 16
+
+
+def checked(early_stopping, *checks):
+    """`EarlyStopping` after `checks`, each the chance that the right answer has in each of 20 rows held back."""
+    rows = [Feature([4] * 3, [1])] * 20
+    stopping = EarlyStopping(Line(), rows, FEATURES * 9, config(early_stopping=early_stopping))
+    for number, chances in enumerate(checks, start=1):
+        losses = -torch.log(torch.tensor(chances, dtype=torch.float64))
+        stopping.check(number / 10, number, lambda _, losses=losses: losses)
+    return stopping
+
+
+def test_being_surer_of_the_same_answers_is_no_reason_to_go_back():
+    stopping = checked(1, LUCKY, SURER, SURER)
+    assert (stopping.kept_steps, stopping.is_over) == (3, False)
+
+
+def test_clearly_worse_answers_are():
+    assert [checked(2, *checks).is_over for checks in ((SURER, WORSE), (SURER, WORSE, WORSE))] == [False, True]
+    assert checked(2, SURER, WORSE, WORSE).kept_steps == 1
+
+
+def test_a_chain_of_little_losses_leads_no_further_than_one_of_them():
+    falling = [[0.9 - 0.01 * check + 0.04 * (-1) ** (row + check) for row in range(20)] for check in range(6)]
+    assert checked(9, *falling).kept_steps == 2
+
+
+def test_what_is_no_number_is_never_kept():
+    assert checked(3, [math.nan] * 20).kept_steps == 0
 
 
 def test_without_early_stopping_nothing_is_watched():

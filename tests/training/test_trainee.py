@@ -19,6 +19,7 @@ from playground.training.passes import Passes
 from playground.training.trainee import (
     LOGIT_ROWS,
     MAX_LABEL_WEIGHT,
+    Trainee,
     Vocabulary,
     build_trainee,
     collate,
@@ -94,7 +95,7 @@ def test_parts_of_a_batch_count_by_what_there_is_to_learn_in_them(
         settings = config(tiny_backbone_folder, "instruct", rows_a_pass=rows)
         trainee = build_trainee(settings, shape, str(tiny_backbone_folder), num_labels)
         passes = Passes(trainee.train(), settings, 0)
-        losses = torch.tensor([passes.learn(batch), passes.loss(batch)])
+        losses = torch.tensor([passes.learn(batch), *passes.losses(batch).tolist()])
         found.append([losses, *(weight.grad for weight in trainee.parameters() if weight.grad is not None)])
     for whole, parts in zip(*found, strict=True):
         torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-4)
@@ -246,17 +247,31 @@ def test_batches_are_padded_on_the_right_to_few_widths_where_kernels_are_compile
 def test_rows_held_back_go_through_beside_those_of_their_length(tiny_backbone_folder, monkeypatch):
     settings = config(tiny_backbone_folder, "classify", batch_size=2)
     passes = Passes(build_trainee(settings, "classify", str(tiny_backbone_folder), 2), settings, 0)
-    seen, forward = [], passes._forward
+    seen, states = [], Trainee._states
 
-    def look(part):
-        seen.append(sorted(len(row.input_ids) for row in part))
-        return forward(part)
+    def look(trainee, input_ids, kept):
+        seen.append(sorted(kept.sum(1).tolist()))
+        return states(trainee, input_ids, kept)
 
-    monkeypatch.setattr(passes, "_forward", look)
+    monkeypatch.setattr(Trainee, "_states", look)
     rows = [Feature([5] * length, [length % 2]) for length in (3, 40, 2, 39, 21)]
-    loss = passes.loss(rows)
+    losses = passes.losses(rows)
     assert seen == [[2, 3], [21, 39], [40]]
-    assert loss == pytest.approx(sum(passes.loss([row]) for row in rows) / len(rows), abs=1e-4)
+    alone = torch.cat([passes.losses([row]) for row in rows])
+    assert losses.tolist() == pytest.approx(alone.tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize(("task", "num_labels"), [("classify", 3), ("ner", 3), ("qa", 2), ("instruct", 0)])
+def test_losses_of_rows_make_up_that_of_their_batch(task, num_labels, tiny_backbone_folder, full_precision):
+    settings = config(tiny_backbone_folder, task)
+    shape = get_task(task).shape
+    trainee = build_trainee(settings, shape, str(tiny_backbone_folder), num_labels).eval()
+    labels = {"classify": [2], "span": [1, 3]}.get(shape, [IGNORED, 1, IGNORED, 2, 0])
+    batch = [Feature([70 + place, *range(60, 64)], labels) for place in range(3)]
+    tensors = collate(batch, 0)
+    each = trainee.row_losses(**tensors)
+    assert each.shape == (3,)
+    torch.testing.assert_close(each.mean(), trainee(**tensors))
 
 
 def test_text_is_never_learnt_with_a_look_ahead(tiny_backbone_folder):

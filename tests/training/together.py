@@ -37,8 +37,11 @@ class Slopes(nn.Module):
     def forward(self, input_ids, kept, labels):
         if len(input_ids) > self.room:
             raise MemoryError
+        return self.row_losses(input_ids, kept, labels).mean()
+
+    def row_losses(self, input_ids, kept, labels):
         numbers = torch.cat([self.first, self.rest.flatten()])[input_ids[:, 0]]
-        return ((numbers - labels[:, 0].float()) ** 2).mean()
+        return (numbers - labels[:, 0].float()) ** 2
 
 
 def learn(folder, team, rooms=(99, 99)):
