@@ -16,7 +16,7 @@ from playground.engine.startup import EngineLoader
 from playground.errors import PlaygroundError
 from playground.tasks import get_task
 from playground.types import Stream
-from playground.ui import chat_examples, picker, render, stopping
+from playground.ui import chat_examples, correction, picker, render, stopping
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
 
@@ -43,6 +43,7 @@ class Parts:
     clear: gr.Button
     talker: gr.Dropdown
     notice: gr.HTML
+    to_correct: correction.CorrectionBox
 
 
 def build(loader: EngineLoader) -> None:
@@ -71,6 +72,7 @@ def _parts() -> Parts:
         elem_id="chat-messages",
     )
     notice = gr.HTML()
+    to_correct = correction.build_for_any()
     box = gr.Textbox(
         label="Message",
         placeholder=PLACEHOLDER,
@@ -83,7 +85,7 @@ def _parts() -> Parts:
         send = gr.Button("Send", variant="primary")
         stop = gr.Button("Stop", variant="stop", visible=False)
         clear = gr.Button("Clear")
-    return Parts(chatbot, box, send, stop, clear, _talkers(None), notice)
+    return Parts(chatbot, box, send, stop, clear, _talkers(None), notice, to_correct)
 
 
 def _talkers(key: str | None) -> gr.Dropdown:
@@ -108,9 +110,17 @@ def _wire(loader: EngineLoader, parts: Parts) -> None:
         return {parts.send: gr.Button(interactive=True), parts.stop: gr.Button(visible=False)}
 
     def answer(turns: Turns, key: str | None, session: str) -> Stream[Updates]:
-        yield {parts.send: gr.Button(interactive=False), parts.stop: gr.Button(visible=True), parts.notice: ""}
-        for shown in conversations(loader, turns, key, session):
+        yield {
+            parts.send: gr.Button(interactive=False),
+            parts.stop: gr.Button(visible=True),
+            parts.notice: "",
+            **correction.hidden(parts.to_correct),
+        }
+        last: Reply | None = None
+        for shown, reply in conversations(loader, turns, key, session):
             yield {parts.chatbot: shown}
+            last = reply
+        yield _offered(parts.to_correct, text_of(turns[-1]), last)
 
     guarded_answer = guarded(answer, parts.notice, idle)
 
@@ -120,6 +130,10 @@ def _wire(loader: EngineLoader, parts: Parts) -> None:
             yield from guarded_answer(turns, key, session)
         else:
             yield {parts.notice: gr.skip()}
+
+    def clear(request: gr.Request) -> Updates:
+        stopping.stop(str(request.session_hash))
+        return {parts.chatbot: [], parts.notice: "", **correction.hidden(parts.to_correct)}
 
     asking = [
         gr.on(
@@ -137,12 +151,17 @@ def _wire(loader: EngineLoader, parts: Parts) -> None:
         event.success(
             handle,
             [parts.chatbot, parts.talker],
-            [parts.chatbot, parts.notice, parts.send, parts.stop],
+            [parts.chatbot, parts.notice, parts.send, parts.stop, *parts.to_correct.shown],
             show_progress="hidden",
             api_visibility="private",
         )
     parts.stop.click(stop_answer, **QUIET)
-    gr.on([parts.clear.click, parts.chatbot.clear], cleared, outputs=[parts.chatbot, parts.notice], **QUIET)
+    gr.on(
+        [parts.clear.click, parts.chatbot.clear],
+        clear,
+        outputs=[parts.chatbot, parts.notice, *parts.to_correct.shown],
+        **QUIET,
+    )
 
 
 def sent(turns: Turns, message: str, request: gr.Request) -> tuple[Any, Any, str]:
@@ -174,25 +193,22 @@ def stop_answer(request: gr.Request) -> None:
     stopping.stop(str(request.session_hash))
 
 
-def cleared(request: gr.Request) -> tuple[Turns, str]:
-    stopping.stop(str(request.session_hash))
-    return [], ""
-
-
-def conversations(loader: EngineLoader, turns: Turns, key: str | None, session: str) -> Stream[Turns]:
-    """`turns` with the growing answer to the last one, until it is finished or stopped."""
+def conversations(
+    loader: EngineLoader, turns: Turns, key: str | None, session: str
+) -> Stream[tuple[Turns, Reply | None]]:
+    """`turns` with the growing answer to the last one, until it is finished or stopped, and what `contents` gives."""
     content: list[Any] = []
     with stopping.stoppable(session) as this, closing(contents(loader, turns, key)) as growing:
-        for content in growing:
-            yield [*turns, {"role": "assistant", "content": content}]
+        for content, reply in growing:
+            yield [*turns, _assistant(content)], reply
             if this.stops.is_set():
                 break
         if this.stops.is_set():
-            yield [*turns, {"role": "assistant", "content": [*content, _html(render.hint(stopping.STOPPED))]}]
+            yield [*turns, _assistant([*content, _html(render.hint(stopping.STOPPED))])], None
 
 
-def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Stream[list[Any]]:
-    """The growing content of the answer to the last of `turns`, at most ten times a second.
+def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Stream[tuple[list[Any], Reply | None]]:
+    """The growing content of the answer to the last of `turns`, at most ten times a second, and the reply it shows.
 
     What has not changed is yielded too, since closing this, which stops the work, takes effect at a yield.
     """
@@ -203,10 +219,19 @@ def contents(loader: EngineLoader, turns: Turns, key: str | None) -> Stream[list
         with closing(respond(loader.engine(), messages(earlier), text_of(last), talker=talker)) as replies:
             for reply in replies:
                 if reply.done or time.monotonic() >= due:
-                    yield view(reply)
+                    yield view(reply), reply
                     due = time.monotonic() + SECONDS_BETWEEN_UPDATES
     except PlaygroundError as error:
-        yield [_html(render.problem(sentence_of(error)))]
+        yield [_html(render.problem(sentence_of(error)))], None
+
+
+def _offered(box: correction.CorrectionBox, message: str, reply: Reply | None) -> Updates:
+    """The box for a reply that is done and that an adapter, or the backbone, gave."""
+    if reply is None or not reply.done or reply.task is None or (reply.prediction and reply.prediction.error):
+        return correction.hidden(box)
+    task = get_task(reply.task)
+    row = reply.prediction.row if reply.prediction else {task.inputs[0].name: message, task.output: reply.text}
+    return correction.offered_as_text(box, task, row, reply.adapter or "")
 
 
 def view(reply: Reply) -> list[Any]:
@@ -233,6 +258,10 @@ def _html(html: str) -> gr.HTML:
 
 def _user(message: str) -> dict[str, Any]:
     return {"role": "user", "content": inert(message)}
+
+
+def _assistant(content: list[Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": content}
 
 
 def inert(text: str) -> str:

@@ -1,6 +1,6 @@
 """Under a result: "wrong? correct it". What a person says instead becomes a row to learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,10 +52,20 @@ class CorrectionBox:
 
 
 def build(task: Task) -> CorrectionBox:
-    with gr.Accordion("Wrong? Correct it", open=False, visible=False, elem_id=f"{task.name}-correction") as area:
-        value = _value(task)
+    """Under the results of `task`."""
+    return _build(task.name, "Wrong? Correct it", lambda: _value(task))
+
+
+def build_for_any() -> CorrectionBox:
+    """Under a conversation, whose last answer may be of any task."""
+    return _build("chat", "Wrong? Correct the last answer", lambda: text_field("chat-right"))
+
+
+def _build(prefix: str, title: str, field: Callable[[], Component]) -> CorrectionBox:
+    with gr.Accordion(title, open=False, visible=False, elem_id=f"{prefix}-correction") as area:
+        value = field()
         with gr.Row(elem_classes="pg-actions"):
-            save = gr.Button(SAVE, size="sm", elem_id=f"{task.name}-correction-save")
+            save = gr.Button(SAVE, size="sm", elem_id=f"{prefix}-correction-save")
         outcome = gr.HTML()
     box = CorrectionBox(area, value, save, outcome, gr.State(None))
 
@@ -121,10 +131,24 @@ def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: Ada
     value: Any = said(task, prediction.row)
     if task.shape == "classify":
         value = gr.Dropdown(choices=list(prediction.row.get("scores") or task.labels), value=value)
-    row = {field.name: prediction.row[field.name] for field in task.inputs}
-    output = prediction.row.get(task.output)
     task_name, name = (adapter.task, adapter.name) if adapter else (task.name, "")
-    answered = {"task": task_name, "adapter": name, "row": row, "output": output}
+    return _shown(box, value, _answered(task, prediction.row) | {"task": task_name, "adapter": name})
+
+
+def offered_as_text(box: CorrectionBox, task: Task, row: Row, adapter: str) -> Updates:
+    """The same in the box for any task, for the `row` with the answer of the adapter, whose name may be empty."""
+    if access.problem():
+        return hidden(box)
+    value = gr.Textbox(value=said(task, row), **words(task))
+    return _shown(box, value, _answered(task, row) | {"adapter": adapter})
+
+
+def _answered(task: Task, row: Row) -> dict[str, Any]:
+    inputs = {field.name: row[field.name] for field in task.inputs}
+    return {"task": task.name, "row": inputs, "output": row.get(task.output)}
+
+
+def _shown(box: CorrectionBox, value: Any, answered: dict[str, Any]) -> Updates:
     return {box.area: gr.Accordion(visible=True, open=False), box.value: value, box.outcome: "", box.answered: answered}
 
 

@@ -85,3 +85,20 @@ def test_a_row_of_a_report_is_corrected_and_becomes_a_row_to_learn_from(visit, m
     expect(visitor.picker("Corrections of")).to_have_value("Sentiment (1)")
     visitor.button("Delete them").click()
     expect(visitor.page.locator("#finetune-corrections")).to_contain_text("The corrections are deleted.")
+
+
+def test_an_answer_in_the_chat_is_corrected_under_it(visit, picture):
+    visitor = visit("?__theme=dark", NARROW)
+    area = visitor.page.locator("#chat-correction")
+    expect(area).to_be_hidden()
+    visitor.box("chat-message").fill("/ner Jana wohnt in Köln.")
+    visitor.button("Send").click()
+    area.get_by_text("Wrong? Correct the last answer").click()
+    visitor.box("chat-right").fill("Jana = PER\nKöln = LOC")
+    visitor.page.locator("#chat-correction-save").click()
+    expect(area).to_contain_text("you have 1 correction for")
+    assert visitor.sticking_out() == []
+    picture(visitor, "chat-correction")
+    visitor.box("chat-message").fill("/help")
+    visitor.button("Send").click()
+    expect(area).to_be_hidden()

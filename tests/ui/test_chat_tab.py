@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -9,7 +10,8 @@ from playground.chat.conversation import Message, Reply
 from playground.chat.intent import Context
 from playground.chat.router import route
 from playground.engine.startup import LoadStatus
-from playground.ui import chat_tab, stopping
+from playground.training import corrections
+from playground.ui import chat_tab, correction, stopping
 from playground.ui.chat_examples import EXAMPLES
 
 HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script> &lt;b&gt; ![p](//evil/?q) <form action=//evil>"
@@ -87,7 +89,7 @@ def test_generated_text_stays_text_and_names_the_adapter(predicted):
 @pytest.mark.usefixtures("adapters")
 def test_conversation_grows_under_the_messages(loader, answers):
     turns = [user("first"), {"role": "assistant", "content": [{"type": "text", "text": "1 <\u20602"}]}, user("second")]
-    shown = list(chat_tab.conversations(loader, turns, None, "page"))
+    shown = [turns for turns, _ in chat_tab.conversations(loader, turns, None, "page")]
     assert [text_of(state[-1]["content"]) for state in shown] == ["Hello", "Hello there"]
     assert all(state[:-1] == turns for state in shown)
     assert answers.asked == [([Message("user", "first"), Message("assistant", "1 <2")], "second")]
@@ -99,8 +101,10 @@ def test_stop_ends_the_answer_with_a_mark(loader, answers):
     next(shown)
     stopping._under_way["page"].stops.set()
     rest = list(shown)
-    assert stopping.STOPPED in html_of(rest[-1][-1]["content"])
-    assert "there" not in text_of(rest[-1][-1]["content"])
+    turns, reply = rest[-1]
+    assert stopping.STOPPED in html_of(turns[-1]["content"])
+    assert "there" not in text_of(turns[-1]["content"])
+    assert reply is None
     assert answers.closed
     assert not stopping.is_under_way("page")
 
@@ -119,13 +123,13 @@ def test_fast_replies_are_shown_together(loader, answers, monkeypatch):
     monkeypatch.setattr(chat_tab, "SECONDS_BETWEEN_UPDATES", 3600.0)
     answers.replies = [Reply(str(number), done=False) for number in range(500)] + [Reply("end")]
     shown = list(chat_tab.contents(loader, [user("go")], None))
-    assert [text_of(content) for content in shown] == ["0", "end"]
+    assert [text_of(content) for content, _ in shown] == ["0", "end"]
 
 
 @pytest.mark.usefixtures("adapters")
 def test_a_backbone_that_is_not_ready_is_an_answer(loader):
     loader.current = LoadStatus("loading", 0.4, "Converting")
-    (content,) = chat_tab.contents(loader, [user("hello")], None)
+    ((content, _),) = chat_tab.contents(loader, [user("hello")], None)
     assert "still being prepared (40%)" in html_of(content)
 
 
@@ -164,8 +168,51 @@ def test_an_edited_message_drops_what_followed(index):
     assert [chat_tab.text_of(turn) for turn in edited] == ["c < d"]
 
 
-def test_clear_stops_and_empties():
-    assert chat_tab.cleared(PAGE) == ([], "")
+@pytest.fixture
+def to_correct():
+    """The box under the conversation, and what its button does."""
+    with gr.Blocks() as page:
+        box = correction.build_for_any()
+    return box, next(event.fn for event in page.fns.values() if event.name == "keep")
+
+
+@pytest.mark.parametrize(
+    ("reply", "begins_with", "right", "kept"),
+    [
+        (
+            Reply("Ahoi!", task="instruct", adapter="pirate"),
+            *("Ahoi!", "Arr!"),
+            ("instruct", {"prompt": "say hello", "completion": "Arr!", "adapter": "pirate"}),
+        ),
+        (
+            Reply("sunny", task="sentiment", adapter="mine"),
+            *("positive", "neutral"),
+            ("sentiment", {"text": "say hello", "label": "neutral", "adapter": "mine"}),
+        ),
+    ],
+    ids=["free conversation", "a task"],
+)
+def test_the_last_answer_can_be_corrected_whatever_its_task(to_correct, predicted, reply, begins_with, right, kept):
+    box, keep = to_correct
+    if reply.task == "sentiment":
+        row = {"text": "say hello", "label": "positive", "scores": {"positive": 1.0}}
+        reply = replace(reply, prediction=predicted(row))
+    updates = chat_tab._offered(box, "say hello", reply)
+    assert updates[box.value].value == begins_with
+    *_, told, _ = keep(updates[box.answered], right)
+    assert "you have 1 correction" in told[box.outcome]
+    task, row = kept
+    assert corrections.rows_of("", task) == [row]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [None, Reply("half a", done=False, task="instruct"), Reply("/help shows what I can do.")],
+    ids=["an error", "a stopped answer", "the chat's own words"],
+)
+def test_nothing_else_is_offered_to_be_corrected(to_correct, reply):
+    box, _ = to_correct
+    assert chat_tab._offered(box, "hello", reply)[box.area].visible is False
 
 
 @pytest.mark.parametrize(("title", "message"), EXAMPLES, ids=[title for title, _ in EXAMPLES])
