@@ -16,6 +16,7 @@ from playground.data.profile import (
     language_keys,
     named,
     spoken_language,
+    tagged_words,
     text_column,
 )
 from playground.data.table import Table
@@ -212,6 +213,8 @@ def _ner(columns: list[Column]) -> dict[str, str]:
     tokens, tags = named(nested, "tokens", 2), named(columns, "tags", 3)
     if tokens and tags:
         return {"tokens": tokens, "tags": tags}
+    if tagged := tagged_words(columns):
+        return {"tokens": tagged[0], "tags": tagged[1]}
     entities = (
         named(nested, "entities", 2)
         or named([column for column in nested if holds_spans(column)], "label", 2)

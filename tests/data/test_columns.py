@@ -123,6 +123,8 @@ SPANS = [{"start": 0, "end": 3, "label": "PER"}]
         ([{"text": "Ada wrote", "label": [[0, 3, "PER"]]}], ColumnMap("ner", {"text": "text", "entities": "label"})),
         ([{"text": "Ada wrote", "spans": '[{"start": 0}]'}], ColumnMap("ner", {"text": "text", "entities": "spans"})),
         ([{"tokens": ["Ada"], "ner_tags": ["B-PER"]}], ColumnMap("ner", {"tokens": "tokens", "tags": "ner_tags"})),
+        ([{"text": "['Ada', 'x']", "label": "['B-PER', 'O']"}], ColumnMap("ner", {"tokens": "text", "tags": "label"})),
+        ([{"s": ["Ada", "x"], "t": ["PER-B", "O"]}], ColumnMap("ner", {"tokens": "s", "tags": "t"})),
         ([{"sentence": "Ada wrote", "tags": "B-PER O"}], ColumnMap("ner", {"text": "sentence", "tags": "tags"})),
         ([{"s": "[Ada](PER) wrote it"}], ColumnMap("ner", {"text": "s", "entities": "s"})),
         (
