@@ -80,6 +80,12 @@ def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     assert table.rows == [{"text": "I love it", "label": "good"}, {"text": "not again", "label": "bad"}]
 
 
+@pytest.mark.parametrize(("delimiter", "header"), [("，", "文本，标签"), ("،", "النص،التصنيف")])
+def test_commas_of_other_scripts_divide_too(tmp_path: Path, delimiter: str, header: str) -> None:
+    table = table_of(tmp_path, "reviews.csv", f"{header}\nI love it{delimiter}good\nnot again{delimiter}bad\n")
+    assert [list(row.values()) for row in table.rows] == [["I love it", "good"], ["not again", "bad"]]
+
+
 @pytest.mark.parametrize("header", ["Текст отзыва;Оценка", "Aussage;Wert", "what it says;kind"])
 def test_a_comma_in_every_text_is_not_the_delimiter(tmp_path: Path, header: str) -> None:
     content = header + "\n" + "".join(f"the parcel of {i}, it came late;{i % 2}\n" for i in range(12))
