@@ -321,7 +321,7 @@ ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
 )
 def test_json_is_read_in_all_its_shapes(tmp_path: Path, value: object) -> None:
     table = table_of(tmp_path, "a.json", json.dumps(value, indent=1))
-    assert (table.rows, table.format, table.lines) == (ROWS, "json", [1, 2])
+    assert (table.rows, table.format, len(table.lines)) == (ROWS, "json", 2)
 
 
 def test_squad_is_flattened(tmp_path: Path) -> None:
