@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from playground import settings
+from playground.data.columns import propose
 from playground.data.reading import Table, read_table
 from playground.errors import DataError
 
@@ -71,6 +72,47 @@ def test_one_line_in_a_legacy_encoding_is_read_in_that(tmp_path: Path) -> None:
     content = b"text,label\n" + "größer schöner öfter,gut\n".encode() * 9 + b"caf\xe9,gut\n"
     table = table_of(tmp_path, "reviews.csv", content)
     assert [table.rows[0]["text"], table.rows[-1]["text"]] == ["größer schöner öfter", "café"]
+
+
+def _as_csv(frame: pl.DataFrame, **options: Any) -> bytes:
+    return frame.write_csv(**options).encode()
+
+
+def _as_workbook(frame: pl.DataFrame) -> bytes:
+    return workbook([frame.columns, *map(list, frame.rows())])
+
+
+def _as_parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.csv", _as_csv),
+        ("indexed.csv", lambda frame: _as_csv(frame.with_row_index("")).replace(b'""', b"", 1)),
+        ("a.tsv", lambda frame: _as_csv(frame, separator="\t")),
+        ("excel.csv", lambda frame: _as_csv(frame, separator=";", line_terminator="\r\n").decode().encode("utf-16")),
+        ("a.json", lambda frame: json.dumps(frame.to_dicts(), indent=1).encode()),
+        ("columns.json", lambda frame: json.dumps(frame.to_dict(as_series=False)).encode()),
+        ("a.jsonl", lambda frame: frame.write_ndjson().encode()),
+        ("a.parquet", _as_parquet),
+        ("a.xlsx", _as_workbook),
+    ],
+)
+def test_the_same_rows_are_the_same_in_every_format(tmp_path: Path, name: str, written: Any) -> None:
+    frame = pl.DataFrame(
+        {
+            "expected_answer": [str(i) for i in range(9)],
+            "problem": [f'Let \\(x_{i}\\) be "{i}", {{odd}};\n\n\tFind x.' for i in range(9)],
+            "solution": [f"<think>\nSo, it is {i}.\n</think>\n\\boxed{{{i}}}" for i in range(9)],
+        }
+    )
+    table = table_of(tmp_path, name, written(frame))
+    assert [{column: row[column] for column in frame.columns} for row in table.rows] == frame.to_dicts()
+    assert propose(table).columns == {"prompt": "problem", "completion": "solution"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
