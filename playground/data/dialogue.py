@@ -27,7 +27,9 @@ _TURN = re.compile(
     r"|\s*#{2,3}\s*(?P<inline>Human|User|Assistant|System|Instruction|Response)\s*:",
     re.IGNORECASE,
 )
-_TURN_ENDS = re.compile(r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</?s>|<\|eot_id\|>|<\|end_of_text\|>")
+_END = r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</?s>|<\|eot_id\|>|<\|end_of_text\|>|<eos>"
+_TURN_ENDS = re.compile(_END)
+_LAST_ENDS = re.compile(rf"(?:\s*(?:{_END}))+\s*\Z")
 _ALPACA = "Below is an instruction that describes a task"
 _BEGINNING = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|\s")
 
@@ -91,6 +93,11 @@ def transcript(text: str) -> list[Row] | None:
     ]
 
 
+def unended(text: str) -> str:
+    """`text` without the marks that another model's texts end with; the end of a reply is learnt without them."""
+    return _LAST_ENDS.sub("", text)
+
+
 def answered(messages: list[dict[str, str]]) -> list[dict[str, str]]:
     """`messages` up to the assistant's last, so that something is there to be learnt."""
     last = max((i for i, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
@@ -142,7 +149,8 @@ def _message(message: Any, number: int) -> dict[str, str]:
         raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
     content = next((message[key] for key in ("content", "value", "text") if message.get(key) is not None), None)
     said = as_written(content) if isinstance(content, dict) else _joined_parts(content)
-    return {"role": role, "content": clean_text(said, f"content of message {number}")}
+    content = clean_text(unended(said) if isinstance(said, str) else said, f"content of message {number}")
+    return {"role": role, "content": content}
 
 
 def _joined_parts(content: Any) -> Any:

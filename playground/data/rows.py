@@ -9,7 +9,7 @@ from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
-from playground.data.dialogue import answered, conversation, is_said
+from playground.data.dialogue import answered, conversation, is_said, unended
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
 from playground.data.literals import as_literal, as_written
@@ -235,6 +235,17 @@ def _language(value: Any, field: str) -> str:
     return known or value.strip()
 
 
+def _check_prompt(row: Row) -> _Checked:
+    nested = [name for name in ("prompt", "completion") if as_written(row.get(name)) is not row.get(name)]
+    row = {**row, **{name: as_written(row[name]) for name in nested}}
+    notes = [f"the {name} is no text but a list or an object, and is written as JSON" for name in nested]
+    whole = _text(row, "completion")
+    completion = unended(whole)
+    if completion != whole:
+        notes.append("the mark at the end of the completion was left out; where it ends is learnt anyway")
+    return {**row, "prompt": _text(row, "prompt"), "completion": clean_text(completion, "completion")}, notes
+
+
 def _check_instruction(row: Row) -> _Checked:
     prompt, completion = row.get("prompt"), row.get("completion")
     are_lists = isinstance(prompt, list) and isinstance(completion, list)
@@ -244,10 +255,7 @@ def _check_instruction(row: Row) -> _Checked:
         reply = completion if isinstance(completion, list) else [{"role": "assistant", "content": completion}]
         row["messages"] = reply if reply[: len(before)] == before else before + reply
     if row.get("messages") is None:
-        nested = [name for name in ("prompt", "completion") if as_written(row.get(name)) is not row.get(name)]
-        row = {**row, **{name: as_written(row[name]) for name in nested}}
-        notes = [f"the {name} is no text but a list or an object, and is written as JSON" for name in nested]
-        return {**row, "prompt": _text(row, "prompt"), "completion": _text(row, "completion")}, notes
+        return _check_prompt(row)
     whole = conversation(row["messages"])
     messages = answered(whole)
     roles = [message["role"] for message in messages]

@@ -292,6 +292,15 @@ def test_messages_beside_a_text_make_one_conversation(prompt: object, completion
     assert row["messages"] == [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
 
 
+@pytest.mark.parametrize("mark", ["</s>", "<|im_end|>\n", " <|endoftext|>", "<end_of_turn></s>", "<eos>"])
+def test_the_end_marks_of_other_models_are_no_part_of_a_reply(mark: str) -> None:
+    row = {"prompt": "Hi </s>", "completion": f"An <s>HTML</s> tag{mark}"}
+    assert only("instruct", row) == {"prompt": "Hi </s>", "completion": "An <s>HTML</s> tag"}
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"Ho{mark}"}]
+    assert only("instruct", {"messages": said})["messages"][1]["content"] == "Ho"
+    assert "completion is empty" in reason("instruct", {"prompt": "Hi", "completion": mark})
+
+
 def test_it_is_said_where_json_is_learnt_and_the_input_stands_behind_the_instruction(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
     path.write_text(json.dumps([{"instruction": "Extract", "input": {"a": "b"}, "output": ["c", "d"]}] * 2))
