@@ -476,6 +476,10 @@ def _train(options: argparse.Namespace) -> None:
         print(json.dumps({"task": record.task, "name": record.name, "metrics": dict(record.metrics)}))
     else:
         print(f"Saved {record.task}/{record.name} in {record.path}")
+        is_usual = config.backbone == settings.backbone_id()
+        backbone = "" if is_usual else f" --backbone {shlex.quote(config.backbone)}"
+        predict = f"predict {record.task} --adapter {record.name}{backbone} --input rows.jsonl --output -"
+        print(f"Use it: python -m playground {predict}")
         if REPORT_FILE in record.files:
             print(f"How it does beside the base: {record.path / PAGE_FILE}")
     with contextlib.suppress(OSError):  # somebody's own folder may hold more than the state

@@ -213,7 +213,10 @@ def test_a_training_run_in_slices_goes_on_with_the_same_command(run, training_wo
     assert done.code == 0
     saved = store.find("classify", "lamps")
     assert saved.training["steps"] == 4
-    assert done.out.splitlines()[-1] == f"How it does beside the base: {saved.path / 'report.html'}"
+    use, report = done.out.splitlines()[-2:]
+    assert report == f"How it does beside the base: {saved.path / 'report.html'}"
+    used = run(*use.removeprefix("Use it: python -m playground ").replace("rows.jsonl", str(words[3])).split())
+    assert {row["label"] for row in lines(used.out)} <= {"keep", "return"}
 
 
 def test_a_training_run_cut_while_it_measured_is_measured_by_the_same_command(run, training_words, monkeypatch):

@@ -261,6 +261,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Seed": training.get("seed"),
         "Wall time": f"{minutes:.1f} minutes" if minutes is not None else None,
         "Loaded again in a fresh process": training.get("reloaded"),
+        "Size of its update": update_words(training),
     }
     rows = [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
     command = training.get("command")
@@ -269,6 +270,14 @@ def _training(training: Mapping[str, Any]) -> str:
         f"Command:\n\n{fenced(without_folders(command), 'sh')}" if command else "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def update_words(training: Mapping[str, Any]) -> str | None:
+    """How large what the adapter adds is, where that is known."""
+    size = training.get("update_size")
+    if size is None:
+        return None
+    return f"{100 * size:.3g} % of the weights that it is added to" if size else "none: it changes nothing"
 
 
 def upper_layers(training: Mapping[str, Any]) -> str | None:

@@ -61,6 +61,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "parent": str,
     "replayed": int,
     "reloaded": str,
+    "update_size": float,
 }
 
 
@@ -86,7 +87,8 @@ class AdapterRecord:
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
     ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one),
     ``fixes`` (rows that each fix of the data dropped, changed or added), ``split`` (which rows were held out),
-    ``reloaded`` (what came of loading it again in a fresh process)."""
+    ``reloaded`` (what came of loading it again in a fresh process), ``update_size`` (of what it adds, as a share of the
+    weights that it is added to)."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;

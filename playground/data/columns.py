@@ -16,6 +16,7 @@ from playground.data.profile import (
     language_keys,
     named,
     spoken_language,
+    tagged_words,
     text_column,
 )
 from playground.data.table import Table
@@ -44,7 +45,14 @@ _POLARITY = frozenset(
 )
 _TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
 _BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
-_TURNS = (("user", "assistant"), ("human", "assistant"), ("user", "bot"), ("human", "bot"))
+_TURNS = (
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("user", "bot"),
+    ("human", "bot"),
+    ("human", "gpt"),
+    ("q", "a"),
+)
 """Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
 
@@ -212,6 +220,8 @@ def _ner(columns: list[Column]) -> dict[str, str]:
     tokens, tags = named(nested, "tokens", 2), named(columns, "tags", 3)
     if tokens and tags:
         return {"tokens": tokens, "tags": tags}
+    if tagged := tagged_words(columns):
+        return {"tokens": tagged[0], "tags": tagged[1]}
     entities = (
         named(nested, "entities", 2)
         or named([column for column in nested if holds_spans(column)], "label", 2)
@@ -331,7 +341,7 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
         return {"prompt": by_name[turns[0]], "completion": by_name[turns[1]]}
     prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
     rest = [column for column in columns if column.name != prompt]
-    completion = named(rest, "completion", 3)
+    completion = named(rest, "completion", 3) or named(rest, "answers", 3)
     extra = named([column for column in rest if column.name != completion], "prompt_input", 3)
     return _found(prompt=prompt, completion=completion, prompt_input=extra if prompt and completion else None)
 

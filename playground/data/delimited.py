@@ -19,7 +19,7 @@ from playground.data.table import Reading
 csv.field_size_limit(settings.MAX_UPLOAD_BYTES)
 
 DELIMITERS = ",;\t|"
-_RARE = ("^", "~", "\x01", "¦", "，", "；")
+_RARE = ("^", "~", "\x01", "¦", "，", "；", "،", "؛")
 """Delimiters that are taken only where they make columns with known names."""
 # No text file holds this separator, so every line is one cell.
 _ONE_COLUMN = "\x1f"

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playground.data.literals import as_literal
+from playground.data.literals import as_literal, as_written
 from playground.data.text import clean_text, excerpt
 from playground.errors import DataError
 from playground.types import Row
@@ -15,6 +15,7 @@ _ROLES = {
     "[/inst]": "assistant",
     "developer": "system",
 }
+_SPEAKERS = ("system", "user", "assistant")
 _UNSPOKEN = frozenset({"tool", "function", "ipython", "observation", "function_call"})
 """What programs said to each other between the messages."""
 _PAIRS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer"))
@@ -23,10 +24,13 @@ _TURN = re.compile(
     r"<\|start_header_id\|>(?P<llama>\w+)<\|end_header_id\|>\s*|(?P<inst>\[/?INST\])"
     r"|<\|im_start\|>\s*(?P<chatml>\w+)\n|<start_of_turn>(?P<gemma>\w+)\n|<\|(?P<zephyr>user|assistant|system)\|>\n?"
     r"|(?:^|\n)\s*(?:#{2,3}\s*)?(?P<said>Human|User|Assistant|System|Instruction|Response)\s*:"
-    r"|\s###\s*(?P<inline>Human|User|Assistant|System)\s*:",
+    r"|\s*#{2,3}\s*(?P<inline>Human|User|Assistant|System|Instruction|Response)\s*:",
     re.IGNORECASE,
 )
-_TURN_ENDS = re.compile(r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</?s>|<\|eot_id\|>|<\|end_of_text\|>")
+_END = r"<\|im_end\|>|<end_of_turn>|<\|endoftext\|>|</?s>|<\|eot_id\|>|<\|end_of_text\|>|<eos>"
+_TURN_ENDS = re.compile(_END)
+_LAST_ENDS = re.compile(rf"(?:\s*(?:{_END}))+\s*\Z")
+_ALPACA = "Below is an instruction that describes a task"
 _BEGINNING = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|\s")
 
 
@@ -74,15 +78,24 @@ def _pair(message: Any) -> list[Row] | None:
 
 
 def transcript(text: str) -> list[Row] | None:
-    """The messages in a text such as ``### Human: hi ### Assistant: hello`` or ChatML; None when it is no such text."""
+    """The messages in a text such as ``### Human: hi ### Assistant: hello``, ChatML, or one that Alpaca's prompt made;
+    None when it is no such text.
+    """
     turns = list(_TURN.finditer(text))
-    if not turns or _BEGINNING.sub("", text[: turns[0].start()]):
+    before = _BEGINNING.sub(" ", text[: turns[0].start()]).strip() if turns else ""
+    if not turns or (before and not before.startswith(_ALPACA)):
         return None
     ends = [*(turn.start() for turn in turns[1:]), len(text)]
-    return [
+    system = [{"role": "system", "content": before}] if before else []
+    return system + [
         {"role": str(turn[turn.lastgroup or 0]), "content": _TURN_ENDS.sub("", text[turn.end() : end]).strip()}
         for turn, end in zip(turns, ends, strict=True)
     ]
+
+
+def unended(text: str) -> str:
+    """`text` without the marks that another model's texts end with; the end of a reply is learnt without them."""
+    return _LAST_ENDS.sub("", text)
 
 
 def answered(messages: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -107,6 +120,14 @@ def as_instruction(row: Row) -> Row:
     return {**row, "prompt": "\n\n".join(message["content"] for message in said), "completion": reply}
 
 
+def is_said(value: Any) -> bool:
+    """Whether `value` is a list of messages that say whose they are."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        return False
+    roles = [_role(one) for one in value]
+    return bool(roles) and all(_ROLES.get(role, role) in (*_SPEAKERS, *_UNSPOKEN) for role in roles)
+
+
 def _is_unspoken(message: Any) -> bool:
     if not isinstance(message, dict):
         return False
@@ -124,10 +145,12 @@ def _message(message: Any, number: int) -> dict[str, str]:
     role = _ROLES.get(_role(message), _role(message))
     if not role:
         raise DataError(f"message {number} does not say whose it is; its role must be system, user or assistant")
-    if role not in ("system", "user", "assistant"):
+    if role not in _SPEAKERS:
         raise DataError(f"message {number} has the role '{excerpt(role, 40)}'; it must be system, user or assistant")
     content = next((message[key] for key in ("content", "value", "text") if message.get(key) is not None), None)
-    return {"role": role, "content": clean_text(_joined_parts(content), f"content of message {number}")}
+    said = as_written(content) if isinstance(content, dict) else _joined_parts(content)
+    content = clean_text(unended(said) if isinstance(said, str) else said, f"content of message {number}")
+    return {"role": role, "content": content}
 
 
 def _joined_parts(content: Any) -> Any:

@@ -100,7 +100,7 @@ def examine(
         _conflicts(seen, opposed),
         _unlearnable(task, labels),
         _spellings(seen, labels),
-        _imbalance(task, labels),
+        _imbalance(seen, labels),
         *(_details(seen)),
         _leakage(seen, held_out),
         _unknown(task, labels, held_out),
@@ -276,18 +276,25 @@ def _spellings(seen: _Seen, labels: Counter[str]) -> Finding | None:
     return Finding("spellings", num_rows, sentence, examples, (LOWER,))
 
 
-def _imbalance(task: str, labels: Counter[str]) -> Finding | None:
-    if task not in ("sentiment", "classify") or len(labels) < 2:
+def _imbalance(seen: _Seen, labels: Counter[str]) -> Finding | None:
+    """Uneven labels of whole texts; kinds of entities or of questions only where one is too rare to be learnt."""
+    if len(labels) < 2:
         return None
     (most, num_most), (least, num_least) = labels.most_common()[0], labels.most_common()[-1]
-    if num_most < UNEVEN * num_least:
-        return None
-    sentence = f"'{most}' has {num_most:,} rows, '{least}' only {num_least:,}."
     rare = [label for label, count in labels.items() if count < FEW_ROWS]
+    has_fixes = seen.task in ("sentiment", "classify")
+    if num_most < UNEVEN * num_least or not (rare or has_fixes):
+        return None
+    counted = "entities" if seen.task == "ner" else "rows"
+    sentence = f"'{most}' has {num_most:,} {counted}, '{least}' only {num_least:,}."
     if len(rare) > 1:
-        sentence += f" {len(rare)} labels have fewer than {FEW_ROWS} rows each."
-    concerned = sum(count for count in labels.values() if num_most >= UNEVEN * count)
-    return Finding("imbalance", concerned, sentence, (), (NEEDS_WEIGHTS, BALANCE))
+        sentence += f" {len(rare)} labels have fewer than {FEW_ROWS} {counted} each."
+    if has_fixes:
+        concerned = sum(count for count in labels.values() if num_most >= UNEVEN * count)
+        return Finding("imbalance", concerned, sentence, (), (NEEDS_WEIGHTS, BALANCE))
+    found = [i for i, row in enumerate(seen.rows) if not _labels(seen.task, [row]).keys().isdisjoint(rare)]
+    sentence += " What is so rare can hardly be learnt: more rows with it would help."
+    return Finding("imbalance", len(found), sentence, tuple(map(seen.example, found[:NUM_EXAMPLES])))
 
 
 def _details(seen: _Seen) -> list[Finding]:

@@ -17,7 +17,9 @@ _INLINE = re.compile(
 )
 _LISTED = re.compile(r"\s*([^:=;|\n]+?)\s*[:=]\s*([^:=;|,\n]+?)\s*")
 """One of "Ada: PER; Rome: LOC", as people write entities into a cell."""
-_PREFIXED = re.compile(r"([BIESLU])[-_](.+)", re.IGNORECASE)
+_PREFIXED = re.compile(r"([BIMESLU])[-_](.+)", re.IGNORECASE)
+_SUFFIXED = re.compile(r"(.+)-([BIMESLU])")
+_OUTSIDE = frozenset({"O", "o", "_", "", "0"})
 _START_KEYS = (
     "start",
     "start_offset",
@@ -32,8 +34,10 @@ _START_KEYS = (
 _END_KEYS = ("end", "end_offset", "stop", "end_char", "to", "end_idx", "end_index", "end_offset")
 _LABEL_KEYS = ("label", "entity_group", "entity_type", "type", "tag", "class", "category", "labels", "entity", "name")
 _TEXT_KEYS = ("text", "word", "value", "span", "mention", "surface", "name", "entity")
-_NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…。、，！？：；」』）")
-_NO_SPACE_AFTER = frozenset("([{«“‘「『（")
+_NO_SPACE_BEFORE = frozenset(".,;:!?%)]}»”’…")
+_NO_SPACE_AFTER = frozenset("([{«“‘")
+_FULL_WIDTH = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+"""Punctuation with its space in itself, as in Chinese and Japanese."""
 
 
 def has_inline_entities(text: str) -> bool:
@@ -99,7 +103,7 @@ def from_inline(text: str) -> tuple[str, list[Row]]:
 
 
 def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row]]:
-    """Text and entities of tagged tokens; IOB1, IOB2, BIOES, BILOU, and plain types.
+    """Text and entities of tagged tokens; IOB1, IOB2, BIOES, BILOU, BMES, these turned round (PER-B), and plain types.
 
     Tokens are joined as they are written in their script: no spaces in Chinese, Japanese or Thai, none before
     closing punctuation.
@@ -111,7 +115,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row
         raise DataError(f"has {len(tokens)} tokens but {len(tags)} tags")
     entities: list[Row] = []
     text, last = "", ("O", "")
-    for token, tag in zip(tokens, tags, strict=True):
+    for token, tag in zip(tokens, _type_last(tags), strict=True):
         if text and _needs_space(text[-1], token[:1]):
             text += " "
         start, text = len(text), text + token
@@ -124,9 +128,19 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row
     return text, entities
 
 
+def _type_last(tags: Sequence[str]) -> Sequence[str]:
+    """`tags` with B-PER for PER-B, where all that mark something are written so."""
+    turned = [_SUFFIXED.fullmatch(tag) for tag in tags]
+    if any(
+        tag not in _OUTSIDE and (not found or _PREFIXED.fullmatch(tag)) for tag, found in zip(tags, turned, strict=True)
+    ):
+        return tags
+    return [f"{found[2]}-{found[1]}" if found else tag for tag, found in zip(tags, turned, strict=True)]
+
+
 def _parsed_tag(tag: str) -> tuple[str, str]:
-    """B, I or O, and the type; E and L continue an entity, S and U are one."""
-    if tag in {"O", "o", "_", "", "0"}:
+    """B, I or O, and the type; M, E and L continue an entity, S and U are one."""
+    if tag in _OUTSIDE:
         return "O", ""
     match = _PREFIXED.fullmatch(tag)
     if match is None:
@@ -141,7 +155,7 @@ def _original_prefix(tag: str) -> str:
 
 
 def _needs_space(left: str, right: str) -> bool:
-    if HAS_NO_SPACES.match(left) and HAS_NO_SPACES.match(right):
+    if (HAS_NO_SPACES.match(left) and HAS_NO_SPACES.match(right)) or any(map(_FULL_WIDTH.match, (left, right))):
         return False
     return right not in _NO_SPACE_BEFORE and left not in _NO_SPACE_AFTER
 

@@ -44,7 +44,8 @@ ROLES: dict[str, frozenset[str]] = {
         "tokens": "tokens|words|token list|token|word",
         "tags": "tags|tag|ner tags|ner tag|ner labels|word labels|token labels|bio tags|iob tags|labels|bio|iob|ner",
         "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문",
-        "question": "question|query|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
+        "question": "question|query|problem|request|problema|problème|задача|题目|題目"
+        "|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
         "|otázka|întrebare|swali",
         "answers": "answers|answer|answer text|antwort|réponse|respuesta|resposta|risposta|antwoord|odpowiedź|ответ"
@@ -61,9 +62,14 @@ ROLES: dict[str, frozenset[str]] = {
         "|traducción|tradução|traduzione|vertaling|перевод|переклад|çeviri|ترجمة|ترجمه|अनुवाद|অনুবাদ|翻译|訳文|번역",
         "source_lang": "source lang|src lang|source language|from",
         "target_lang": "target lang|tgt lang|target language|to",
-        "prompt": "prompt|instruction|instructions|input",
-        "prompt_input": "input|context",
-        "completion": "completion|response|output|answer|reply|target|chosen",
+        "prompt": "prompt|instruction|instructions|input|inputs|anweisung|instrucción|instrucciones|instrução"
+        "|istruzione|instructie|polecenie|инструкция|запрос|інструкція|talimat|تعليمات|التعليمات|دستور|निर्देश|নির্দেশ|instruksi"
+        "|perintah|hướng dẫn|คำสั่ง|指令|指示|プロンプト|프롬프트|지시",
+        "prompt_input": "input|context|eingabe|entrada|entrée|ввод|girdi|المدخلات|masukan|输入|輸入|入力|입력",
+        "completion": "completion|response|output|answer|reply|target|targets|chosen|solution|generated solution"
+        "|demonstration|ausgabe|lösung|salida|solución|saída|solução|sortie|uscita|soluzione|uitvoer|oplossing|wyjście"
+        "|rozwiązanie|вывод|решение|розв'язок|çıktı|çözüm|الناتج|الحل|خروجی|आउटपुट|keluaran|solusi|đầu ra|lời giải"
+        "|ผลลัพธ์|输出|輸出|回复|回覆|响应|解答|出力|応答|返答|출력|응답|해답",
         "messages": "messages|conversations|conversation|dialog",
     }.items()
 }

@@ -86,8 +86,17 @@ def read_json(source: TextFile) -> Reading | None:
             if isinstance(value, dict | list) and not value:
                 raise DataError(f"{name} has no row that can be used: it is an empty list or object.")
             return None
-        return _reading((Parsed(i, record) for i, record in enumerate(records, 1)), "json", notes)
+        return _reading(_placed(records, text), "json", notes)
     return _salvaged(source.chunks)
+
+
+def _placed(records: list[Any], text: str) -> list[Parsed]:
+    """`records` of `text` with the lines where they begin; with their numbers where that can not be told."""
+    if text.count("\n") >= len(records):
+        streamed = list(stream_values([text]))
+        if [one.value for one in streamed] == records:
+            return streamed
+    return [Parsed(i, record) for i, record in enumerate(records, 1)]
 
 
 def json_error(text: str) -> str:

@@ -19,7 +19,7 @@ _MAX_MENDED_CHARS = 1 << 20
 
 class Parsed(NamedTuple):
     place: int
-    """Number of the line or of the value; from 1."""
+    """The line where it begins; the next number where other values begin on that line too; from 1."""
     value: Any
     problem: str = ""
     raw: str = ""
@@ -60,10 +60,10 @@ def stream_values(chunks: Iterable[str]) -> Iterator[Parsed]:
     """
     text = _Text(chunks)
     text.enter()
-    number = 0
+    place = 0
     while text.skip_separators():
-        number += 1
-        yield text.value(number)
+        place = max(place + 1, text.line)
+        yield text.value(place)
 
 
 class _Text:
@@ -73,7 +73,7 @@ class _Text:
         self._chunks = iter(chunks)
         self._buffer = ""
         self._place = 0
-        self._line = 1
+        self.line = 1
         self._decoder = json.JSONDecoder(parse_constant=lambda _: None, strict=False)
 
     def enter(self) -> None:
@@ -82,11 +82,11 @@ class _Text:
             pass
         start = self._buffer.lstrip()[:1]
         if start == "[":
-            self._place = self._buffer.index("[") + 1
+            self._advance(self._buffer.index("[") + 1)
         elif start == "{":
             inner = _LIST_OF_OBJECTS.search(self._buffer, 0, _MAX_HEAD_CHARS)
             if inner and self._is_outermost(inner.start()):
-                self._place = inner.end()
+                self._advance(inner.end())
 
     def _is_outermost(self, place: int) -> bool:
         before = re.sub(r'"(?:[^"\\]|\\.)*"', "", self._buffer[:place])
@@ -112,37 +112,38 @@ class _Text:
             pass
         return not rest.lstrip(",;]}\x1e \n\r\t").startswith(("{", "["))
 
-    def value(self, number: int) -> Parsed:
+    def value(self, place: int) -> Parsed:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._place)
             except (ValueError, RecursionError) as err:
                 if len(self._buffer) - self._place < MAX_VALUE_CHARS and self._fill():
                     continue
-                return self._broken(number, err)
+                return self._broken(place, err)
             if end == len(self._buffer) and self._fill():
                 continue  # a number could go on
             self._advance(end)
-            return Parsed(number, mended(value))
+            return Parsed(place, mended(value))
 
-    def _broken(self, number: int, err: Exception) -> Parsed:
+    def _broken(self, place: int, err: Exception) -> Parsed:
         start = self._place
         found = _NEXT_OBJECT.search(self._buffer, start + 1)
         end = found.end() if found else len(self._buffer)
         piece = self._buffer[start:end]
-        line = self._line
+        line, words = self.line, "it is nested too deeply"
+        if isinstance(err, json.JSONDecodeError):
+            line, words = line + self._buffer.count("\n", start, err.pos), err.msg
         self._advance(end)
-        words = err.msg if isinstance(err, json.JSONDecodeError) else "it is nested too deeply"
-        problem = Parsed(number, None, f"is not JSON (line {line}: {words})", excerpt(piece[:_MAX_HEAD_CHARS]))
+        problem = Parsed(place, None, f"is not JSON (line {line}: {words})", excerpt(piece[:_MAX_HEAD_CHARS]))
         if len(piece) > _MAX_MENDED_CHARS:
             return problem
         try:
-            return Parsed(number, parse_json(tightened(piece).strip().rstrip(",").strip()))
+            return Parsed(place, parse_json(tightened(piece).strip().rstrip(",").strip()))
         except ValueError:
             return problem
 
     def _advance(self, place: int) -> None:
-        self._line += self._buffer.count("\n", self._place, place)
+        self.line += self._buffer.count("\n", self._place, place)
         self._place = place
 
     def _fill(self) -> bool:

@@ -10,7 +10,7 @@ from playground.types import Row
 
 _NUM_TRIED = 60
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.+)")
-_SLASHED = re.compile(r"\S+/(?:[BIESLU]-\S+|O)")
+_SLASHED = re.compile(r"\S+/(?:[BIMESLU]-\S+|O)")
 _MOSES = " ||| "
 
 

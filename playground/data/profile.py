@@ -11,6 +11,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from playground.data.dialogue import transcript
 from playground.data.headers import LANGUAGES, language_of, normal_name, role_score
+from playground.data.literals import as_literal
 from playground.data.table import Table
 from playground.data.text import HAS_NO_SPACES
 from playground.data.times import read_times
@@ -144,7 +145,27 @@ def _identifier() -> LanguageIdentifier:
 
 def holds_tags(columns: list[Column], name: str) -> bool:
     values = next(column.values for column in columns if column.name == name)
-    return bool(values) and re.search(r"\b[BIESLU]-\w", json.dumps(values[:50])) is not None
+    return bool(values) and re.search(r"\b[BIMESLU]-\w|\w-[BIMESLU]\b", json.dumps(values[:50])) is not None
+
+
+def tagged_words(columns: list[Column]) -> tuple[str, str] | None:
+    """A column of lists of words and one of as many tags for each, whatever they are called."""
+    lists = {column.name: [_listed(value) for value in column.values[:_NUM_READ]] for column in columns}
+    filled = {name: found for name, found in lists.items() if any(found) and None not in found}
+    tags = next((name for name in filled if holds_tags(columns, name)), "")
+    lengths = [len(found or []) for found in filled.get(tags, [])]
+    for name, found in filled.items():
+        alike = sum(len(words or []) == count for words, count in zip(found, lengths, strict=False))
+        if name != tags and len(found) == len(lengths) and 2 * alike > len(lengths):
+            return name, tags
+    return None
+
+
+def _listed(value: Any) -> list[str] | None:
+    """`value`, a list of texts or the text of one; None when it is another thing."""
+    listed = as_literal(value) if isinstance(value, str) and value[:1] == "[" else value
+    is_list = isinstance(listed, list) and all(isinstance(one, str) for one in listed)
+    return listed if is_list else None
 
 
 def language_keys(column: Column) -> tuple[str, str] | None:

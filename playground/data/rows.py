@@ -9,10 +9,10 @@ from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
-from playground.data.dialogue import answered, conversation
+from playground.data.dialogue import answered, conversation, is_said, unended
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
-from playground.data.literals import as_literal
+from playground.data.literals import as_literal, as_written
 from playground.data.reading import read_table
 from playground.data.table import Rejected, Table
 from playground.data.text import clean_text, describe_type, excerpt
@@ -148,7 +148,7 @@ def _mapped(table: Table, mapping: ColumnMap) -> list[tuple[int, Row]]:
             fields["text"], fields["entities"] = from_inline(str(fields.get("text") or ""))
         extra = fields.pop("prompt_input", None)
         if extra and fields.get("prompt"):
-            fields["prompt"] = f"{fields['prompt']}\n\n{extra}"
+            fields["prompt"] = f"{as_written(fields['prompt'])}\n\n{as_written(extra)}"
         others = {_free_name(name, mapping.task): value for name, value in row.items() if name not in used}
         mapped.append((line, {**fields, **others}))
     return mapped
@@ -235,13 +235,27 @@ def _language(value: Any, field: str) -> str:
     return known or value.strip()
 
 
+def _check_prompt(row: Row) -> _Checked:
+    nested = [name for name in ("prompt", "completion") if as_written(row.get(name)) is not row.get(name)]
+    row = {**row, **{name: as_written(row[name]) for name in nested}}
+    notes = [f"the {name} is no text but a list or an object, and is written as JSON" for name in nested]
+    whole = _text(row, "completion")
+    completion = unended(whole)
+    if completion != whole:
+        notes.append("the mark at the end of the completion was left out; where it ends is learnt anyway")
+    return {**row, "prompt": _text(row, "prompt"), "completion": clean_text(completion, "completion")}, notes
+
+
 def _check_instruction(row: Row) -> _Checked:
     prompt, completion = row.get("prompt"), row.get("completion")
-    if row.get("messages") is None and isinstance(prompt, list) and isinstance(completion, list):
+    are_lists = isinstance(prompt, list) and isinstance(completion, list)
+    if row.get("messages") is None and (are_lists or is_said(prompt) or is_said(completion)):
         row = {key: value for key, value in row.items() if key not in ("prompt", "completion")}
-        row["messages"] = completion if completion[: len(prompt)] == prompt else prompt + completion
+        before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
+        reply = completion if isinstance(completion, list) else [{"role": "assistant", "content": completion}]
+        row["messages"] = reply if reply[: len(before)] == before else before + reply
     if row.get("messages") is None:
-        return {**row, "prompt": _text(row, "prompt"), "completion": _text(row, "completion")}, []
+        return _check_prompt(row)
     whole = conversation(row["messages"])
     messages = answered(whole)
     roles = [message["role"] for message in messages]

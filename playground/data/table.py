@@ -11,7 +11,7 @@ class Rejected:
     """A line or record that was set aside."""
 
     line: int
-    """Line of a text file, row of a sheet, or number of the record in Parquet and JSON lists; from 1."""
+    """Line of a text file, row of a sheet, or number of the record in Parquet and in JSON without lines; from 1."""
     reason: str
     raw: str = ""
     """Its beginning, on one line."""

@@ -22,6 +22,7 @@ OF_THE_TRAINING = {
     "quantization": "Quantization",
     "split": "Split",
     "fixes": "Fixes",
+    "update_size": "Size of its update, as a share of the weights",
     "wall_time_s": "Training time in seconds",
 }
 """Titles of what the record of an adapter says about its training."""
@@ -33,7 +34,10 @@ OF_THE_COMMAND = {
     "--base-rows": "Rows that the base is measured on",
 }
 """Titles of what only a command says, beside the `OPTIONS`."""
-KNOWN_LATER = ("Labels", "Prompt", "Languages", "Steps", "Split", "Fixes", "Training time in seconds")
+KNOWN_LATER = (
+    *("Labels", "Prompt", "Languages", "Steps", "Split", "Fixes", "Training time in seconds"),
+    OF_THE_TRAINING["update_size"],
+)
 """Titles of what a run has at its end only."""
 
 

@@ -38,6 +38,7 @@ from playground.training.run_files import READING_TEXTS, TRAINING
 from playground.training.samples import Reader, Samples, chosen
 from playground.training.team import ALONE, Team, disband
 from playground.training.trainee import Trainee, build_trainee
+from playground.training.update_size import update_size
 from playground.training.weights import copy_weights, mix_weights
 from playground.types import Progress, Row
 
@@ -218,6 +219,10 @@ def _save_learnt(learnt: Learnt, notes: Sequence[str]) -> AdapterRecord:
     record = new_record(config, learnt.task, learnt.labels, learnt.source, learnt.material, learnt.positions, notes)
     ids = probe_ids(record, learnt.tokenizer)
     saved = save(trainee, replace(record, probe=trained_probe(trainee, ids, config.quantization)))
+    size = update_size(saved, learnt.source)
+    if size is not None:
+        saved = replace(saved, training={**saved.training, "update_size": round(size, 8)})
+        describe(saved, saved.path)
     if not config.run:  # a run of the page keeps a copy of its rows
         remember(config, saved)
     return saved

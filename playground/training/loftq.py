@@ -74,17 +74,32 @@ class ExactWeights:
         self._tensors = CheckpointTensors(_files(source))
 
     def read(self, layer: str, shape: torch.Size, *, is_turned: bool) -> Tensor:
-        """The weight of `layer`, which has `shape` in the model and lies in the file as (I, O) if `is_turned`."""
+        """The weight of `layer`, which has `shape` in the model and lies in the file as (I, O) if `is_turned`.
+
+        Raises:
+            BackboneError: as `kept`, or it has another shape.
+        """
+        kept = self.kept(layer)
+        weight = kept.T if is_turned else kept
+        if weight.shape != shape:
+            raise self._useless(f"the weight of '{layer}' has the shape {tuple(weight.shape)}")
+        return weight
+
+    def kept(self, layer: str) -> Tensor:
+        """The weight of `layer` as it lies in the file.
+
+        Raises:
+            BackboneError: it is not there in full precision.
+        """
         # A model for labels calls the blocks by another beginning than one for text.
         wanted = f"{layer}.weight"
         names = [name for name in self._tensors if wanted.endswith(f".{name}") or name.endswith(f".{wanted}")]
         found = wanted if wanted in self._tensors else names[0] if len(names) == 1 else None
         if found is None:
             raise self._useless(f"they hold no '{wanted}'")
-        kept = self._tensors[found]
-        weight = kept.T if is_turned else kept
-        if weight.shape != shape or not weight.is_floating_point():
-            raise self._useless(f"'{found}' has the shape {tuple(weight.shape)} and the type {weight.dtype}")
+        weight = self._tensors[found]
+        if not weight.is_floating_point():
+            raise self._useless(f"'{found}' has the type {weight.dtype}")
         return weight
 
     def _useless(self, reason: str) -> BackboneError:

@@ -1,5 +1,6 @@
 """What this page does otherwise than those of Gradio."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -23,6 +24,16 @@ class Page(gr.Blocks):
         self._queue.progress_update_sleep_when_free = 10 * SECONDS_BETWEEN_LOOKS
         return self
 
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """Refuses too few inputs, and files that are named by an address: Gradio would fetch them, however large.
+
+        Raises:
+            gr.Error: there is such a file; its address is not asked for anything.
+        """
+        super().validate_inputs(block_fn, inputs)
+        if any(path.strip().lower().startswith(("http://", "https://")) for path in _paths(inputs)):
+            raise gr.Error("Files are not fetched from an address; upload the file itself.", print_exception=False)
+
     def handle_streaming_diffs(self, block_fn: Any, data: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """`data`, one item for each output, with edits (``[action, path, value]``) in place of what was sent before.
 
@@ -33,6 +44,15 @@ class Page(gr.Blocks):
         whole = list(data)
         edits = super().handle_streaming_diffs(block_fn, data, *args, **kwargs)
         return [_replaced(*pair) for pair in zip(edits, whole, strict=True)]
+
+
+def _paths(given: Any) -> Iterator[str]:
+    """Those of all files in what an event was given."""
+    if isinstance(given, dict) and "meta" in given and isinstance(given.get("path"), str):
+        yield given["path"]
+    elif isinstance(given, dict | list):
+        for inner in given.values() if isinstance(given, dict) else given:
+            yield from _paths(inner)
 
 
 def _replaced(edits: Any, whole: Any) -> Any:

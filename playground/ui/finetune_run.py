@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
+from playground.adapters.card import update_words
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
@@ -127,9 +128,12 @@ def result(state: RunState) -> str:
     parts = [_comparison(state.report), finetune_doctor.suspects(state.report)] if state.report else []
     parts += [f'<p class="pg-lead">{escape(state.reloaded)}.</p>'] if state.reloaded else []
     try:
-        link = try_link(store.find(state.config.task, state.adapter))
+        record = store.find(state.config.task, state.adapter)
+        link = try_link(record)
     except AdapterError as err:
         return "".join([*parts, render.problem(str(err))])
+    size = update_words(record.training)
+    parts += [f'<p class="pg-lead">Size of its update: {escape(size)}.</p>'] if size else []
     here = '<p class="pg-lead">Or right here:</p>' if link else '<p class="pg-lead">Try it now:</p>'
     return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
 

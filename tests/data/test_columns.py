@@ -123,6 +123,8 @@ SPANS = [{"start": 0, "end": 3, "label": "PER"}]
         ([{"text": "Ada wrote", "label": [[0, 3, "PER"]]}], ColumnMap("ner", {"text": "text", "entities": "label"})),
         ([{"text": "Ada wrote", "spans": '[{"start": 0}]'}], ColumnMap("ner", {"text": "text", "entities": "spans"})),
         ([{"tokens": ["Ada"], "ner_tags": ["B-PER"]}], ColumnMap("ner", {"tokens": "tokens", "tags": "ner_tags"})),
+        ([{"text": "['Ada', 'x']", "label": "['B-PER', 'O']"}], ColumnMap("ner", {"tokens": "text", "tags": "label"})),
+        ([{"s": ["Ada", "x"], "t": ["PER-B", "O"]}], ColumnMap("ner", {"tokens": "s", "tags": "t"})),
         ([{"sentence": "Ada wrote", "tags": "B-PER O"}], ColumnMap("ner", {"text": "sentence", "tags": "tags"})),
         ([{"s": "[Ada](PER) wrote it"}], ColumnMap("ner", {"text": "s", "entities": "s"})),
         (
@@ -232,9 +234,24 @@ def test_unknown_tasks_are_refused_with_the_known_ones() -> None:
         required_fields("sentimnet")
 
 
-def test_two_columns_named_after_who_speaks_are_prompt_and_completion() -> None:
-    proposed = propose(table([{"user": f"{text} Why?", "assistant": text} for text in REVIEWS]))
-    assert (proposed.task, proposed.columns) == ("instruct", {"prompt": "user", "completion": "assistant"})
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("user", "assistant"),
+        ("Q", "A"),
+        ("problem", "generated_solution"),
+        ("inputs", "targets"),
+        ("Frage", "Antwort"),
+        ("pregunta", "respuesta"),
+        ("вопрос", "ответ"),
+        ("سؤال", "جواب"),
+        ("问题", "回答"),
+        ("指令", "输出"),
+    ],
+)
+def test_what_is_asked_and_what_is_said_are_prompt_and_completion(asked: str, said: str) -> None:
+    proposed = propose(table([{"id": i, asked: f"{text} Why?", said: text} for i, text in enumerate(REVIEWS)]))
+    assert (proposed.task, proposed.columns) == ("instruct", {"prompt": asked, "completion": said})
 
 
 def test_entities_may_be_written_into_a_cell() -> None:

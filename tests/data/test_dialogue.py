@@ -49,6 +49,8 @@ def test_other_values_are_refused(value):
             "<|start_header_id|>assistant<|end_header_id|>\n\nHo<|eot_id|>"
         ),
         "<s>[INST] Hi [/INST] Ho </s>",
+        "### Human: Hi### Assistant: Ho",
+        "### Instruction: Hi ### Response: Ho",
     ],
 )
 def test_pairs_and_templates_are_conversations(value):
@@ -58,3 +60,10 @@ def test_pairs_and_templates_are_conversations(value):
 def test_a_message_of_nobody_is_told():
     with pytest.raises(DataError, match="message 1 does not say whose it is"):
         conversation([{"content": "Hi"}])
+
+
+def test_what_alpaca_says_before_the_instruction_is_the_systems():
+    before = "Below is an instruction that describes a task. Write a response."
+    said = conversation(f"{before}\n\n### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n3</s>")
+    assert [message["role"] for message in said] == ["system", "user", "assistant"]
+    assert [message["content"] for message in said] == [before, "Add.\n\n### Input:\n1, 2", "3"]

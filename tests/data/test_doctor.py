@@ -141,3 +141,25 @@ def test_only_some_examples_are_given():
     rows = labelled(*((f"mail me at a{n}@b.com", "ab"[n % 2]) for n in range(50)))
     (finding,) = checked(rows).findings
     assert (finding.rows, len(finding.examples)) == (50, NUM_EXAMPLES)
+
+
+def test_a_kind_of_entity_or_question_that_is_too_rare_is_a_finding_without_a_fix():
+    def entity(label):
+        return {"text": "In Rome", "entities": [{"start": 3, "end": 7, "label": label}]}
+
+    def question(answers):
+        return {"context": "In Rome", "question": "Where?", "answers": answers}
+
+    tagged = [entity("LOC")] * 60 + [entity("ORG")] * 12
+    assert "imbalance" not in {finding.kind for finding in checked(tagged, "ner").findings}
+    for task, rows, sentence in (
+        ("ner", [*tagged, entity("EVENT")], "'LOC' has 60 entities, 'EVENT' only 1."),
+        (
+            "qa",
+            [question([{"text": "Rome", "start": 3}])] * 72 + [question([])],
+            "'answered' has 72 rows, 'no answer' ",
+        ),
+    ):
+        found = next(finding for finding in checked(rows, task).findings if finding.kind == "imbalance")
+        assert found.sentence.startswith(sentence)
+        assert (found.rows, [one.line for one in found.examples], found.fixes) == (1, [74], ())

@@ -35,6 +35,26 @@ def test_a_broken_value_costs_itself_and_names_its_line():
     assert "line 2" in found[1].problem
 
 
+@pytest.mark.parametrize("text", ["%s", '{"version": 1,\n "data": %s}'])
+@pytest.mark.parametrize("max_bytes", [10**6, 10])
+def test_a_bad_record_of_a_json_list_is_named_by_the_line_where_it_begins(read_as, monkeypatch, text, max_bytes):
+    monkeypatch.setattr(jsonrows, "MAX_WHOLE_BYTES", max_bytes)
+    monkeypatch.setattr("playground.data.reading.MAX_WHOLE_BYTES", max_bytes)
+    content = text % json.dumps([{"text": "a b"}, {"text": "c d"}, [], {"text": "e f"}], indent=1)
+    table = read_as("a.json", content)
+    lines = content.splitlines()
+    assert [lines[one.line - 1].strip() for one in table.rejected] == ["[],"]
+    assert [lines[line].strip() for line in table.lines] == ['"text": "a b"', '"text": "c d"', '"text": "e f"']
+    broken = read_as("a.json", content.replace(': "c d"', ' "c d"'))
+    assert lines[broken.rejected[0].line].strip() == '"text": "c d"'
+    assert f"(line {broken.rejected[0].line + 1}: " in broken.rejected[0].reason
+
+
+def test_records_without_lines_of_their_own_are_counted(read_as):
+    assert read_as("a.json", json.dumps({"text": ["a b", "c d"], "label": ["x", "y"]}, indent=1)).lines == [1, 2]
+    assert read_as("a.json", json.dumps([{"text": "a b"}, [], {"text": "c d"}])).rejected[0].line == 2
+
+
 def test_a_value_without_end_is_given_up(monkeypatch):
     monkeypatch.setattr(jsonvalues, "MAX_VALUE_CHARS", 10_000)
     taken = []

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from playground import settings
+from playground.data.columns import propose
 from playground.data.reading import Table, read_table
 from playground.errors import DataError
 
@@ -73,11 +74,58 @@ def test_one_line_in_a_legacy_encoding_is_read_in_that(tmp_path: Path) -> None:
     assert [table.rows[0]["text"], table.rows[-1]["text"]] == ["größer schöner öfter", "café"]
 
 
+def _as_csv(frame: pl.DataFrame, **options: Any) -> bytes:
+    return frame.write_csv(**options).encode()
+
+
+def _as_workbook(frame: pl.DataFrame) -> bytes:
+    return workbook([frame.columns, *map(list, frame.rows())])
+
+
+def _as_parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.csv", _as_csv),
+        ("indexed.csv", lambda frame: _as_csv(frame.with_row_index("")).replace(b'""', b"", 1)),
+        ("a.tsv", lambda frame: _as_csv(frame, separator="\t")),
+        ("excel.csv", lambda frame: _as_csv(frame, separator=";", line_terminator="\r\n").decode().encode("utf-16")),
+        ("a.json", lambda frame: json.dumps(frame.to_dicts(), indent=1).encode()),
+        ("columns.json", lambda frame: json.dumps(frame.to_dict(as_series=False)).encode()),
+        ("a.jsonl", lambda frame: frame.write_ndjson().encode()),
+        ("a.parquet", _as_parquet),
+        ("a.xlsx", _as_workbook),
+    ],
+)
+def test_the_same_rows_are_the_same_in_every_format(tmp_path: Path, name: str, written: Any) -> None:
+    frame = pl.DataFrame(
+        {
+            "expected_answer": [str(i) for i in range(9)],
+            "problem": [f'Let \\(x_{i}\\) be "{i}", {{odd}};\n\n\tFind x.' for i in range(9)],
+            "solution": [f"<think>\nSo, it is {i}.\n</think>\n\\boxed{{{i}}}" for i in range(9)],
+        }
+    )
+    table = table_of(tmp_path, name, written(frame))
+    assert [{column: row[column] for column in frame.columns} for row in table.rows] == frame.to_dicts()
+    assert propose(table).columns == {"prompt": "problem", "completion": "solution"}
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiters_are_found(tmp_path: Path, delimiter: str) -> None:
     rows = [["text", "label"], ["I love it", "good"], ["not again", "bad"]]
     table = table_of(tmp_path, "reviews.csv", "\n".join(delimiter.join(row) for row in rows))
     assert table.rows == [{"text": "I love it", "label": "good"}, {"text": "not again", "label": "bad"}]
+
+
+@pytest.mark.parametrize(("delimiter", "header"), [("，", "文本，标签"), ("،", "النص،التصنيف")])
+def test_commas_of_other_scripts_divide_too(tmp_path: Path, delimiter: str, header: str) -> None:
+    table = table_of(tmp_path, "reviews.csv", f"{header}\nI love it{delimiter}good\nnot again{delimiter}bad\n")
+    assert [list(row.values()) for row in table.rows] == [["I love it", "good"], ["not again", "bad"]]
 
 
 @pytest.mark.parametrize("header", ["Текст отзыва;Оценка", "Aussage;Wert", "what it says;kind"])
@@ -315,7 +363,7 @@ ROWS = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
 )
 def test_json_is_read_in_all_its_shapes(tmp_path: Path, value: object) -> None:
     table = table_of(tmp_path, "a.json", json.dumps(value, indent=1))
-    assert (table.rows, table.format, table.lines) == (ROWS, "json", [1, 2])
+    assert (table.rows, table.format, len(table.lines)) == (ROWS, "json", 2)
 
 
 def test_squad_is_flattened(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def entities(row: Row) -> list[tuple[str, str]]:
         {"tokens": ["Ada", "in", "Rome"], "tags": ["B-PER", "O", "B-LOC"]},
         {"tokens": ["Ada", "in", "Rome"], "tags": ["I-PER", "O", "I-LOC"]},
         {"tokens": ["Ada", "in", "Rome"], "tags": ["S-PER", "O", "U-LOC"]},
+        {"tokens": ["Ada", "in", "Rome"], "tags": ["PER-B", "O", "LOC-S"]},
         {"tokens": "['Ada', 'in', 'Rome']", "tags": '["PER", "O", "LOC"]'},
         {"text": "Ada in Rome", "tags": "B-PER O B-LOC"},
         {"text": "[Ada](PER) in [Rome](LOC)"},
@@ -185,15 +186,30 @@ def test_entities_of_several_tokens_and_neighbours_are_kept_apart() -> None:
     tokens = ["New", "York", "Paris", "Ada", "L.", "Bob", "x"]
     bio = ["B-LOC", "I-LOC", "B-LOC", "B-PER", "I-PER", "B-PER", "O"]
     bioes = ["B-LOC", "E-LOC", "S-LOC", "B-PER", "L-PER", "U-PER", "O"]
+    turned = ["LOC-B", "LOC-I", "LOC-B", "PER-B", "PER-I", "PER-B", "O"]
     expected = [("New York", "LOC"), ("Paris", "LOC"), ("Ada L.", "PER"), ("Bob", "PER")]
     assert entities({"tokens": tokens, "tags": bio}) == expected
     assert entities({"tokens": tokens, "tags": bioes}) == expected
+    assert entities({"tokens": tokens, "tags": turned}) == expected
+
+
+def test_the_middle_of_a_chinese_entity_belongs_to_it() -> None:
+    row = {"tokens": list("王，中国籍"), "tags": ["S-NAME", "O", "B-CONT", "M-CONT", "E-CONT"]}
+    assert entities(row) == [("王", "NAME"), ("中国籍", "CONT")]
+
+
+def test_a_type_that_ends_like_a_tag_is_one() -> None:
+    row = {"tokens": ["Vitamin", "Ada"], "tags": ["B-HEPATITIS-B", "I-PER"]}
+    assert entities(row) == [("Vitamin", "HEPATITIS-B"), ("Ada", "PER")]
 
 
 def test_tokens_are_joined_as_their_script_is_written() -> None:
     assert (
         only("ner", {"tokens": ["安", "倍", "在", "東京", "。"], "tags": ["B-PER", "I-PER", "O", "B-LOC", "O"]})["text"]
         == "安倍在東京。"
+    )
+    assert (
+        only("ner", {"tokens": list("高勇：男，Al（中国）人"), "tags": ["O"] * 12})["text"] == "高勇：男，A l（中国）人"
     )
     assert only("ner", {"tokens": ["Yes", ",", "(", "Rome", ")", "!"], "tags": ["O"] * 6})["text"] == "Yes, (Rome)!"
 
@@ -252,6 +268,45 @@ def test_many_entities_in_a_megabyte_of_text_take_no_quadratic_time() -> None:
     text = "Rome\r\n" * 100_000
     spans = [[i * 6, i * 6 + 4, "LOC"] for i in range(100_000)]
     assert len(entities({"text": text.replace("\r\n", "  "), "entities": spans})) == 100_000
+
+
+def test_structured_answers_are_learnt_as_json() -> None:
+    row = {"prompt": "Extract", "completion": {"city": "Köln", "n": None, "tags": ["a"]}}
+    [checked], rejected = validate_rows("instruct", [(1, row)])
+    assert (checked["completion"], rejected) == ('{"city": "Köln", "n": null, "tags": ["a"]}', [])
+    assert only("instruct", {"prompt": {"q": "é"}, "completion": "x"})["prompt"] == '{"q": "é"}'
+    messages = [{"role": "user", "content": {"q": 1}}, {"role": "assistant", "content": "x"}]
+    assert only("instruct", {"messages": messages})["messages"][0]["content"] == '{"q": 1}'
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion"),
+    [
+        ([{"role": "user", "content": "Hi"}], "Ho"),
+        ("Hi", [{"role": "assistant", "content": "Ho"}]),
+        ([{"role": "user", "content": "Hi"}], [{"role": "assistant", "content": "Ho"}]),
+    ],
+)
+def test_messages_beside_a_text_make_one_conversation(prompt: object, completion: object) -> None:
+    row = only("instruct", {"prompt": prompt, "completion": completion})
+    assert row["messages"] == [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+
+
+@pytest.mark.parametrize("mark", ["</s>", "<|im_end|>\n", " <|endoftext|>", "<end_of_turn></s>", "<eos>"])
+def test_the_end_marks_of_other_models_are_no_part_of_a_reply(mark: str) -> None:
+    row = {"prompt": "Hi </s>", "completion": f"An <s>HTML</s> tag{mark}"}
+    assert only("instruct", row) == {"prompt": "Hi </s>", "completion": "An <s>HTML</s> tag"}
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": f"Ho{mark}"}]
+    assert only("instruct", {"messages": said})["messages"][1]["content"] == "Ho"
+    assert "completion is empty" in reason("instruct", {"prompt": "Hi", "completion": mark})
+
+
+def test_it_is_said_where_json_is_learnt_and_the_input_stands_behind_the_instruction(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    path.write_text(json.dumps([{"instruction": "Extract", "input": {"a": "b"}, "output": ["c", "d"]}] * 2))
+    loaded = load_training_rows(path, "instruct")
+    assert (loaded.rows[0]["prompt"], loaded.rows[0]["completion"]) == ('Extract\n\n{"a": "b"}', '["c", "d"]')
+    assert "Line 1 and 1 more: the completion is no text but a list or an object" in loaded.notes[-1]
 
 
 CONTEXT = "Ada met Bob. Later Bob met Eve."

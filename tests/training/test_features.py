@@ -104,6 +104,17 @@ def test_long_documents_are_shortened_and_the_prompt_around_them_stays(built, to
     assert found.num_truncated == 1
 
 
+def test_a_completion_that_is_cut_counts_as_truncated_though_the_row_fits(built, tokenizer):
+    fits = get_task("translate").max_new_tokens * 2
+    row = {"source_text": "Hi", "source_lang": "en", "target_lang": "fr"}
+    whole, cut = (
+        built("translate", [row | {"target_text": text}], max_length=512) for text in ("a" * (fits - 2), "a" * fits)
+    )
+    assert (whole.num_truncated, cut.num_truncated) == (0, 1)
+    assert whole.features == cut.features
+    assert cut.features[0].input_ids[-1] == tokenizer.eos_token_id
+
+
 def test_how_frequent_a_label_is_counts_by_language_and_source():
     rows = [{"text": "a", "label": label, "lang": "es", "source": "x"} for label in ["bad"] * 7 + ["good"]]
     rows += [{"text": "b", "label": "bad", "lang": "de"}]

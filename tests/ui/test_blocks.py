@@ -84,3 +84,22 @@ def test_a_queue_that_nobody_asks_looks_now_and_then_only(monkeypatch, watching)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     asyncio.run(getattr(queue, watching)())
     assert 10 <= len(looks) <= 101
+
+
+@pytest.mark.parametrize("address", ["http://example.com/rows.csv", "HTTPS://example.com/rows.csv"])
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_file_is_not_fetched_from_an_address(monkeypatch, address, is_listed):
+    fetched = []
+
+    async def fetch(url, cache_dir):
+        fetched.append(url)
+        return __file__
+
+    monkeypatch.setattr("gradio.processing_utils.async_ssrf_protected_download", fetch)
+    with Page() as page:
+        file = gr.File(file_count="multiple" if is_listed else "single")
+        file.upload(lambda file: None, file)
+    given = {"path": address, "meta": {"_type": "gradio.FileData"}, "orig_name": "rows.csv"}
+    with pytest.raises(gr.Error, match="upload the file itself"):
+        asyncio.run(page.preprocess_data(page.fns[0], [[given] if is_listed else given], None))
+    assert fetched == []
