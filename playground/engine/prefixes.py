@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from weakref import ReferenceType, ref
 
 from playground.backbones.lean import Cache
 from playground.engine.lora import LoadedAdapter
@@ -19,9 +20,17 @@ MIN_SHARED_TOKENS = 8
 
 @dataclass(frozen=True)
 class _Kept:
-    adapter: LoadedAdapter | None
+    adapter: ReferenceType[LoadedAdapter] | None
+    """Does not keep in memory an adapter that made room for another one; None: the bare backbone."""
     ids: tuple[int, ...]
     cache: Cache
+
+    @property
+    def is_lost(self) -> bool:
+        return self.adapter is not None and self.adapter() is None
+
+    def is_of(self, adapter: LoadedAdapter | None) -> bool:
+        return not self.is_lost and (self.adapter and self.adapter()) is adapter
 
 
 class Prefixes:
@@ -34,7 +43,7 @@ class Prefixes:
         """A copy of the longest kept beginning of `ids` under `adapter`; at least the last token is left to do."""
         best, shared = None, MIN_SHARED_TOKENS - 1
         for key, kept in self._kept.items():
-            if kept.adapter is not adapter:
+            if not kept.is_of(adapter):
                 continue
             same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(kept.ids, ids[:-1], strict=False)))
             if same > shared:
@@ -48,10 +57,11 @@ class Prefixes:
         """Keeps a copy of the first ``len(ids)`` tokens of `cache`; the prompts used longest ago make room."""
         if not MIN_SHARED_TOKENS <= len(ids) <= MAX_KEPT_TOKENS:
             return
+        self._kept = OrderedDict((key, kept) for key, kept in self._kept.items() if not kept.is_lost)
         key = (id(adapter), tuple(ids))
         if key in self._kept:
             self._kept.move_to_end(key)
             return
-        self._kept[key] = _Kept(adapter, tuple(ids), cache.copy(len(ids)))
+        self._kept[key] = _Kept(ref(adapter) if adapter else None, tuple(ids), cache.copy(len(ids)))
         while sum(len(kept.ids) for kept in self._kept.values()) > MAX_KEPT_TOKENS:
             self._kept.popitem(last=False)

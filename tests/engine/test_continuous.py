@@ -1,6 +1,7 @@
 """Continuous batching: whoever comes and goes, each text is the one that it would be alone."""
 
 import threading
+from weakref import ref
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from playground.backbones.catalogue import CATALOGUE
 from playground.backbones.loading import load
 from playground.engine import continuous, drafts, prefixes
 from playground.engine.engine import Engine
+from playground.engine.lora import LoadedAdapter
 from playground.engine.requests import Decoding, EncodeRow
 from playground.errors import Cancelled
 
@@ -146,6 +148,22 @@ def test_few_prompts_are_kept(engine, sample_ids, monkeypatch):
     for seed in range(5):
         kept.keep(None, sample_ids(40, seed), cache)
     assert [kept.find(None, sample_ids(40, seed)) is not None for seed in range(5)] == [False, False, False, True, True]
+
+
+def test_kept_prompts_keep_no_adapter_in_memory(engine, sample_ids):
+    kept, cache = prefixes.Prefixes(), engine.backbone.lean.new_cache()
+    cache.length, ids = 40, sample_ids(40)
+    evicted, loaded = (LoadedAdapter(name, {}, None) for name in ("evicted", "loaded"))
+    gone = ref(evicted)
+    kept.keep(evicted, ids, cache)
+    kept.keep(loaded, ids, cache)
+    assert kept.find(evicted, ids) is not None
+    del evicted
+    assert gone() is None
+    assert kept.find(None, ids) is None
+    assert kept.find(loaded, ids) is not None
+    kept.keep(None, ids, cache)
+    assert len(kept._kept) == 2
 
 
 def test_a_fault_ends_only_its_own_request(engine, sample_ids, monkeypatch):
