@@ -138,6 +138,7 @@ def parse_report(data: bytes, where: str) -> dict[str, Any]:
             _check_scores(report[name], report["metric"], f"{where}: '{name}'")
     if len({report[name] is None for name in _COMPARED}) > 1:
         raise AdapterError(f"{where} has only some of {', '.join(_COMPARED)}; measure the adapter again.")
+    _check(report.get("no_learning_curve"), (str,), f"{where}: 'no_learning_curve'")
     curve = report["learning_curve"] or {"points": [], "gain": None}
     rows = [point["rows"] for point in curve["points"]]
     if report["learning_curve"] and (len(rows) < 2 or rows != sorted(set(rows)) or rows[0] < 1):

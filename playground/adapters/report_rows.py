@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from playground.adapters.report_view import NOTHING
-from playground.data.text import in_one_line
+from playground.data.text import excerpt
 from playground.types import Shape
 
 BEGINNING_CHARS = 90
@@ -102,7 +102,7 @@ def number(row: DetailedRow) -> str:
 
 
 def beginning(row: DetailedRow) -> str:
-    return in_one_line(input_text(row["input"]))[:BEGINNING_CHARS]
+    return excerpt(input_text(row["input"]), BEGINNING_CHARS)
 
 
 def heading(row: DetailedRow) -> str:

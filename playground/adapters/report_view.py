@@ -241,10 +241,10 @@ def calibration(report: Report) -> str:
 
 
 def learning_curve(report: Report) -> str:
-    """What parts of the rows gave, and whether more of them would give more."""
+    """What parts of the rows gave, and whether more of them would give more, or why that is not known."""
     curve = report["learning_curve"]
     if not curve:
-        return ""
+        return "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
     points = curve["points"]
     lines = [(f"{one['rows']:,}", cell(one["value"], one["interval"])) for one in points]
     words = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
@@ -256,10 +256,10 @@ def learning_curve(report: Report) -> str:
 
 
 def advice(report: Report) -> list[str]:
-    """Whether more rows would help, and what that is based on; empty without a learning curve."""
+    """Whether more rows would help, and what that is based on; without a learning curve why there is none, if known."""
     curve = report["learning_curve"]
     if not curve:
-        return []
+        return list(filter(None, [report.get("no_learning_curve")]))
     points, (low, high) = curve["points"], curve["gain"]["interval"]
     fewer, all_rows = points[-2]["rows"], points[-1]["rows"]
     if low > 0:

@@ -1,12 +1,13 @@
 """Which task a table is for, and which of its columns holds which field."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from playground.data.entities import has_inline_entities, has_listed_entities
 from playground.data.headers import is_about, language_in, language_of, normal_name, role_score
 from playground.data.profile import (
     Column,
-    first_values,
+    first_columns,
     holds_messages,
     holds_spans,
     holds_tags,
@@ -55,6 +56,8 @@ _TURNS = (
 )
 """Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
+_AFTERWARDS = frozenset("explanation rationale reasoning solution".split())
+"""Names of texts that hold the answer since they were written after it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,25 @@ class ColumnMap:
     task: str
     columns: dict[str, str]
     """Column by row field. A value that begins with "=" is no column but the same value for all rows: "=de"."""
-    reasons: list[str] = field(default_factory=list)
-    """Why, in sentences for the person."""
+    why: dict[str, str] = field(default_factory=dict)
+    """What speaks for each of `columns` that was found: how a sentence on it ends."""
+    remarks: list[str] = field(default_factory=list)
+    """More on the choice, in sentences."""
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why, in sentences for the person."""
+        return self.reasons_with({})
+
+    def reasons_with(self, titles: Mapping[str, str]) -> list[str]:
+        """`reasons` with the fields called as in `titles`, where they are there."""
+        found = {titles.get(name, name): (self.columns[name], why) for name, why in self.why.items()}
+        return [
+            f"{name} is {column[1:]} for all rows, {why}."
+            if column.startswith("=")
+            else f"{name} comes from the column '{column}', {why}."
+            for name, (column, why) in found.items()
+        ] + self.remarks
 
 
 def required_fields(task: str) -> tuple[str, ...]:
@@ -113,24 +133,22 @@ def propose(table: Table, task: str | None = None) -> ColumnMap:
     Raises:
         InputError: an unknown task.
     """
-    columns = [Column(name, first_values(table, name)) for name in table.columns]
+    columns = first_columns(table)
     if task is not None:
-        return ColumnMap(task, *_explained(_loosely(task, columns)))
+        found = _loosely(task, columns)
+        return ColumnMap(task, found, _explained(found))
     for candidate in ("qa", "ner", "translate", "instruct", "summarize", "sentiment"):
         found = _match(candidate, columns)
         if _is_complete(candidate, found):
-            chosen, reasons = _explained(found)
-            if candidate == "sentiment":
-                reasons += _unused(found, columns)
+            remarks = _unused(found, columns) if candidate == "sentiment" else []
             chosen_task = _polarity_or_class(candidate, found, columns)
             if chosen_task == "sentiment":
-                reasons.append(f"'{found['label']}' speaks of good and bad.")
-            return ColumnMap(chosen_task, chosen, reasons)
+                remarks.append(f"'{found['label']}' speaks of good and bad.")
+            return ColumnMap(chosen_task, found, _explained(found), remarks)
     found = _loosely("sentiment", columns)
-    chosen, reasons = _explained(found)
-    if "label" not in found:
-        reasons.append("No column looks like a label; choose the task and the columns.")
-    return ColumnMap(_polarity_or_class("sentiment", found, columns), chosen, [*reasons, *_unused(found, columns)])
+    unlabelled = [] if "label" in found else ["No column looks like a label; choose the task and the columns."]
+    remarks = [*unlabelled, *_unused(found, columns)]
+    return ColumnMap(_polarity_or_class("sentiment", found, columns), found, _explained(found), remarks)
 
 
 def _unused(found: dict[str, str], columns: list[Column]) -> list[str]:
@@ -149,7 +167,7 @@ def input_columns(table: Table, task: str) -> dict[str, str]:
     Raises:
         InputError: an unknown task.
     """
-    columns = [Column(name, first_values(table, name)) for name in table.columns]
+    columns = first_columns(table)
     fields = input_fields(task)
     found = _found(**{name: named(columns, name, 3) for name in fields})
     for name in fields:
@@ -251,9 +269,21 @@ def _qa(columns: list[Column]) -> dict[str, str]:
     rest = [column for column in columns if column.name != question]
     answers = named(rest, "answers", 2)
     rest = [column for column in rest if column.name != answers]
-    return _found(
-        context=named(rest, "context"), question=question, answers=answers, answer_start=named(rest, "answer_start", 3)
-    )
+    context = named(rest, "context") or (_passage(columns, question, answers) if question and answers else None)
+    return _found(context=context, question=question, answers=answers, answer_start=named(rest, "answer_start", 3))
+
+
+def _passage(columns: list[Column], question: str, answers: str) -> str | None:
+    """The column of texts, longer than the questions, that hold the answers of their rows, whatever it is called."""
+    by_name = {column.name: column for column in columns}
+    texts = [
+        column
+        for column in columns
+        if column.name not in (question, answers) and normal_name(column.name) not in _AFTERWARDS and column.is_text()
+    ]
+    longer = [column for column in texts if column.mean_chars() > by_name[question].mean_chars()]
+    holding = [column for column in longer if column.share_holding(by_name[answers]) > 0.5]
+    return max(holding, key=Column.mean_chars).name if holding else None
 
 
 def _translation(columns: list[Column]) -> dict[str, str]:
@@ -386,13 +416,13 @@ def _polarity_or_class(task: str, found: dict[str, str], columns: list[Column]) 
     return "classify"
 
 
-def _explained(found: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    reasons = []
-    for name, column in found.items():
-        if column.startswith("="):
-            reasons.append(f"{name} is {column[1:]} for all rows, after the name or the texts of its column.")
-        elif role_score(column, name) or normal_name(column) == name.replace("_", " "):
-            reasons.append(f"{name} comes from the column '{column}', after its name.")
-        else:
-            reasons.append(f"{name} comes from the column '{column}', after what it holds.")
-    return found, reasons
+def _explained(found: Mapping[str, str]) -> dict[str, str]:
+    """What speaks for each column, see `ColumnMap.why`."""
+    return {name: _why(name, column) for name, column in found.items()}
+
+
+def _why(name: str, column: str) -> str:
+    if column.startswith("="):
+        return "after the name or the texts of its column"
+    is_named = role_score(column, name) or normal_name(column) == name.replace("_", " ")
+    return "after its name" if is_named else "after what it holds"

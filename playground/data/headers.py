@@ -43,7 +43,10 @@ ROLES: dict[str, frozenset[str]] = {
         "entities": "entities|entity|spans|ner|annotations|entitäten|entités|entidades|entità|сущности|实体|엔티티",
         "tokens": "tokens|words|token list|token|word",
         "tags": "tags|tag|ner tags|ner tag|ner labels|word labels|token labels|bio tags|iob tags|labels|bio|iob|ner",
-        "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문",
+        "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문"
+        "|absatz|textstelle|passagem|parágrafo|trecho|párrafo|pasaje|paragrafo|brano|alinea|akapit|абзац|отрывок"
+        "|уривок|bağlam|paragraf|pasaj|فقرة|الفقرة|پاراگراف|פסקה|קטע|अनुच्छेद|गद्यांश|अवतरण|संदर्भ|অনুচ্ছেদ|konteks"
+        "|ngữ cảnh|đoạn văn|บริบท|段落|문단|문맥|stycke|afsnit|kappale|παράγραφος|odstavec|kifungu",
         "question": "question|query|problem|request|problema|problème|задача|题目|題目"
         "|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"

@@ -45,6 +45,7 @@ _INTERNATIONAL = re.compile(
 _MOBILE = re.compile(r"1[3-9]\d{9}|01\d{8,10}|0[5-9]\d{8,10}")
 """Mobile numbers as they are written without a blank in China, and with the leading 0 of most other countries."""
 _NORTH_AMERICAN = re.compile(r"(?:1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}")
+_BRAZILIAN = re.compile(r"\([1-9]\d\) ?9?\d{4}-\d{4}")
 _GROUPED = re.compile(r"\(?0\d{1,5}\)?[ ./-]{1,2}\d[\d ./-]*\d")
 _CALLED_PHONE = re.compile(
     r"(?:\b(?:phone|tel|mobile|cell|handy|fax|whats ?app|call|anruf|mobil|rufnummer|móvil|llam|appel|portable|celular|"
@@ -179,7 +180,7 @@ def _is_phone(number: str, before: str) -> bool:
         return False
     if digits.startswith("00"):
         return _INTERNATIONAL.fullmatch(digits) is not None and number.startswith("00")
-    if _NORTH_AMERICAN.fullmatch(number):
+    if _NORTH_AMERICAN.fullmatch(number) or _BRAZILIAN.fullmatch(number):
         return True
     if number.isdigit():
         return _MOBILE.fullmatch(number) is not None

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -27,8 +27,13 @@ _MIN_CERTAINTY = 0.35
 @dataclass(frozen=True)
 class Column:
     name: str
-    values: list[Any]
-    """The first values that are not empty."""
+    cells: list[Any]
+    """Its first values, a row each."""
+
+    @cached_property
+    def values(self) -> list[Any]:
+        """The first values that are not empty."""
+        return [value for value in self.cells if value is not None and value != "" and value != []]
 
     def scalars(self) -> list[str]:
         return [str(value).strip() for value in self.values if isinstance(value, str | int | float)]
@@ -63,14 +68,22 @@ class Column:
         texts = self.scalars()
         return sum(" " in text or HAS_NO_SPACES.search(text) is not None for text in texts) > 0.3 * len(texts)
 
+    def share_holding(self, other: "Column") -> float:
+        """Share of the rows with texts or numbers in both whose text holds the other's, from 0 to 1."""
+        pairs = [
+            (str(text).casefold(), str(part).strip().casefold())
+            for text, part in zip(self.cells, other.cells, strict=True)
+            if isinstance(text, str) and isinstance(part, str | int | float) and str(part).strip()
+        ]
+        return sum(part in text for text, part in pairs) / len(pairs) if pairs else 0.0
+
     def varies(self) -> bool:
         """Whether it has more than one value; nothing can be learnt from a column that has not."""
         return len(set(map(repr, self.values))) > 1
 
 
-def first_values(table: Table, name: str) -> list[Any]:
-    values = (row.get(name) for row in table.rows[:_NUM_LOOKED_AT])
-    return [value for value in values if value is not None and value != "" and value != []]
+def first_columns(table: Table) -> list[Column]:
+    return [Column(name, [row.get(name) for row in table.rows[:_NUM_LOOKED_AT]]) for name in table.columns]
 
 
 def named(columns: Iterable[Column], role: str, least: int = 1) -> str | None:

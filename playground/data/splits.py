@@ -19,7 +19,7 @@ MAX_HELD_OUT = 500
 _INPUT_FIELDS = {"qa": ("context",), "summarize": ("document",), "translate": ("source_text",), "instruct": ("prompt",)}
 
 SPLITS = {
-    "stratified": "A sample with its share of each label",
+    "stratified": "A random sample, with its share of each label",
     "group": "Whole groups of a column, such as all rows of one customer",
     "time": "The newest rows by a column of dates or numbers",
 }

@@ -1,5 +1,6 @@
 """Text that people type or upload, made safe for a tokenizer without moving more than it must."""
 
+import json
 import re
 import unicodedata
 
@@ -80,8 +81,9 @@ def in_one_line(text: str) -> str:
 
 
 def excerpt(value: object, num_chars: int = 120) -> str:
-    """The beginning of `value` on one line, for messages and previews."""
-    line = in_one_line(scrub(str(value)))
+    """The beginning of `value` on one line, for messages and previews; lists and objects are shown as JSON."""
+    is_nested = isinstance(value, list | dict)
+    line = in_one_line(scrub(json.dumps(value, ensure_ascii=False, default=str) if is_nested else str(value)))
     return line if len(line) <= num_chars else line[: num_chars - 1] + "…"
 
 

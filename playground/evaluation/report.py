@@ -46,7 +46,8 @@ def compare(
         ``difference`` (`value`, `interval`, `p_value`, `test`), ``changed`` (number of rows where the two answers
         differ), ``better`` and ``worse`` (rows that score more, or less, with the adapter), ``per_language`` and
         ``per_length`` (``n``, main metric of both, the adapter's interval), ``calibration`` (points of both as
-        `reliability` gives them) and ``learning_curve`` (None; a training may add it).
+        `reliability` gives them) and ``learning_curve`` (None; a training may add it, or say
+        in ``no_learning_curve`` why it does not).
 
     Raises:
         DataError: there are no rows, or not one prediction for each.

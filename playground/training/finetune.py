@@ -1,6 +1,7 @@
 """One fine-tuning from rows to a measured adapter, in the process that calls it."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -18,7 +19,7 @@ from playground.errors import AdapterError, Cancelled, Paused
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
 from playground.tasks import Task, get_task
-from playground.tasks.languages import LANGUAGES
+from playground.tasks.languages import LANGUAGES, base_code
 from playground.training.checkpoint import Checkpoint, Position, remove
 from playground.training.command import command_line
 from playground.training.config import RunConfig
@@ -31,7 +32,7 @@ from playground.training.material import Material, hold_back, read_material
 from playground.training.measure import Emit, StopWish, describe, measure
 from playground.training.optimizers import USUAL_OPTIM, optim_of
 from playground.training.pretraining import pretraining_of, text_features
-from playground.training.refits import has_refits, refit
+from playground.training.refits import ENDED_EARLY, refit, why_no_refits
 from playground.training.repair import split_words
 from playground.training.room import must_fit
 from playground.training.run_files import READING_TEXTS, TRAINING
@@ -272,9 +273,10 @@ def _measure(
 ) -> AdapterRecord:
     """Measures the adapter; one that learnt from all its rows is set beside some that learnt from fewer."""
     rows = material.training
+    no_curve = ENDED_EARLY if stop_wish() else why_no_refits(config, len(rows), record.training["wall_time_s"])
     with tempfile.TemporaryDirectory() as folder:
         smaller = []
-        if has_refits(config, len(rows), record.training["wall_time_s"]) and not stop_wish():
+        if config.learning_curve and not no_curve:
             smaller = refit(config, get_task(config.task), rows, watched, record, Path(folder), emit, stop_wish)
         return measure(
             record,
@@ -285,6 +287,7 @@ def _measure(
             spare=material.spare,
             base_rows=config.base_rows,
             smaller=smaller,
+            no_curve=no_curve if config.learning_curve else "",
             parent=parent_of(config),
         )
 
@@ -411,7 +414,14 @@ def _material_event(config: RunConfig, material: Material, labels: Sequence[str]
         "num_rejected": len(material.loaded.rejected),
         "notes": material.loaded.notes[:20],
         "labels": list(labels),
+        "direction": _commonest_direction(material.training),
     }
+
+
+def _commonest_direction(rows: Sequence[Row]) -> list[str]:
+    """Codes of the languages that most of `rows` are translated from and to; empty where they are no translations."""
+    pairs = Counter((row["source_lang"], row["target_lang"]) for row in rows if "target_lang" in row)
+    return [base_code(code) for code in max(pairs, key=pairs.__getitem__)] if pairs else []
 
 
 def _features_event(built: Features, part: int, parts: int) -> dict[str, Any]:

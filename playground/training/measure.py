@@ -69,6 +69,7 @@ def measure(
     command: str = "",
     base_rows: int | None = None,
     smaller: Sequence[tuple[int, AdapterRecord]] = (),
+    no_curve: str = "",
     parent: AdapterRecord | None = None,
 ) -> AdapterRecord:
     """Compares base and adapter on the same held-out rows and writes the figures into report, record and card.
@@ -86,6 +87,7 @@ def measure(
             None gives it all.
         smaller: adapters that learnt from fewer rows, and how many these were: with them, the report says what more
             rows are worth.
+        no_curve: why there are no such adapters, in a sentence.
         parent: the adapter that this one goes on from, which then takes the place of the base.
     """
     task = get_task(record.task)
@@ -113,6 +115,8 @@ def measure(
     report = compare(task, shared, *both, against="parent" if parent else "base")
     if answers:
         report["learning_curve"] = learning_curve(task, shared, [*answers, (len(examples), both[1])])
+    elif no_curve:
+        report["no_learning_curve"] = no_curve
     emit({"event": "report", "report": report | {"suspicious": suspicious_labels(task, held_out, tuned)}})
     metrics: dict[str, Any] = {
         "adapter": report["adapter"] if len(shared) == len(held_out) else score(task, held_out, tuned).as_dict(),

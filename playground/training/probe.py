@@ -31,7 +31,7 @@ from playground.training.naming import masking_s
 from playground.training.optimizers import adamw_of
 from playground.training.passes import TOKENS_A_PASS, Passes, cut
 from playground.training.pretraining import pretraining_of, text_features
-from playground.training.refits import SHARES, has_refits
+from playground.training.refits import SHARES, why_no_refits
 from playground.training.room import measure_room
 from playground.training.samples import Reader, Samples, chosen
 from playground.training.trainee import Trainee, build_trainee, padded_width
@@ -94,7 +94,8 @@ def try_out(config: RunConfig, starting_s: float) -> Estimate:
             trainee.save(Path(folder))
             del trainee
             release()
-            again = SHARES if has_refits(config, len(material.training), training) else ()
+            has_curve = config.learning_curve and not why_no_refits(config, len(material.training), training)
+            again = SHARES if has_curve else ()
             if again:
                 # The second training in a process needs more than the first, because not all is given back.
                 other, building = _timed(lambda: build_trainee(config, task.shape, source, len(labels)))

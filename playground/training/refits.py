@@ -21,15 +21,25 @@ SHARES = (0.25, 0.5)
 """Of the rows that the adapter learnt from."""
 FEWEST_ROWS = 32
 """A quarter of fewer rows teaches nothing."""
+NO_CURVE = "No learning curve says whether more rows would help: {reason}."
+ENDED_EARLY = NO_CURVE.format(reason="the training was ended early")
 
 
-def has_refits(config: RunConfig, num_rows: int, training_s: float) -> bool:
-    """Whether a run that learnt from `num_rows` rows in `training_s` seconds gets a learning curve: it is wanted, and
-    only the rows would differ, not how far the time budget let it come.
+def why_no_refits(config: RunConfig, num_rows: int, training_s: float) -> str:
+    """Why a run that learnt from `num_rows` rows in `training_s` seconds gets no learning curve, in a sentence; empty
+    where only the rows would differ, not how far the time budget let it come, so that it gets one.
     """
-    had_time = not config.time_limit_s or training_s < config.time_limit_s
-    only_rows_differ = had_time and not (config.stages or config.parent or config.pretrain_epochs)
-    return config.learning_curve and only_rows_differ and num_rows >= FEWEST_ROWS
+    reasons = {
+        "it goes on from another adapter, and so knows more than these rows": bool(config.parent),
+        "it read bare texts before": config.pretrain_epochs > 0,
+        "it was trained in several parts": bool(config.stages),
+        "the time budget ended the training, and fewer rows would be learnt from more often": (
+            0 < config.time_limit_s <= training_s
+        ),
+        f"it takes at least {FEWEST_ROWS} rows to learn from": num_rows < FEWEST_ROWS,
+    }
+    first = next((reason for reason, holds in reasons.items() if holds), "")
+    return NO_CURVE.format(reason=first) if first else ""
 
 
 def refit(

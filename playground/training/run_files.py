@@ -72,8 +72,9 @@ class RunState:
     notes: list[str] = field(default_factory=list)
     """A sentence each about what did not go as planned."""
     material: dict[str, Any] = field(default_factory=dict)
-    """``training_rows``, ``held_out_rows``, ``rejected``, ``num_rejected``, ``notes``, ``labels`` and ``stops_early``
-    (whether rows are held back to watch the loss on), once known."""
+    """``training_rows``, ``held_out_rows``, ``rejected``, ``num_rejected``, ``notes``, ``labels``, ``direction``
+    (the commonest languages of a translation, from and to) and ``stops_early`` (whether rows are held back to watch the
+    loss on), once known."""
     truncated_rows: int = 0
     adapter: str | None = None
     """Name of the adapter, as soon as it is saved."""

@@ -160,7 +160,9 @@ def title_of(task: str) -> str:
 
 
 def reasons(found: Inspection) -> str:
-    sentences = [f"This looks like rows for “{title_of(found.mapping.task)}”.", *found.mapping.reasons]
+    titles = {field: f"“{title}”" for field, title in FIELD_TITLES.items()}
+    why = found.mapping.reasons_with(titles)
+    sentences = [f"This looks like rows for “{title_of(found.mapping.task)}”.", *why]
     return render.info(" ".join(sentences)) + "".join(render.hint(note) for note in found.table.notes)
 
 

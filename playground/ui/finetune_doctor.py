@@ -274,10 +274,15 @@ def _labels_chart(checkup: Checkup) -> str:
 
 
 def _languages_chart(checkup: Checkup) -> str:
-    named = {LANGUAGES.get(code, code): count for code, count in checkup.languages.items()}
+    named = {_spelled_out(codes): count for codes, count in checkup.languages.items()}
     is_sample = checkup.task != "translate" and checkup.rows > LANGUAGE_SAMPLE
     title = f"Languages of {LANGUAGE_SAMPLE:,} rows, as guessed" if is_sample else "Languages, as guessed"
     return _chart("Directions" if checkup.task == "translate" else title, _bars(named))
+
+
+def _spelled_out(codes: str) -> str:
+    """``Swahili → English`` for ``sw → en``, and the language for a single code."""
+    return " → ".join(LANGUAGES.get(code, code) for code in codes.split(" → "))
 
 
 def _chart(title: str, body: str) -> str:

@@ -374,6 +374,7 @@ def _wire_settings(form: Form, loader: EngineLoader) -> None:
         yield updates | ({form.quantization: config.quantization} if "quantization" in settings else {})
 
     def ask(*values: Any) -> Stream[Updates]:
+        yield {form.outcome: ""}
         yield from finetune_estimate.told(box, form.configured(loader.backbone_id, values))
 
     def take(offer: dict[str, Any]) -> Updates:
@@ -387,7 +388,7 @@ def _wire_settings(form: Form, loader: EngineLoader) -> None:
     form.task.change(lambda *of: finetune_expert.task_chosen(expert, *of), choice, expert.filled, **QUIET)
     expert.show.click(guarded(show, expert.outcome), form.choices, expert.filled, **VISIBLE)
     expert.load.upload(guarded(load, expert.outcome), [expert.load, form.preset, form.task], filled, **VISIBLE)
-    box.ask.click(guarded(ask, box.outcome), form.choices, box.shown, concurrency_limit=1, **VISIBLE)
+    box.ask.click(guarded(ask, box.outcome), form.choices, [*box.shown, form.outcome], concurrency_limit=1, **VISIBLE)
     box.take.click(take, box.offer, [*filled, box.outcome, box.take], **QUIET)
 
 

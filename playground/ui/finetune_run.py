@@ -7,6 +7,7 @@ from typing import Any
 from playground.adapters import store
 from playground.adapters.card import update_words
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
+from playground.data.fixes import FIXES
 from playground.errors import AdapterError, InputError
 from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import TRAINING, RunState
@@ -34,7 +35,9 @@ def headline(state: RunState) -> str:
     if material:
         words += [f"{material['training_rows']:,} rows to learn from", f"{material['held_out_rows']:,} held out"]
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
-        words += [f"{fix} {count:,}" for fix, count in material.get("fixes", {}).items()]
+        leaking = material.get("duplicates", 0)
+        words += [f"{leaking:,} left out for being like one held out"] if leaking else []
+        words += [f"{FIXES.get(fix, fix)}: {count:,}" for fix, count in material.get("fixes", {}).items()]
         words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:

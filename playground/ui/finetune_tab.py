@@ -191,7 +191,7 @@ def moved(tab: FinetuneTab, state: RunState) -> Updates:
         panel.plot: gr.LinePlot(
             value=finetune_run.curve(state),
             x_lim=[0, state.step.get("steps")],
-            visible=bool(state.losses),
+            visible=len(state.losses) > 1,  # of a single point nothing is drawn
         ),
         panel.samples: finetune_run.samples(state),
     }
@@ -210,7 +210,7 @@ def shown(tab: FinetuneTab, state: RunState, *, is_new: bool = False) -> Updates
         panel.restart: gr.Button(visible=state.state in RESUMABLE, interactive=True),
         panel.fresh: gr.Button(visible=not state.is_active),
         panel.result: finetune_run.result(state),
-        **finetune_try.shown(tab.box, state),
+        **finetune_try.shown(tab.box, state, is_new=is_new),
         **_report(tab, state),
     }
     if is_new:

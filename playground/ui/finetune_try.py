@@ -47,15 +47,20 @@ def build() -> TryBox:
     return TryBox(area, inputs, ask, stop, notice, answer)
 
 
-def shown(box: TryBox, state: RunState) -> Updates:
-    """The box with the inputs of the run's task; hidden while there is no adapter to use."""
+def shown(box: TryBox, state: RunState, *, is_new: bool) -> Updates:
+    """The box with the inputs of the run's task; hidden while there is no adapter to use.
+
+    A translation begins with the commonest languages of the rows, as long as the person has chosen none: when the run
+    is new to the page, or its adapter was just saved.
+    """
     if not state.has_usable_adapter:
         return {box.area: gr.Column(visible=False), box.answer: ""}
     task = get_task(state.config.task)
+    begins = is_new or not state.report
     return {
         box.area: gr.Column(visible=True),
         box.ask: gr.Button(task.action, interactive=True),
-        **task_fields.shown(box.inputs, task),
+        **task_fields.shown(box.inputs, task, state.material.get("direction", ()) if begins else ()),
     }
 
 

@@ -34,9 +34,10 @@ def build(elem_id: str) -> TaskFields:
     return TaskFields(text, line, source, target)
 
 
-def shown(fields: TaskFields, task: Task) -> Updates:
-    """The fields as `task` needs them."""
-    return {part: _look(part, field) for part, field in _placed(fields, task)}
+def shown(fields: TaskFields, task: Task, spoken: Sequence[str] = ()) -> Updates:
+    """The fields as `task` needs them; those for languages begin with the codes in `spoken`, if there are some."""
+    begins: dict[Component, str] = dict(zip((fields.source, fields.target), spoken, strict=False))
+    return {part: _look(part, field, begins.get(part)) for part, field in _placed(fields, task)}
 
 
 def row_of(fields: TaskFields, task: Task, values: Sequence[Any]) -> Row:
@@ -51,11 +52,13 @@ def row_of(fields: TaskFields, task: Task, values: Sequence[Any]) -> Row:
     return rows.row_of(task, [by_name[field.name] for field in task.inputs])
 
 
-def _look(part: Component, field: Field | None) -> Any:
+def _look(part: Component, field: Field | None, value: str | None) -> Any:
     kind: Any = gr.Textbox if isinstance(part, gr.Textbox) else gr.Dropdown
     if field is None:
         return kind(visible=False)
     more: dict[str, Any] = {"placeholder": field.placeholder} if kind is gr.Textbox else {}
+    if value:
+        more |= {"choices": languages.choices(), "value": value}
     return kind(label=field.label, visible=True, **more)
 
 

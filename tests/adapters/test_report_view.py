@@ -132,6 +132,12 @@ def test_advice_on_more_rows_follows_from_what_the_last_ones_brought(report, low
     assert advice(report) == []
 
 
+def test_a_report_without_a_curve_says_why():
+    report = compare(get_task("sentiment"), ROWS, ROWS, ROWS) | {"no_learning_curve": "None, as it went on."}
+    assert advice(report) == ["None, as it went on."]
+    assert ("Would more rows help?", '<p class="pg-verdict">None, as it went on.</p>') in sections(report)
+
+
 def test_the_curve_is_drawn_by_number_of_rows(report):
     (view,) = [body for title, body in sections(with_curve(report, 1, 2)) if title == "Would more rows help?"]
     assert 'points="70.0,170.0 120.0,130.0 220.0,50.0"' in view

@@ -182,6 +182,31 @@ def test_tasks_are_recognised_by_their_columns(rows: list[Row], expected: Column
     assert found.reasons
 
 
+@pytest.mark.parametrize(
+    "header",
+    [("text", "question", "answer"), ("पाठ", "प्रश्न", "उत्तर"), ("अनुच्छेद", "प्रश्न", "उत्तर"), ("x", "frage", "antwort")],
+)
+def test_a_text_that_holds_the_answers_is_what_the_questions_are_on(header: tuple[str, str, str]) -> None:
+    rows = [
+        dict(zip(header, (f"Ada founded {n} schools, all in Oslo.", "Where?", "Oslo"), strict=True)) for n in range(9)
+    ]
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("qa", dict(zip(("context", "question", "answers"), header, strict=True)))
+
+
+def test_an_explanation_of_the_answer_is_no_text_to_find_it_in() -> None:
+    rows: list[Row] = [{"question": "Where?", "answer": "Oslo", "explanation": "All know that it is Oslo."}] * 4
+    assert propose(table(rows)).task == "instruct"
+
+
+def test_reasons_call_the_fields_as_they_are_called_elsewhere() -> None:
+    found = propose(table([{"article": "Long.", "highlights": "S."}]))
+    assert found.reasons_with({"document": "“Text”"}) == [
+        "“Text” comes from the column 'article', after its name.",
+        "summary comes from the column 'highlights', after its name.",
+    ]
+
+
 def test_a_given_task_is_kept_even_when_columns_are_missing() -> None:
     found = propose(table([{"passage": "Ada wrote a note.", "frage": "Who?"}]), "qa")
     assert (found.task, found.columns) == ("qa", {"context": "passage", "question": "frage"})

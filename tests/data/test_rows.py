@@ -323,7 +323,7 @@ CONTEXT = "Ada met Bob. Later Bob met Eve."
         ["Eve"],
         "Eve",
         '{"text": ["Eve"], "answer_start": [27]}',
-        "[{'text': 'Eve', 'start': 27}]",
+        '[{"text": "Eve", "start": 27}]',
         [{"text": "Eve", "start": 3}],
         [{"text": "Eve", "start": -1}],
         [{"text": "Eve", "start": 9_999}],

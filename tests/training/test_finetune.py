@@ -76,10 +76,21 @@ def test_a_learning_curve_sets_the_adapter_beside_ones_that_learnt_from_fewer_ro
     assert [one.name for one in store.list_adapters("classify")] == [record.name]
 
 
-@pytest.mark.parametrize("changes", [{"learning_curve": False}, {"max_rows": 30}, {"time_limit_s": 0.01}])
-def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes):
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"learning_curve": False}, None),
+        ({"max_rows": 30}, "at least 32 rows"),
+        ({"time_limit_s": 0.01}, "time budget"),
+        ({"pretrain_epochs": 1.0}, "read bare texts before"),
+    ],
+)
+def test_there_is_no_learning_curve_where_it_is_not_wanted_or_would_say_nothing(make_run_config, changes, why):
     finetune(make_run_config(**{"learning_curve": True} | changes), lambda _: None, never)
-    assert read_report(store.find("classify", "lamps"))["learning_curve"] is None
+    report = read_report(store.find("classify", "lamps"))
+    assert report["learning_curve"] is None
+    assert why is None or why in report["no_learning_curve"]
+    assert (why is None) == ("no_learning_curve" not in report)
 
 
 def test_a_time_budget_that_was_not_needed_leaves_the_learning_curve(make_run_config):

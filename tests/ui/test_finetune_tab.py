@@ -359,7 +359,7 @@ def test_an_adapter_can_be_tried_while_it_is_measured(
     save_tiny_adapter("classify", "lamps")
     state = replace(state, state=now, adapter="lamps")
     assert ("Try it now" in finetune_run.result(state)) is is_there
-    assert finetune_try.shown(tab.parts.box, state)[tab.parts.box.area].visible is is_there
+    assert finetune_try.shown(tab.parts.box, state, is_new=False)[tab.parts.box.area].visible is is_there
 
 
 def test_a_run_whose_adapter_was_deleted_says_so(state, no_shipped_adapters):
@@ -443,9 +443,30 @@ def test_a_run_without_a_worker_offers_to_go_on_or_start_again(tab, started, val
     assert not shown[tab.parts.timer].active
 
 
+def test_a_translation_is_tried_in_the_languages_of_its_rows_until_others_are_chosen(tab, state):
+    translating = replace(state.config, task="translate")
+    ended = replace(
+        state, state="done", adapter="jozi", config=translating, material={"direction": ["sw", "en"]}, report=REPORT
+    )
+    box = tab.parts.box
+    first = finetune_try.shown(box, ended, is_new=True)
+    assert [first[part].value for part in (box.inputs.source, box.inputs.target)] == ["sw", "en"]
+    saved = finetune_try.shown(box, replace(ended, state="evaluating", report=None), is_new=False)
+    assert saved[box.inputs.source].value == "sw"
+
+
+def test_the_head_says_what_was_left_out_and_repaired_in_the_words_of_the_form(state):
+    material = {"training_rows": 110, "held_out_rows": 21, "num_rejected": 0, "labels": ["a", "b"]}
+    head = finetune_run.headline(
+        replace(state, material=material | {"duplicates": 1, "fixes": {"drop-exact-duplicates": 2}})
+    )
+    assert "1 left out for being like one held out" in head
+    assert "Drop exact duplicates, keep the first: 2" in head
+
+
 def test_an_ended_run_can_be_tried_with_the_inputs_of_its_task(tab, state):
     ended = replace(state, state="done", adapter="lamps", config=replace(state.config, task="qa"))
-    shown = finetune_try.shown(tab.parts.box, ended)
+    shown = finetune_try.shown(tab.parts.box, ended, is_new=True)
     assert shown[tab.parts.box.area].visible
     assert shown[tab.parts.box.inputs.line].label == "Question"
     assert not shown[tab.parts.box.inputs.source].visible
