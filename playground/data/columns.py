@@ -1,6 +1,6 @@
 """Which task a table is for, and which of its columns holds which field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playground.data.entities import has_inline_entities, has_listed_entities
@@ -268,6 +268,8 @@ def _qa(columns: list[Column]) -> dict[str, str]:
     question = named(columns, "question")
     rest = [column for column in columns if column.name != question]
     answers = named(rest, "answers", 2)
+    if by_letter := _turns(columns, (("q", "a"),)):
+        question, answers = by_letter
     rest = [column for column in rest if column.name != answers]
     context = named(rest, "context") or (_passage(columns, question, answers) if question and answers else None)
     return _found(context=context, question=question, answers=answers, answer_start=named(rest, "answer_start", 3))
@@ -365,15 +367,21 @@ def _instruction(columns: list[Column]) -> dict[str, str]:
     spoken = next((column.name for column in columns if holds_transcripts(column)), None)
     if spoken:
         return {"messages": spoken}
-    by_name = {normal_name(column.name): column.name for column in columns}
-    turns = next((pair for pair in _TURNS if set(pair) <= set(by_name)), None)
-    if turns:
-        return {"prompt": by_name[turns[0]], "completion": by_name[turns[1]]}
+    if turns := _turns(columns, _TURNS):
+        return {"prompt": turns[0], "completion": turns[1]}
     prompt = named(columns, "prompt", 2) or named(columns, "question", 3)
+    if prompt is None and len(columns) == 2 and all(column.is_text() for column in columns):
+        prompt = named(columns, "text", 3)
     rest = [column for column in columns if column.name != prompt]
     completion = named(rest, "completion", 3) or named(rest, "answers", 3)
     extra = named([column for column in rest if column.name != completion], "prompt_input", 3)
     return _found(prompt=prompt, completion=completion, prompt_input=extra if prompt and completion else None)
+
+
+def _turns(columns: list[Column], pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The columns that have the names of the first of `pairs` that is there."""
+    by_name = {normal_name(column.name): column.name for column in columns}
+    return next(((by_name[one], by_name[other]) for one, other in pairs if {one, other} <= by_name.keys()), None)
 
 
 def _spoken_messages(columns: list[Column], nested: list[Column]) -> str | None:

@@ -301,3 +301,18 @@ def test_dates_with_words_in_them_are_no_texts() -> None:
 def test_entities_that_nobody_marked_leave_the_intents_to_learn() -> None:
     rows: list[Row] = [{"text": text, "intent": "ab"[i % 2], "entities": []} for i, text in enumerate(REVIEWS)]
     assert propose(table(rows)).columns == {"text": "text", "label": "intent"}
+
+
+def test_a_text_and_its_completion_are_a_prompt_and_what_is_said_and_beside_a_label_they_are_not() -> None:
+    rows: list[Row] = [{"text": text, "completion": f"So it is: {text} Number {i}."} for i, text in enumerate(REVIEWS)]
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("instruct", {"prompt": "text", "completion": "completion"})
+    rated = propose(table([row | {"stars": i % 2} for i, row in enumerate(rows)]))
+    assert (rated.task, rated.columns) == ("classify", {"text": "text", "label": "stars"})
+
+
+def test_questions_and_answers_may_be_called_by_their_letters() -> None:
+    rows: list[Row] = [{"reading": f"{text} {i} times, it said.", "q": f"How often {i}?", "a": f"{i} times"}
+                       for i, text in enumerate(REVIEWS)]  # fmt: skip
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("qa", {"context": "reading", "question": "q", "answers": "a"})
