@@ -12,6 +12,7 @@ from playground.adapters.report import PAGE_FILE
 from playground.adapters.report_view import Report, advice, verdict
 from playground.adapters.untrusted import take_texts
 from playground.backbones.catalogue import CATALOGUE, EMBEDDED_ID
+from playground.data.fixes import FIXES
 
 HUB_NAMES: Mapping[str, str] = {EMBEDDED_ID: "google/gemma-3-270m"}
 """The Hub's names of backbones that go by another one here."""
@@ -252,7 +253,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Rows repeated from there": training.get("replayed"),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
         "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
-        "Fixes of the data": ", ".join(f"{name} ({count} rows)" for name, count in training.get("fixes", {}).items()),
+        "Fixes of the data": ", ".join(_fixed(name, count) for name, count in training.get("fixes", {}).items()),
         "Held out": training.get("split"),
         "Preset": training.get("preset"),
         "Layers that learnt": upper_layers(training),
@@ -270,6 +271,10 @@ def _training(training: Mapping[str, Any]) -> str:
         f"Command:\n\n{fenced(without_folders(command), 'sh')}" if command else "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _fixed(name: str, count: int) -> str:
+    return f"{FIXES.get(name, name)} ({count:,} {'row' if count == 1 else 'rows'})"
 
 
 def update_words(training: Mapping[str, Any]) -> str | None:

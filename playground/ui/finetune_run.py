@@ -20,6 +20,8 @@ NO_BASE = "The base has nothing to say about these labels, so there is nothing t
 NUM_LANGUAGES_SHOWN = 12
 SAMPLES_TITLE = "What it answers on the way"
 SAMPLES_LEAD = "On rows that it does not learn from, the newest answer first."
+BADGES = {"evaluating": "measuring"}
+"""States of a run that the page calls otherwise."""
 LEARNT_FROM, HELD_BACK = "rows learnt from", "rows held back"
 CURVES = {LEARNT_FROM: "#0f766e", HELD_BACK: "#c2410c"}
 """Colours of the curves of the loss."""
@@ -29,7 +31,7 @@ def headline(state: RunState) -> str:
     """Which adapter, on how many rows, and where to find this run again."""
     title = escape(title_of(state.config.task))
     name = f"<bdi>{escape(state.config.name)}</bdi>"
-    head = f'<h3>{title} · {name} <span class="pg-badge">{escape(state.state)}</span></h3>'
+    head = f'<h3>{title} · {name} <span class="pg-badge">{escape(BADGES.get(state.state, state.state))}</span></h3>'
     words = [f"preset {state.config.preset}", f"quantization {state.config.quantization}"]
     material = state.material
     if material:

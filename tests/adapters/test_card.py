@@ -125,6 +125,12 @@ def test_the_card_says_how_many_rows_were_dropped_as_too_like_the_measured_ones(
     assert "| Rows dropped because they resemble a row it is measured on | 12 |" in text
 
 
+def test_the_card_calls_fixes_as_the_page_does_and_one_row_a_row():
+    fixes = {"drop-conflicts": 1, "lower-case-labels": 1200, "of-a-later-version": 2}
+    text = card(replace(RECORD, training={**RECORD.training, "fixes": fixes}))
+    assert "all of them (1 row), Write all labels in small letters (1,200 rows), of-a-later-version (2 rows) |" in text
+
+
 def test_the_card_tells_how_it_was_made():
     text = card(RECORD)
     for fact in (
