@@ -56,6 +56,8 @@ _TURNS = (
 )
 """Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
+_QUESTION_MARKS = ("?", "？", "؟", "՞", ";", "፧")
+"""Greek ends its questions with what looks like a semicolon."""
 _AFTERWARDS = frozenset("explanation rationale reasoning solution".split())
 """Names of texts that hold the answer since they were written after it."""
 
@@ -268,11 +270,19 @@ def _qa(columns: list[Column]) -> dict[str, str]:
     question = named(columns, "question")
     rest = [column for column in columns if column.name != question]
     answers = named(rest, "answers", 2)
-    if by_letter := _turns(columns, (("q", "a"),)):
-        question, answers = by_letter
+    if unnamed := _turns(columns, (("q", "a"),)) or (None if question or answers else _asked(columns)):
+        question, answers = unnamed
     rest = [column for column in rest if column.name != answers]
     context = named(rest, "context") or (_passage(columns, question, answers) if question and answers else None)
     return _found(context=context, question=question, answers=answers, answer_start=named(rest, "answer_start", 3))
+
+
+def _asked(columns: list[Column]) -> tuple[str, str] | None:
+    """Columns of texts with question marks and of what a third one holds of each row, whatever they are called."""
+    questions = [column.name for column in columns if column.is_text() and column.share_ending(_QUESTION_MARKS) > 0.5]
+    others = [column.name for column in columns if not column.is_nested() and not is_label_like(column)]
+    pairs = [(question, answers) for question in questions for answers in others if answers != question]
+    return next((pair for pair in pairs if _passage(columns, *pair)), None)
 
 
 def _passage(columns: list[Column], question: str, answers: str) -> str | None:

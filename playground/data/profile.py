@@ -77,6 +77,11 @@ class Column:
         ]
         return sum(part in text for text, part in pairs) / len(pairs) if pairs else 0.0
 
+    def share_ending(self, marks: tuple[str, ...]) -> float:
+        """Share of its texts that end with one of the `marks`, from 0 to 1."""
+        texts = self.scalars()
+        return sum(text.endswith(marks) for text in texts) / len(texts) if texts else 0.0
+
     def varies(self) -> bool:
         """Whether it has more than one value; nothing can be learnt from a column that has not."""
         return len(set(map(repr, self.values))) > 1

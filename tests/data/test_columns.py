@@ -316,3 +316,21 @@ def test_questions_and_answers_may_be_called_by_their_letters() -> None:
                        for i, text in enumerate(REVIEWS)]  # fmt: skip
     found = propose(table(rows))
     assert (found.task, found.columns) == ("qa", {"context": "reading", "question": "q", "answers": "a"})
+
+
+@pytest.mark.parametrize("mark", ["?", "؟", "？"])
+def test_questions_on_a_text_are_known_by_what_they_hold_whatever_they_are_called(mark: str) -> None:
+    rows: list[Row] = [
+        {"உரை": f"{text} {i + 7} times, it said.", "கேள்வி": f"How often {i}{mark}", "பதில்": f"{i + 7} times"}
+        for i, text in enumerate(REVIEWS)
+    ]
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("qa", {"context": "உரை", "question": "கேள்வி", "answers": "பதில்"})
+
+
+def test_a_question_with_its_kind_is_no_question_on_a_text() -> None:
+    rows: list[Row] = [
+        {"mail": f"{text} The {kind} again.", "subject": f"Why {i}?", "topic": kind}
+        for i, (text, kind) in enumerate(zip(REVIEWS, ("bill", "lamp", "bill", "lamp"), strict=True))
+    ]
+    assert propose(table(rows)).task == "classify"
