@@ -21,7 +21,7 @@ from playground.tasks import shape_classify, shape_span, shape_tag
 from playground.tasks.windows import Window
 from playground.types import Row
 
-MIN_ROWS = 50
+MIN_ROWS = 25
 """With fewer rows the fit would say more about them than about the adapter."""
 
 

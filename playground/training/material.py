@@ -172,7 +172,9 @@ def _spare(rows: list[Row], held_out: list[Row], seed: int) -> list[Row]:
 
 
 def hold_back(material: Material, config: RunConfig, task: Task) -> tuple[Material, list[Row]]:
-    """`material` and rows to watch the loss on: some that were spare, or else some that would have been learnt from."""
+    """`material` and rows to watch the loss on: some that were spare, or else some that would have been learnt from and
+    are spare now.
+    """
     if not config.early_stopping:
         return material, []
     if len(material.spare) >= FEWEST_ROWS:
@@ -180,4 +182,4 @@ def hold_back(material: Material, config: RunConfig, task: Task) -> tuple[Materi
     if len(material.stages) > 1 or len(material.training) < HELD_BACK_FROM:
         return material, []
     training, watched = split(material.training, task.name, seed=config.seed)
-    return replace(material, stages=[(material.stages[0][0], training)]), watched
+    return replace(material, stages=[(material.stages[0][0], training)], spare=[*material.spare, *watched]), watched

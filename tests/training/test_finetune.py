@@ -309,7 +309,7 @@ def test_fixes_and_split_are_in_event_record_card_and_command(make_run_config, r
     assert material["fixes"] == record.training["fixes"] == {"drop-exact-duplicates": 1, "balance-labels": 0}
     assert material["split"] == record.training["split"] == "time by 'day', seed 0"
     card = (record.path / "README.md").read_text(encoding="utf-8")
-    assert "drop-exact-duplicates (1 rows)" in card
+    assert "Drop exact duplicates, keep the first (1 row)" in card
     assert "time by 'day', seed 0" in card
     options = _parser().parse_args(shlex.split(command_line(config))[3:])
     assert (options.fixes, options.split, options.split_column) == (fixes, "time", "day")
@@ -406,8 +406,14 @@ def test_rows_held_back_are_learnt_from_by_nobody(make_run_config, many_reviews)
     sides = [{row["text"] for row in rows} for rows in (kept.training, watched, kept.held_out)]
     assert sum(map(len, sides)) == len(set.union(*sides))
     assert len(watched) >= 16
+    assert kept.spare == watched  # what the scores are calibrated on
     spare = replace(material, spare=material.training[:20])
     assert material_module.hold_back(spare, config, task) == (spare, spare.spare)
+
+
+def test_scores_are_calibrated_on_rows_held_back_where_no_others_are_spare(make_run_config, many_reviews):
+    record = finetune(make_run_config(epochs=8.0, learning_rate=0.02, evaluation_rows=30), lambda event: None, never)
+    assert record.decision["temperature"] > 1  # labels without a rule were learnt by heart
 
 
 def test_too_few_rows_to_hold_some_back_are_all_learnt_from(make_run_config):
