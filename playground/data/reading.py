@@ -11,6 +11,7 @@ from playground.data.delimited import looks_delimited, read_delimited
 from playground.data.garbled import garbled_word, mended
 from playground.data.gathering import gather
 from playground.data.jsonrows import MAX_WHOLE_BYTES, is_whole, json_error, looks_like_jsonl, read_json, read_jsonl
+from playground.data.onehot import with_label
 from playground.data.parallel import is_memory, read_memory
 from playground.data.parquet import is_parquet, read_parquet
 from playground.data.plaintext import read_lines
@@ -95,7 +96,7 @@ def read_table(path: Path, *, max_rows: int | None = None, is_sampled: bool = Tr
             f"Texts of {name} look garbled, as '{excerpt(word, 40)}' for '{excerpt(mended(word), 40)}', from before "
             "they were put into this file; export them again as UTF-8 where they come from."
         )
-    return table
+    return with_label(table)
 
 
 def promised_format(path: Path) -> str | None:
