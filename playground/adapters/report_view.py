@@ -243,11 +243,11 @@ def calibration(report: Report) -> str:
 def learning_curve(report: Report) -> str:
     """What parts of the rows gave, and whether more of them would give more, or why that is not known."""
     curve = report["learning_curve"]
+    words = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
     if not curve:
-        return "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
+        return words
     points = curve["points"]
     lines = [(f"{one['rows']:,}", cell(one["value"], one["interval"])) for one in points]
-    words = "".join(f'<p class="pg-verdict">{escape(line)}</p>' for line in advice(report))
     return (
         f'{words}<p class="pg-lead">Across: rows learnt from. Up: {escape(metric_title(report["metric"]))}, with its '
         f"95 % interval.</p>{report_charts.learning_curve(points)}"

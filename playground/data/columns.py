@@ -46,13 +46,14 @@ _POLARITY = frozenset(
 )
 _TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
 _BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
+_LETTERS = ("q", "a")
 _TURNS = (
     ("user", "assistant"),
     ("human", "assistant"),
     ("user", "bot"),
     ("human", "bot"),
     ("human", "gpt"),
-    ("q", "a"),
+    _LETTERS,
 )
 """Names that say only together what the columns hold."""
 _SENTIMENT_NAMES = frozenset("sentiment polarity stimmung sentimento sentimiento duygu тональность 情感 감정".split())
@@ -267,14 +268,17 @@ def _holds_markup(column: Column) -> bool:
 
 
 def _qa(columns: list[Column]) -> dict[str, str]:
-    question = named(columns, "question")
-    rest = [column for column in columns if column.name != question]
-    answers = named(rest, "answers", 2)
-    if unnamed := _turns(columns, (("q", "a"),)) or (None if question or answers else _asked(columns)):
-        question, answers = unnamed
-    rest = [column for column in rest if column.name != answers]
+    question, answers = _turns(columns, (_LETTERS,)) or _question_and_answers(columns)
+    rest = [column for column in columns if column.name not in (question, answers)]
     context = named(rest, "context") or (_passage(columns, question, answers) if question and answers else None)
     return _found(context=context, question=question, answers=answers, answer_start=named(rest, "answer_start", 3))
+
+
+def _question_and_answers(columns: list[Column]) -> tuple[str | None, str | None]:
+    """By their names, or where none says it by what they hold."""
+    question = named(columns, "question")
+    answers = named([column for column in columns if column.name != question], "answers", 2)
+    return (question, answers) if question or answers else _asked(columns) or (None, None)
 
 
 def _asked(columns: list[Column]) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from playground.data.entities import TAG_LETTERS
 from playground.data.headers import is_known
 from playground.data.table import Entry, Reading, Rejected
 from playground.data.text import excerpt
@@ -14,7 +15,7 @@ _BARE_TAG = re.compile(r"(?:O|[A-Z][A-Za-z_-]{1,19}|[a-z]+-[a-z/_]{2,40})")
 _NUM_TRIED = 300
 _TREEBANK_WIDTH = 10
 """Columns of CoNLL-U, https://universaldependencies.org/format.html; entities stand in the last, as in NER=B-PER."""
-_IN_MISC = re.compile(r"(?:^|\|)(?:NE|NER|Entity|name)=([BIMESLU]-[^|]+|O)")
+_IN_MISC = re.compile(rf"(?:^|\|)(?:NE|NER|Entity|name)=([{TAG_LETTERS}]-[^|]+|O)")
 _LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?:(?=.)")
 _COUNTER = re.compile(r"\d+(?:[-.]\d+)?")
 _PARAGRAPH_ENDS = [[mark] for mark in ".!?。！？"]

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from playground.data.literals import as_literal, as_written
-from playground.data.text import clean_text, excerpt
+from playground.data.literals import as_literal
+from playground.data.text import as_written, clean_text, excerpt
 from playground.errors import DataError
 from playground.types import Row
 

@@ -17,8 +17,10 @@ _INLINE = re.compile(
 )
 _LISTED = re.compile(r"\s*([^:=;|\n]+?)\s*[:=]\s*([^:=;|,\n]+?)\s*")
 """One of "Ada: PER; Rome: LOC", as people write entities into a cell."""
-_PREFIXED = re.compile(r"([BIMESLU])[-_](.+)", re.IGNORECASE)
-_SUFFIXED = re.compile(r"(.+)-([BIMESLU])")
+TAG_LETTERS = "BIMESLU"
+"""What the tags of IOB, BIOES, BILOU and BMES begin with, but for O: begin, inside, middle, end, single, last, unit."""
+_PREFIXED = re.compile(rf"([{TAG_LETTERS}])[-_](.+)", re.IGNORECASE)
+_SUFFIXED = re.compile(rf"(.+)-([{TAG_LETTERS}])")
 _OUTSIDE = frozenset({"O", "o", "_", "", "0"})
 _START_KEYS = (
     "start",

@@ -48,11 +48,6 @@ def as_literal(text: str) -> Any:
     return _python_literal(ARRAY.sub(r"\1", text)) if array is None else array
 
 
-def as_written(value: Any) -> Any:
-    """`value` as the text that somebody could write: objects and lists as JSON, anything else as it is."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-
 def as_offset(value: Any, what: str, name: str) -> int:
     """`value` as a whole number; tables hold offsets as text or as 3.0.
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from playground.data.entities import TAG_LETTERS
 from playground.data.gathering import beginning, num_chars
 from playground.data.table import Entry, Reading
 from playground.types import Row
 
 _NUM_TRIED = 60
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.+)")
-_SLASHED = re.compile(r"\S+/(?:[BIMESLU]-\S+|O)")
+_SLASHED = re.compile(rf"\S+/(?:[{TAG_LETTERS}]-\S+|O)")
 _MOSES = " ||| "
 
 

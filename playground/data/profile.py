@@ -10,6 +10,7 @@ from typing import Any
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from playground.data.dialogue import transcript
+from playground.data.entities import TAG_LETTERS
 from playground.data.headers import LANGUAGES, language_of, normal_name, role_score
 from playground.data.literals import as_literal
 from playground.data.table import Table
@@ -22,6 +23,7 @@ _MAX_READ_CHARS = 4000
 _MIN_LETTERS = 20
 _MAX_TIME_CHARS = 40
 _MIN_CERTAINTY = 0.35
+_HAS_TAG = re.compile(rf"\b[{TAG_LETTERS}]-\w|\w-[{TAG_LETTERS}]\b")
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _identifier() -> LanguageIdentifier:
 
 def holds_tags(columns: list[Column], name: str) -> bool:
     values = next(column.values for column in columns if column.name == name)
-    return bool(values) and re.search(r"\b[BIMESLU]-\w|\w-[BIMESLU]\b", json.dumps(values[:50])) is not None
+    return bool(values) and _HAS_TAG.search(json.dumps(values[:50])) is not None
 
 
 def tagged_words(columns: list[Column]) -> tuple[str, str] | None:

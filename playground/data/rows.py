@@ -12,10 +12,10 @@ from playground.data.columns import ColumnMap, known_fields, missing_fields, pro
 from playground.data.dialogue import answered, conversation, is_said, unended
 from playground.data.entities import from_inline, ner_row
 from playground.data.headers import language_of
-from playground.data.literals import as_literal, as_written
+from playground.data.literals import as_literal
 from playground.data.reading import read_table
 from playground.data.table import Rejected, Table
-from playground.data.text import clean_text, describe_type, excerpt
+from playground.data.text import as_written, clean_text, describe_type, excerpt
 from playground.errors import DataError, InputError
 from playground.types import Row
 

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from typing import Any
 
 from playground import settings
 from playground.errors import InputError
@@ -80,10 +81,14 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def as_written(value: Any) -> Any:
+    """`value` as the text that somebody could write: objects and lists as JSON, anything else as it is."""
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
+
+
 def excerpt(value: object, num_chars: int = 120) -> str:
     """The beginning of `value` on one line, for messages and previews; lists and objects are shown as JSON."""
-    is_nested = isinstance(value, list | dict)
-    line = in_one_line(scrub(json.dumps(value, ensure_ascii=False, default=str) if is_nested else str(value)))
+    line = in_one_line(scrub(str(as_written(value))))
     return line if len(line) <= num_chars else line[: num_chars - 1] + "…"
 
 

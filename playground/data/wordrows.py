@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from playground.data.entities import TAG_LETTERS
 from playground.data.gathering import beginning, num_chars
 from playground.data.headers import normal_name
 from playground.data.table import Entry, Reading, Rejected
@@ -15,7 +16,7 @@ _TAGS = frozenset("tag tags label labels ner bio iob entity".split()) | {"ner ta
 _SENTENCES = frozenset(
     {"sentence", "sentence id", "sentence no", "sentence number", "sentence idx", "sent", "sent id", "sentence num"}
 )
-IOB_TAG = re.compile(r"(?:[BIESLUM][-_]\S+|O)", re.IGNORECASE)
+IOB_TAG = re.compile(rf"(?:[{TAG_LETTERS}][-_]\S+|O)", re.IGNORECASE)
 _NUM_TRIED = 200
 _ENDS = frozenset(".!?。！？")
 MAX_SENTENCE_TOKENS = 10_000

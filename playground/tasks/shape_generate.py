@@ -52,7 +52,12 @@ def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
 def target_ids(tokenizer: Any, text: str, max_tokens: int) -> list[int]:
     """Completion tokens with the end token, which is kept even when the text is shortened to `max_tokens`."""
     ids = tokenize(tokenizer, " " + text.strip()).ids
-    return [*ids[: max_tokens - 1], tokenizer.eos_token_id]
+    return shortened([*ids, tokenizer.eos_token_id], max_tokens)
+
+
+def shortened(target: list[int], max_tokens: int) -> list[int]:
+    """The beginning of what `target_ids` gives, with its end token."""
+    return [*target[:-1][: max_tokens - 1], target[-1]]
 
 
 def steps(task: Task, row: Row, tokenizer: Any, max_length: int) -> Steps:

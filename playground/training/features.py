@@ -166,9 +166,8 @@ def _span(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
 def _generate(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
     task, tokenizer = recipe.task, recipe.tokenizer
     longest = task.max_new_tokens * 2
-    target = shape_generate.target_ids(tokenizer, row[task.target], longest + 1)
-    is_whole = len(target) <= longest
-    target = target if is_whole else [*target[: longest - 1], target[-1]]
+    whole = shape_generate.target_ids(tokenizer, row[task.target], longest + 1)
+    target = shape_generate.shortened(whole, longest)
     text_field = task.inputs[0].name
     prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, row))
     surplus = len(prompt) + len(target) - recipe.max_length - task.max_new_tokens
@@ -177,7 +176,7 @@ def _generate(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
         kept = max(len(offsets) - surplus, 1)
         shorter = {**row, text_field: row[text_field][: offsets[kept - 1][1]]}
         prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, shorter))
-    return [Feature(prompt + target, [IGNORED] * len(prompt) + target)], is_whole and surplus <= 0
+    return [Feature(prompt + target, [IGNORED] * len(prompt) + target)], target == whole and surplus <= 0
 
 
 _BUILDERS = {"classify": _classify, "tag": _tag, "span": _span, "generate": _generate}

@@ -132,7 +132,7 @@ def _wire(loader: EngineLoader, parts: Parts) -> None:
             yield {parts.notice: gr.skip()}
 
     def clear(request: gr.Request) -> Updates:
-        stopping.stop(str(request.session_hash))
+        stop_answer(request)
         return {parts.chatbot: [], parts.notice: "", **correction.hidden(parts.to_correct)}
 
     asking = [

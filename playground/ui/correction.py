@@ -126,7 +126,7 @@ def hidden(box: CorrectionBox) -> Updates:
 
 def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: AdapterRecord | None) -> Updates:
     """The box for an answer that is done; its row goes to the task of the adapter that gave it."""
-    if prediction.error or access.problem():
+    if prediction.error:
         return hidden(box)
     value: Any = said(task, prediction.row)
     if task.shape == "classify":
@@ -137,8 +137,6 @@ def offered(box: CorrectionBox, task: Task, prediction: Prediction, adapter: Ada
 
 def offered_as_text(box: CorrectionBox, task: Task, row: Row, adapter: str) -> Updates:
     """The same in the box for any task, for the `row` with the answer of the adapter, whose name may be empty."""
-    if access.problem():
-        return hidden(box)
     value = gr.Textbox(value=said(task, row), **words(task))
     return _shown(box, value, _answered(task, row) | {"adapter": adapter})
 
@@ -149,6 +147,8 @@ def _answered(task: Task, row: Row) -> dict[str, Any]:
 
 
 def _shown(box: CorrectionBox, value: Any, answered: dict[str, Any]) -> Updates:
+    if access.problem():
+        return hidden(box)
     return {box.area: gr.Accordion(visible=True, open=False), box.value: value, box.outcome: "", box.answered: answered}
 
 

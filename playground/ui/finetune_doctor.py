@@ -30,8 +30,7 @@ from playground.engine.names import name_finder
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, InputError, PlaygroundError
 from playground.tasks import get_task
-from playground.tasks.languages import LANGUAGES
-from playground.ui import finetune_data, render
+from playground.ui import finetune_data, languages, render
 from playground.ui.finetune_data import Inspection
 from playground.ui.notices import Updates
 
@@ -274,15 +273,10 @@ def _labels_chart(checkup: Checkup) -> str:
 
 
 def _languages_chart(checkup: Checkup) -> str:
-    named = {_spelled_out(codes): count for codes, count in checkup.languages.items()}
+    named = {languages.spelled_out(codes.split(" → ")): count for codes, count in checkup.languages.items()}
     is_sample = checkup.task != "translate" and checkup.rows > LANGUAGE_SAMPLE
     title = f"Languages of {LANGUAGE_SAMPLE:,} rows, as guessed" if is_sample else "Languages, as guessed"
     return _chart("Directions" if checkup.task == "translate" else title, _bars(named))
-
-
-def _spelled_out(codes: str) -> str:
-    """``Swahili → English`` for ``sw → en``, and the language for a single code."""
-    return " → ".join(LANGUAGES.get(code, code) for code in codes.split(" → "))
 
 
 def _chart(title: str, body: str) -> str:

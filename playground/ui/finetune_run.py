@@ -9,9 +9,8 @@ from playground.adapters.card import update_words
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
 from playground.data.fixes import FIXES
 from playground.errors import AdapterError, InputError
-from playground.tasks.languages import LANGUAGES
 from playground.training.run_files import TRAINING, RunState
-from playground.ui import finetune_doctor, render
+from playground.ui import finetune_doctor, languages, render
 from playground.ui.adapter_card import try_link
 from playground.ui.finetune_data import title_of
 from playground.ui.reported import Reported
@@ -175,7 +174,7 @@ def _languages(report: dict[str, Any]) -> str:
         return ""
     lines = [
         (
-            " → ".join(LANGUAGES.get(code, code) for code in language.split("-")),
+            languages.spelled_out(language.split("-")),
             str(scores["n"]),
             "-" if scores["base"] is None else f"{scores['base']:.1f}",
             cell(scores["adapter"], interval_of(scores)),

@@ -1,5 +1,7 @@
 """How languages are shown: by their English name and by their own."""
 
+from collections.abc import Sequence
+
 from playground.tasks.languages import LANGUAGES
 
 OWN_NAMES: dict[str, str] = {
@@ -19,7 +21,12 @@ def title(code: str) -> str:
 
 def direction(source: str, target: str) -> str:
     """``English → Spanish``."""
-    return f"{LANGUAGES.get(source, source)} → {LANGUAGES.get(target, target)}"
+    return spelled_out((source, target))
+
+
+def spelled_out(codes: Sequence[str]) -> str:
+    """The language of a single code; of two, the direction."""
+    return " → ".join(LANGUAGES.get(code, code) for code in codes)
 
 
 def choices() -> list[tuple[str, str]]:
