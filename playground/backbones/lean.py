@@ -21,12 +21,16 @@ from transformers import PreTrainedConfig
 
 from playground.backbones import packed
 from playground.backbones.checkpoint_tensors import CheckpointTensors
+from playground.backbones.compiled import Floats, share_cores
+from playground.backbones.compiled_layers import add_norm, attend, norm, turn
 from playground.backbones.packed import PackedLinear
 from playground.types import Attention
 
 Update = Callable[[str, Tensor, Tensor], None]
 """Adds in place what the adapters make of a product's name, its inputs (N, I) and its outputs (N, O)."""
 
+FEW_TOKENS = 16
+"""Attention of so many tokens of a text is computed here; for more, a library's kernel is faster."""
 FIRST_CAPACITY = 64
 EMBEDDINGS = "model.embed_tokens.weight"
 
@@ -35,7 +39,6 @@ def can_run(config: PreTrainedConfig, source: str) -> bool:
     """Whether the backbone in the folder `source` is of this architecture, and this processor has the kernels."""
     return (
         config.model_type == "gemma3_text"
-        and packed.is_supported()
         and all(rope["rope_type"] == "default" for rope in config.rope_parameters.values())
         and not config.attention_bias
         and config.attn_logit_softcapping is None
@@ -108,26 +111,6 @@ class Piece:
         return self.cache.length if self.cache else 0
 
 
-class _Norm:
-    """Divides rows by their root mean square, https://arxiv.org/abs/1910.07467, and multiplies them with factors."""
-
-    def __init__(self, factors: Tensor, eps: float) -> None:
-        size = factors.shape[-1]
-        self._factors = factors * size**0.5
-        self._least = torch.tensor((size * eps) ** 0.5)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self._divided(x).mul_(self._factors)
-
-    def added(self, x: Tensor, change: Tensor) -> Tensor:
-        """`x` plus what becomes of `change`."""
-        return torch.addcmul(x, self._divided(change), self._factors)
-
-    def _divided(self, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return torch.div(x, length.hypot_(self._least))
-
-
 @dataclass(frozen=True)
 class _Layer:
     name: str
@@ -137,10 +120,10 @@ class _Layer:
     out: PackedLinear
     gate_up: PackedLinear
     down: PackedLinear
-    norms: Mapping[str, _Norm]
-    """Before and after attention and feed-forward."""
-    qk_norm: _Norm
-    """Of queries, which are scaled for attention, and keys."""
+    norms: Mapping[str, Floats]
+    """Factors (H,) of the norms before and after attention and feed-forward."""
+    qk_norm: Floats
+    """The same (A + K, D) of queries, which are scaled for attention, and keys."""
 
 
 class Decoder:
@@ -148,11 +131,14 @@ class Decoder:
 
     def __init__(self, source: str, config: PreTrainedConfig) -> None:
         self.config = config
+        # Read once: each look into a configuration takes as long as a small product.
+        self._eps, self._head_size, self._num_heads = config.rms_norm_eps, config.head_dim, config.num_attention_heads
+        self._layer_types = list(config.layer_types)
         self._tensors = CheckpointTensors(sorted(Path(source).glob("*.safetensors")))
         self.products: dict[str, tuple[str, ...]] = {}
         """Which linear layers of the checkpoint each product computes at once."""
         self._layers = [self._read_layer(index) for index in range(config.num_hidden_layers)]
-        self._norm = _Norm(self._factors("model.norm"), config.rms_norm_eps)
+        self._last_norm = self._factors("model.norm").numpy()
         projection = EMBEDDINGS if config.tie_word_embeddings else "lm_head.weight"
         self._projection = PackedLinear(self._tensors.rows(projection), level_inputs=True)
         self.cheap_rows = packed.best_kernel().cheap_rows
@@ -163,6 +149,8 @@ class Decoder:
         self._frequencies = {kind: ropes[kind]["rope_theta"] ** -half for kind in set(config.layer_types)}
         self._tables = {kind: _rotation(0, of) for kind, of in self._frequencies.items()}
         """Cosines and signed sines of the places so far, by kind of layer."""
+        self._kinds = [config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads]
+        """How many heads are queries, keys and values."""
 
     def weight(self, name: str) -> Tensor:
         """A tensor of the checkpoint, unquantized, mapped from its file as long as it is in use."""
@@ -196,8 +184,8 @@ class Decoder:
             out=product("out", "self_attn.o_proj"),
             gate_up=product("gate_up", "mlp.gate_proj", "mlp.up_proj"),
             down=product("down", "mlp.down_proj"),
-            norms={place: _Norm(factors(name), config.rms_norm_eps) for place, name in norms.items()},
-            qk_norm=_Norm(torch.cat(heads), config.rms_norm_eps),
+            norms={place: factors(name).numpy() for place, name in norms.items()},
+            qk_norm=torch.cat(heads).numpy(),
         )
 
     def _factors(self, name: str) -> Tensor:
@@ -207,17 +195,19 @@ class Decoder:
         config = self.config
         return Cache(config.num_hidden_layers, config.num_key_value_heads, config.head_dim)
 
-    def _rotations(self, position: Sequence[int]) -> dict[str, tuple[Tensor, ...]]:
-        """Cosines and signed sines (N, 1, D) of `position` for each kind of layer."""
+    def _rotations(self, position: Sequence[int]) -> dict[str, tuple[Floats, Floats]]:
+        """Cosines and signed sines (N, D) of `position` for each kind of layer."""
         end = max(position) + 1
         if end > next(iter(self._tables.values())).shape[1]:
             self._tables = {kind: _rotation(2 * end, of) for kind, of in self._frequencies.items()}
         places = torch.tensor(position)
-        return {kind: table[:, places].unbind() for kind, table in self._tables.items()}
+        turned = {kind: table[:, places].numpy() for kind, table in self._tables.items()}
+        return {kind: (cosines, sines) for kind, (cosines, sines) in turned.items()}
 
     @torch.inference_mode()
     def states(self, pieces: Sequence[Piece], update: Update) -> Tensor:
         """Last hidden states (N, H) of `pieces`, one after the other; their caches grow by their tokens."""
+        share_cores()
         position: list[int] = []
         for piece in pieces:
             piece.start = len(position)
@@ -228,28 +218,38 @@ class Decoder:
         rotations = self._rotations(position)
         masks: dict[tuple[int, int | None], Tensor | None] = {}
         for index, layer in enumerate(self._layers):
-            rotation = rotations[self.config.layer_types[index]]
-            x = self._attend(index, layer, x, pieces, rotation, masks, update)
-            x = self._feed_forward(layer, x, update)
+            rotation = rotations[self._layer_types[index]]
+            self._attend(index, layer, x, pieces, rotation, masks, update)
+            self._feed_forward(layer, x, update)
         for piece in pieces:
             if piece.cache:
                 piece.cache.length += len(piece.ids)
-        return self._norm(x)
+        return self._normed(x, self._last_norm)
 
     @torch.inference_mode()
     def logits(self, states: Tensor) -> Tensor:
         """Maps last hidden states (N, H) to (N, V)."""
+        share_cores()
         return self._projection(states)
 
-    def _feed_forward(self, layer: _Layer, x: Tensor, update: Update) -> Tensor:
-        inputs = layer.norms["before_feedforward"](x)
+    def _normed(self, x: Tensor, factors: Floats) -> Tensor:
+        found = torch.empty_like(x)
+        norm(x.numpy(), factors, self._eps, found.numpy())
+        return found
+
+    def _add(self, x: Tensor, change: Tensor, factors: Floats) -> None:
+        """Adds the normed `change` to `x`, in place."""
+        add_norm(x.numpy(), change.numpy(), factors, self._eps)
+
+    def _feed_forward(self, layer: _Layer, x: Tensor, update: Update) -> None:
+        inputs = self._normed(x, layer.norms["before_feedforward"])
         both = layer.gate_up(inputs)
         update(f"{layer.name}.gate_up", inputs, both)
         gate, up = both.chunk(2, 1)
         inner = F.gelu(gate, approximate="tanh").mul_(up)
         outputs = layer.down(inner)
         update(f"{layer.name}.down", inner, outputs)
-        return layer.norms["after_feedforward"].added(x, outputs)
+        self._add(x, outputs, layer.norms["after_feedforward"])
 
     def _attend(
         self,
@@ -257,39 +257,38 @@ class Decoder:
         layer: _Layer,
         x: Tensor,
         pieces: Sequence[Piece],
-        rotation: tuple[Tensor, ...],
+        rotation: tuple[Floats, Floats],
         masks: dict[tuple[int, int | None], Tensor | None],
         update: Update,
-    ) -> Tensor:
-        config = self.config
-        num_keys = config.num_key_value_heads
-        inputs = layer.norms["before_attention"](x)
+    ) -> None:
+        inputs = self._normed(x, layer.norms["before_attention"])
         qkv = layer.qkv(inputs)
         update(f"{layer.name}.qkv", inputs, qkv)
-        heads = qkv.view(len(x), -1, config.head_dim)
-        cosine, sine = rotation
-        turned = layer.qk_norm(heads[:, :-num_keys])
-        turned = torch.addcmul(turned * cosine, turned.roll(config.head_dim // 2, -1), sine)
-        # Heads first: (A, N, D), (K, N, D).
-        queries, keys = torch.split(turned.transpose(0, 1), [config.num_attention_heads, num_keys])
-        values = heads[:, -num_keys:].transpose(0, 1)
-        seen = []
+        heads = qkv.view(len(x), -1, self._head_size)
+        turn(heads.numpy(), layer.qk_norm, self._eps, *rotation)
+        joined = heads.new_empty(len(x), self._num_heads, self._head_size)
         for number, piece in enumerate(pieces):
             span = piece.span
-            mine = _with_past(piece, index, keys[:, span], values[:, span])
+            if piece.cache and len(piece.ids) <= FEW_TOKENS:
+                cached = (part.numpy() for part in piece.cache.layers[index])
+                window = layer.window or piece.past + len(piece.ids)
+                attend(heads[span].numpy(), *cached, piece.past, window, joined[span].numpy())
+                continue
             key = (number, layer.window)
             if key not in masks:
                 masks[key] = _mask(piece, layer.window)
-            seen.append(_attention(queries[:, span], *mine, piece, layer.window, masks[key]))
-        joined = (seen[0] if len(seen) == 1 else torch.cat(seen)).reshape(len(x), -1)
-        outputs = layer.out(joined)
-        update(f"{layer.name}.out", joined, outputs)
-        return layer.norms["after_attention"].added(x, outputs)
+            queries, keys, values = torch.split(heads[span].transpose(0, 1), self._kinds)
+            mine = _with_past(piece, index, keys, values)
+            joined[span] = _attention(queries, *mine, piece, layer.window, masks[key])
+        seen = joined.flatten(1)
+        outputs = layer.out(seen)
+        update(f"{layer.name}.out", seen, outputs)
+        self._add(x, outputs, layer.norms["after_attention"])
 
 
 def _rotation(length: int, frequencies: Tensor) -> Tensor:
-    """Cosines and signed sines (2, length, 1, D) that turn queries and keys, https://arxiv.org/abs/2104.09864."""
-    angles = torch.arange(length, dtype=torch.float32)[:, None, None] * frequencies
+    """Cosines and signed sines (2, length, D) that turn queries and keys, https://arxiv.org/abs/2104.09864."""
+    angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies
     cosine, sine = angles.cos(), angles.sin()
     return torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)])
 
@@ -329,16 +328,8 @@ def _attention(
     """(T, A, D) of queries (A, T, D), keys and values (K, past + T, D)."""
     first = _first_seen(piece, window)
     keys, values = keys[:, first:], values[:, first:]
-    if len(piece.ids) == 1:  # one row of scores: the library's kernel would take longer to begin
-        return _one_seen(queries, keys, values)
     is_causal = mask is None and piece.attention == "causal"
     found = F.scaled_dot_product_attention(
         queries[None], keys[None], values[None], mask, is_causal=is_causal, scale=1.0, enable_gqa=True
     )
     return found[0].transpose(0, 1)
-
-
-def _one_seen(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """(1, A, D) of queries (A, 1, D), keys and values (K, all, D)."""
-    scores = queries.reshape(len(keys), -1, keys.shape[2]) @ keys.mT
-    return (scores.softmax(-1) @ values).view(1, len(queries), -1)

@@ -5,11 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from playground.backbones import packed
 from playground.backbones.lean import Decoder, Piece, can_run
 from playground.engine.encode import run_blocks
-
-pytestmark = pytest.mark.skipif(not packed.is_supported(), reason="this build of torch has no FBGEMM kernels")
 
 
 class Exact:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from playground.backbones import loading, packed
+from playground.backbones import loading
 from playground.backbones.loading import automatic_quantization, family_of, load, locate
 from playground.backbones.quantize import Int8Linear
 from playground.errors import BackboneError
@@ -54,8 +54,8 @@ def test_8_bit_on_the_cpu_rounds_every_linear_layer_of_the_embedded_architecture
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU quantizes otherwise")
-def test_where_the_kernels_are_missing_8_bit_rounds_the_output_projection_only(tiny_backbone_folder, monkeypatch):
-    monkeypatch.setattr(packed, "is_supported", lambda: False)
+def test_of_other_architectures_8_bit_rounds_the_output_projection_only(tiny_backbone_folder, monkeypatch):
+    monkeypatch.setattr(loading, "can_run", lambda config, source: False)
     backbone = load(str(tiny_backbone_folder), "8-bit", silent)
     assert isinstance(backbone.model.lm_head, Int8Linear)
     assert backbone.model.model.layers[0].mlp.up_proj.weight.dtype == torch.float32

@@ -70,7 +70,7 @@ AIMS = [
 
 def product_figures(config: Any, num_rows: int, row_tokens: int, repeats: int) -> dict[str, float]:
     """Rows of `row_tokens` tokens a second, one and `num_rows` at a time, and tokens a second of one text, if a pass
-    were nothing but its 8-bit matrix products: each token is two rows of them (`playground.backbones.packed`).
+    were nothing but its 8-bit matrix products: see `playground.backbones.packed`.
     """
     import torch
 
@@ -89,7 +89,7 @@ def product_figures(config: Any, num_rows: int, row_tokens: int, repeats: int) -
     projection = product(config.vocab_size, hidden)
 
     def seconds(num_tokens: int, *more: tuple[int, Callable[[Any], Any]]) -> float:
-        rows = {size: torch.ones(2 * num_tokens, size) for size in {heads, hidden, inner}}
+        rows = {size: torch.ones(num_tokens, size) for size in {heads, hidden, inner}}
         return median_s(lambda: [multiply(rows[size]) for size, multiply in (*layers, *more)], 3 * repeats)
 
     return {
