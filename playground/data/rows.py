@@ -19,6 +19,8 @@ from playground.data.text import as_written, clean_text, describe_type, excerpt
 from playground.errors import DataError, InputError
 from playground.types import Row
 
+_LABEL_KEYS = ("name", "label", "value")
+"""Where a label that is an object says what it is called."""
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
 _NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "\\n"})
@@ -185,10 +187,15 @@ def _free_name(name: str, task: str) -> str:
 def _text(row: Row, field: str) -> str:
     value = row.get(field)
     if value is None:
-        raise DataError(f"{field} is missing")
+        raise DataError(f"{_said(field)} is missing")
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return clean_text(value, field)
+    return clean_text(value, _said(field))
+
+
+def _said(field: str) -> str:
+    """A field's name in a sentence."""
+    return field.replace("_lang", " language").replace("_", " ")
 
 
 def _check_class(row: Row) -> _Checked:
@@ -197,6 +204,8 @@ def _check_class(row: Row) -> _Checked:
         label = (as_literal(label) or {}).get("choices", label)  # several choices in a CSV of Label Studio
     if isinstance(label, list) and len(label) == 1:
         label = label[0]
+    if isinstance(label, dict):
+        label = next((label[key] for key in _LABEL_KEYS if isinstance(label.get(key), str)), label)
     if isinstance(label, list):
         raise DataError(f"has {len(label)} labels; each row needs exactly one")
     if isinstance(label, float) and label.is_integer():
@@ -206,7 +215,7 @@ def _check_class(row: Row) -> _Checked:
     if isinstance(label, dict):
         raise DataError(f"label must be a word, not {excerpt(label, 60)}")
     name = clean_text(str(label).lower() if isinstance(label, bool) else str(label), "label")
-    name = " ".join(_INVISIBLE.sub("", name).split())
+    name = " ".join(_INVISIBLE.sub("", name).split()).removeprefix("__label__")  # fastText's
     whole = _WHOLE.fullmatch(name)
     name = whole[1] if whole else name
     if len(name) > _MAX_LABEL_CHARS:
@@ -222,16 +231,16 @@ def _check_translation(row: Row) -> _Checked:
     texts = {field: _text(row, field) for field in ("source_text", "target_text")}
     langs = {field: _language(row.get(field), field) for field in ("source_lang", "target_lang")}
     if langs["source_lang"] == langs["target_lang"]:
-        raise DataError(f"source_lang and target_lang are both '{langs['source_lang']}'")
+        raise DataError(f"source and target language are both '{langs['source_lang']}'")
     return {**row, **texts, **langs}, []
 
 
 def _language(value: Any, field: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{field} is missing; it is a language code such as en or pt-BR")
+        raise DataError(f"{_said(field)} is missing; it is a language code such as en or pt-BR")
     known = language_of(value)
     if known is None and not _LANGUAGE.fullmatch(value.strip()):
-        raise DataError(f"{field} is '{excerpt(value, 40)}', which is no language code such as en or pt-BR")
+        raise DataError(f"{_said(field)} is '{excerpt(value, 40)}', which is no language code such as en or pt-BR")
     return known or value.strip()
 
 

@@ -73,6 +73,8 @@ def test_what_is_no_object_is_rejected(row: Any) -> None:
         (["x"], "x"),
         (0, "0"),
         ("\u200bgood\u200e", "good"),
+        ("__label__good", "good"),
+        ({"id": 3, "name": "good"}, "good"),
     ],
 )
 def test_labels_become_words(label: object, expected: str) -> None:
@@ -94,6 +96,13 @@ def test_labels_become_words(label: object, expected: str) -> None:
 )
 def test_bad_classes_are_rejected_with_the_reason(row: Row, words: str) -> None:
     assert words in reason("sentiment", row)
+
+
+def test_fields_are_called_by_words() -> None:
+    row = {"source_text": "a", "target_text": "b", "source_lang": "en", "target_lang": "en"}
+    assert "source and target language are both 'en'" in reason("translate", row)
+    assert "The target text is empty" in reason("translate", row | {"target_text": " "})
+    assert "target language is 'klingonish'" in reason("translate", row | {"target_lang": "klingonish"})
 
 
 def test_text_is_cleaned_for_the_tokenizer() -> None:
