@@ -4,6 +4,7 @@ What was compiled is kept beside the module, or in the user's cache folder where
 """
 
 from collections.abc import Callable
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -11,6 +12,8 @@ import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from playground.backbones.apart import apart
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.int8]
@@ -22,8 +25,9 @@ REORDERED = {"reassoc", "contract", "nsz"}
 part: Callable[[Callable[..., Any]], Any] = numba.njit(fastmath=REORDERED, inline="always")
 """A piece of a compiled function."""
 
-MOST_CORES: int = numba.get_num_threads()
+MOST_CORES: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
+_shared: list[Callable[[], Compiled]] = []
 _sharing = Lock()
 
 
@@ -36,11 +40,12 @@ def shared(signature: str) -> Callable[[Compiled], Compiled]:
     """The same for a function whose `prange` loop the cores share, as many of them as torch uses."""
 
     def decorate(function: Compiled) -> Compiled:
-        run = _compile(function, signature, parallel=True)
+        ready = cache(lambda: _compile(function, signature, parallel=True))
+        _shared.append(ready)
 
         def alone(*args: Any) -> None:
             with _sharing:  # the threads that Numba has where there is no OpenMP serve one loop at a time
-                run(*args)
+                ready()(*args)
 
         return alone
 
@@ -57,6 +62,11 @@ def _compile(function: Compiled, signature: str, *, parallel: bool) -> Compiled:
         return compile_it(cache=True)
     except RuntimeError:  # there is nowhere to keep it
         return compile_it(cache=False)
+
+
+def prepare() -> None:
+    """Compiles the shared functions before their first use: apart, because that starts a team of threads."""
+    apart(lambda: [ready() for ready in _shared])
 
 
 def share_cores() -> None:

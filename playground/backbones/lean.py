@@ -21,7 +21,7 @@ from transformers import PreTrainedConfig
 
 from playground.backbones import packed
 from playground.backbones.checkpoint_tensors import CheckpointTensors
-from playground.backbones.compiled import Floats, share_cores
+from playground.backbones.compiled import Floats, prepare, share_cores
 from playground.backbones.compiled_layers import add_norm, attend, norm, turn
 from playground.backbones.packed import PackedLinear
 from playground.types import Attention
@@ -130,6 +130,7 @@ class Decoder:
     """The layers and the output projection. Safe for one thread at a time."""
 
     def __init__(self, source: str, config: PreTrainedConfig) -> None:
+        prepare()
         self.config = config
         # Read once: each look into a configuration takes as long as a small product.
         self._eps, self._head_size, self._num_heads = config.rms_norm_eps, config.head_dim, config.num_attention_heads

@@ -57,8 +57,8 @@ def fuse(deltas: Mapping[str, Delta], layers: Sequence[str], sizes: Mapping[str,
     """The update of `layers` with the same inputs that are computed at once, one's outputs after the other's."""
     if not any(layer in deltas for layer in layers):
         return None
-    nothing = {layer: torch.zeros(sizes[layer][1], 0) for layer in layers}
-    ups = [deltas[layer].up if layer in deltas else nothing[layer] for layer in layers]
+    nothing = {layer: torch.zeros(0, sizes[layer][1]) for layer in layers}
+    ups = [deltas[layer].up.T if layer in deltas else nothing[layer] for layer in layers]
     down = torch.cat([deltas[layer].down for layer in layers if layer in deltas])
 
     def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
@@ -69,9 +69,9 @@ def fuse(deltas: Mapping[str, Delta], layers: Sequence[str], sizes: Mapping[str,
 
     gains = joined([deltas[layer].more_gain if layer in deltas else None for layer in layers])
     shifts = joined([deltas[layer].shift if layer in deltas else None for layer in layers])
-    # Laid out so that its transpose, which is multiplied with, lies in one piece.
+    # Its transpose, which is multiplied with, lies in one piece.
     up: Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
-    return Delta(down, up.T.contiguous().T, gains, shifts)
+    return Delta(down, up.T, gains, shifts)
 
 
 def dora_delta(a: Tensor, b: Tensor, magnitude: Tensor, weight: Tensor, bias: Tensor | None) -> Delta:
