@@ -176,7 +176,7 @@ def preview(found: Inspection) -> str:
         shown = [[cell(row, field) for field in fields] for row in found.rows[:NUM_PREVIEW_ROWS]]
         parts.append(render.table([FIELD_TITLES[field] for field in fields], shown))
     if found.remarks:
-        remarks = "".join(f'<li dir="auto">{escape(remark)}</li>' for remark in found.remarks)
+        remarks = "".join(f"<li>{render.said(remark)}</li>" for remark in found.remarks)
         parts.append(f"<details><summary>Repaired or noted in single rows</summary><ul>{remarks}</ul></details>")
     if found.rejected:
         aside = [(str(one.line), one.reason, one.raw) for one in found.rejected[:NUM_PREVIEW_ROWS]]
