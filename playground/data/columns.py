@@ -44,7 +44,7 @@ _POLARITY = frozenset(
     "|позитив|негатив|olumlu|olumsuz|nötr|إيجابي|سلبي|محايد|सकारात्मक|नकारात्मक|तटस्थ|正面|负面|中性|正面的|好评|差评"
     "|ポジティブ|ネガティブ|ニュートラル|긍정|부정|중립|positif|negatif|netral|tích cực|tiêu cực|บวก|ลบ|กลาง".split("|")
 )
-_TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 العنوان".split())
+_TITLES = frozenset("title titel titre título titolo заголовок 标题 タイトル 제목 عنوان".split())
 _BODIES = frozenset("body content inhalt contenu contenido conteúdo contenuto текст 内容 本文 내용 article".split())
 _LETTERS = ("q", "a")
 _TURNS = (
@@ -412,7 +412,7 @@ def _summary(columns: list[Column]) -> dict[str, str]:
     if summary is None and (body := named(rest, "document", 3) or _body(rest)) and not named(columns, "label"):
         summary = next((column.name for column in rest if normal_name(column.name) in _TITLES), None)
         return _found(document=body, summary=summary)
-    return _found(document=named(rest, "document") or text_column(rest), summary=summary)
+    return _found(document=text_column(rest, "document"), summary=summary)
 
 
 def _body(columns: list[Column]) -> str | None:

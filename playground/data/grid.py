@@ -29,7 +29,7 @@ _NUM_LAST = 5
 _TOTALS = frozenset(
     "total|totals|sum|subtotal|grand total|average|mean|count|summe|gesamt|gesamtsumme|durchschnitt|mittelwert|anzahl"
     "|somme|moyenne|suma|promedio|media|soma|totale|totaal|gemiddelde|razem|итого|всего|среднее|toplam|ortalama"
-    "|المجموع|الإجمالي|合計|総計|平均|总计|合计|合計|평균|합계|कुल|รวม|tổng".split("|")
+    "|مجموع|إجمالي|合計|総計|平均|总计|合计|合計|평균|합계|कुल|รวม|tổng".split("|")
 )
 
 

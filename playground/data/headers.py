@@ -22,7 +22,7 @@ ROLES: dict[str, frozenset[str]] = {
         "|szöveg|vélemény|vélemények|értékelés|hozzászólás|anmeldelse|melding|kommentarer|tekst|отзиви|коментар|мнение"
         "|текст|тексты|отзыв|отзывы|комментарий|комментарии|сообщение|предложение|рецензия"
         "|тексти|відгук|відгуки|коментар|коментарі|повідомлення|речення"
-        "|metin|yorum|yorumlar|inceleme|değerlendirme|cümle|نص|النص|تعليق|التعليق|مراجعة|رأي|تغريدة|رسالة"
+        "|metin|yorum|yorumlar|inceleme|değerlendirme|cümle|نص|تعليق|مراجعة|رأي|تغريدة|رسالة"
         "|متن|نظر|نظرات|دیدگاه|پیام|جمله|טקסט|ביקורת|תגובה|הודעה|משפט"
         "|पाठ|टिप्पणी|समीक्षा|वाक्य|संदेश|পাঠ্য|মন্তব্য|পর্যালোচনা|রিভিউ|বাক্য"
         "|teks|ulasan|komentar|kalimat|pesan|văn bản|bình luận|đánh giá|nhận xét|câu"
@@ -37,41 +37,43 @@ ROLES: dict[str, frozenset[str]] = {
         "|címke|kategória|osztály|osztályzat|merkelapp|vurdering|karakter|етикет|клас|oznaka|kategorija|ocjena|oznaka"
         "|тональність|لیبل|زمرہ|வகை|மதிப்பீடு|லேபிள்|kelas|kategori"
         "|метка|категория|класс|оценка|тональность|мітка|категорія|оцінка|etiket|puan|duygu"
-        "|تصنيف|التصنيف|الفئة|تقييم|التقييم|مشاعر|برچسب|امتیاز|دسته|תווית|דירוג|קטגוריה|लेबल|श्रेणी|रेटिंग|भावना"
+        "|تصنيف|فئة|تقييم|مشاعر|برچسب|امتیاز|دسته|תווית|דירוג|קטגוריה|लेबल|श्रेणी|रेटिंग|भावना"
         "|লেবেল|বিভাগ|রেটিং|sentimen|penilaian|nhãn|phân loại|xếp hạng|ป้ายกำกับ|หมวดหมู่|คะแนน"
         "|标签|標籤|类别|類別|分类|情感|评分|評分|星级|ラベル|カテゴリ|分類|評価|星|라벨|레이블|분류|감정|평점|lebo|kundi",
         "entities": "entities|entity|spans|ner|annotations|entitäten|entités|entidades|entità|сущности|实体|엔티티",
         "tokens": "tokens|words|token list|token|word",
         "tags": "tags|tag|ner tags|ner tag|ner labels|word labels|token labels|bio tags|iob tags|labels|bio|iob|ner",
-        "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|السياق|上下文|文脈|지문"
+        "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|上下文|文脈|지문"
         "|absatz|textstelle|passagem|parágrafo|trecho|párrafo|pasaje|paragrafo|brano|alinea|akapit|абзац|отрывок"
-        "|уривок|bağlam|paragraf|pasaj|فقرة|الفقرة|پاراگراف|פסקה|קטע|अनुच्छेद|गद्यांश|अवतरण|संदर्भ|অনুচ্ছেদ|konteks"
+        "|уривок|bağlam|paragraf|pasaj|فقرة|پاراگراف|פסקה|קטע|अनुच्छेद|गद्यांश|अवतरण|संदर्भ|অনুচ্ছেদ|konteks"
         "|ngữ cảnh|đoạn văn|บริบท|段落|문단|문맥|stycke|afsnit|kappale|παράγραφος|odstavec|kifungu",
         "question": "question|query|problem|request|problema|problème|задача|题目|題目"
         "|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
-        "|السؤال|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
+        "|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
         "|otázka|întrebare|swali",
         "answers": "answers|answer|answer text|antwort|réponse|respuesta|resposta|risposta|antwoord|odpowiedź|ответ"
-        "|відповідь|cevap|جواب|إجابة|الإجابة|پاسخ|תשובה|उत्तर|উত্তর|jawaban|câu trả lời|คำตอบ|答案|答え|回答|答|답변|정답"
+        "|відповідь|cevap|جواب|إجابة|پاسخ|תשובה|उत्तर|উত্তর|jawaban|câu trả lời|คำตอบ|答案|答え|回答|答|답변|정답"
         "|svar|vastaus|απάντηση|odpověď|răspuns|jibu",
         "answer_start": "answer start|start|answer offset",
         "document": "document|article|source text|dialogue|story|news|dokument|artikel|documento|artículo|artigo"
-        "|articolo|статья|документ|makale|مقال|المقال|مقاله|लेख|নিবন্ধ|文章|文档|新闻|記事|기사|문서|บทความ|bài báo",
+        "|articolo|статья|документ|makale|مقال|مقالة|مقاله|خبر|מאמר|כתבה|लेख|নিবন্ধ"
+        "|文章|文档|新闻|記事|기사|문서|บทความ|bài báo",
         "summary": "summary|highlights|abstract|headline|tldr|zusammenfassung|résumé|resumen|resumo|riassunto"
-        "|samenvatting|streszczenie|краткое содержание|саммари|özet|ملخص|خلاصه|सारांश|সারাংশ|ringkasan|tóm tắt|摘要|总结"
-        "|要約|요약|บทสรุป|sammanfattning|resumé|tiivistelmä|περίληψη|shrnutí|rezumat",
+        "|samenvatting|streszczenie|краткое содержание|саммари|özet|ملخص|خلاصة|موجز|مختصر|خلاصه|چکیده|خلاصہ|תקציר|סיכום"
+        "|सारांश|সারাংশ|ringkasan|tóm tắt|摘要|总结|要約|요약|บทสรุป|sammanfattning|resumé|tiivistelmä|περίληψη"
+        "|shrnutí|rezumat",
         "source_text": "source text|source|src|source sentence|original|quelltext|ausgangstext|原文|texto original",
         "target_text": "target text|target|tgt|translation|target sentence|reference|übersetzung|zieltext|traduction"
         "|traducción|tradução|traduzione|vertaling|перевод|переклад|çeviri|ترجمة|ترجمه|अनुवाद|অনুবাদ|翻译|訳文|번역",
         "source_lang": "source lang|src lang|source language|from",
         "target_lang": "target lang|tgt lang|target language|to",
         "prompt": "prompt|instruction|instructions|input|inputs|anweisung|instrucción|instrucciones|instrução"
-        "|istruzione|instructie|polecenie|инструкция|запрос|інструкція|talimat|تعليمات|التعليمات|دستور|निर्देश|নির্দেশ|instruksi"
+        "|istruzione|instructie|polecenie|инструкция|запрос|інструкція|talimat|تعليمات|دستور|निर्देश|নির্দেশ|instruksi"
         "|perintah|hướng dẫn|คำสั่ง|指令|指示|プロンプト|프롬프트|지시",
-        "prompt_input": "input|context|eingabe|entrada|entrée|ввод|girdi|المدخلات|masukan|输入|輸入|入力|입력",
+        "prompt_input": "input|context|eingabe|entrada|entrée|ввод|girdi|مدخلات|masukan|输入|輸入|入力|입력",
         "completion": "completion|response|output|answer|reply|target|targets|chosen|solution|generated solution"
         "|demonstration|ausgabe|lösung|salida|solución|saída|solução|sortie|uscita|soluzione|uitvoer|oplossing|wyjście"
-        "|rozwiązanie|вывод|решение|розв'язок|çıktı|çözüm|الناتج|الحل|خروجی|आउटपुट|keluaran|solusi|đầu ra|lời giải"
+        "|rozwiązanie|вывод|решение|розв'язок|çıktı|çözüm|ناتج|حل|خروجی|आउटपुट|keluaran|solusi|đầu ra|lời giải"
         "|ผลลัพธ์|输出|輸出|回复|回覆|响应|解答|出力|応答|返答|출력|응답|해답",
         "messages": "messages|conversations|conversation|dialog",
     }.items()
@@ -128,9 +130,13 @@ _SHORT = {
 
 
 def normal_name(name: str) -> str:
-    """`name` in lower case, with its words apart: "reviewText", "Review_Text" and "review-text" are one name."""
+    """`name` in lower case, with its words apart: "reviewText", "Review_Text" and "review-text" are one name.
+
+    Arabic words lose their article: "الملخص" and "ملخص" are one name too.
+    """
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
-    return " ".join(re.sub(r"[\s_\-./:#()]+", " ", apart).split()).casefold()
+    words = re.sub(r"[\s_\-./:#()]+", " ", apart).split()
+    return " ".join(re.sub(r"^ال(?=\w{2})", "", word) for word in words).casefold()
 
 
 def role_score(name: str, role: str) -> int:

@@ -104,10 +104,13 @@ def named(columns: Iterable[Column], role: str, least: int = 1) -> str | None:
     return best
 
 
-def text_column(columns: Iterable[Column]) -> str | None:
-    """The column of texts: by name, where the longer wins of two such as "Kommentar" and "Bewertung", or by length."""
+def text_column(columns: Iterable[Column], *roles: str) -> str | None:
+    """The column of texts: by a name that speaks for one of `roles` or for a text, where the longer wins of two such as
+    "Kommentar" and "Bewertung", or by length.
+    """
     by_length = sorted((column for column in columns if column.scalars()), key=_readability, reverse=True)
-    return named(by_length, "text") or (by_length[0].name if by_length else None)
+    by_name = (named(by_length, role) for role in (*roles, "text"))
+    return next(filter(None, by_name), None) or (by_length[0].name if by_length else None)
 
 
 def is_label_like(column: Column) -> bool:

@@ -129,7 +129,7 @@ def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected],
     # Whether old rows are still as they were takes a look at all of them, so it is asked only where it matters.
     fewest = 1 if len(rows) < MIN_ROWS and parent and settings_of(parent) else MIN_ROWS
     if len(rows) < fewest:
-        why = f" The first reason: line {rejected[0].line}: {rejected[0].reason}." if rejected else ""
+        why = f" The first reason: line {rejected[0].line}: {in_words(rejected[0].reason, task)}." if rejected else ""
         gone = f", because none of those that '{parent.name}' learnt from is here" if parent and fewest > 1 else ""
         needed = f"at least {fewest} are needed to learn and to measure{gone}"
         return f"{table.name} has {len(rows)} usable rows; {needed}.{why}"
@@ -176,14 +176,23 @@ def preview(found: Inspection) -> str:
         shown = [[cell(row, field) for field in fields] for row in found.rows[:NUM_PREVIEW_ROWS]]
         parts.append(render.table([FIELD_TITLES[field] for field in fields], shown))
     if found.remarks:
-        remarks = "".join(f'<li dir="auto">{escape(remark)}</li>' for remark in found.remarks)
+        remarks = "".join(f"<li>{render.said(remark)}</li>" for remark in found.remarks)
         parts.append(f"<details><summary>Repaired or noted in single rows</summary><ul>{remarks}</ul></details>")
     if found.rejected:
-        aside = [(str(one.line), one.reason, one.raw) for one in found.rejected[:NUM_PREVIEW_ROWS]]
+        aside = [
+            (str(one.line), in_words(one.reason, found.mapping.task), one.raw)
+            for one in found.rejected[:NUM_PREVIEW_ROWS]
+        ]
         more = len(found.rejected) - len(aside)
         parts.append(render.table(("Line", "Set aside because", "It begins"), aside))
         parts.append(f'<p class="pg-lead">and {more:,} more</p>' if more else "")
     return "".join(parts)
+
+
+def in_words(reason: str, task: str) -> str:
+    """Why a row was set aside, with the field that the reason begins with called as in the form."""
+    first, _, rest = reason.partition(" ")
+    return f"“{FIELD_TITLES[first]}” {rest}" if first in known_fields(task) else reason
 
 
 def _labels(found: Inspection) -> str:

@@ -259,7 +259,7 @@ def suspects(report: Mapping[str, Any]) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    sentence = f'<span dir="auto">{escape(finding.sentence)}</span>'
+    sentence = render.said(finding.sentence)
     if not finding.examples:
         return f"<li>{sentence}</li>"
     rows = [(str(example.line), example.text) for example in finding.examples]

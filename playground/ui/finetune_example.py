@@ -20,7 +20,8 @@ from playground.ui.finetune_data import Inspection
 
 TITLE = "Rows on their way into the backbone"
 NUM_TOKENS_SHOWN = 160
-NUM_CHARS_SHOWN = 1500
+NUM_CHARS_SHOWN = 600
+"""Of each field of a row."""
 NOT_READY = "Tokens are shown as soon as the backbone is ready; choose the file again then."
 _WITHOUT_LIMIT = 1 << 30
 _LEARNT = {
@@ -45,7 +46,7 @@ def view(found: Inspection, loader: EngineLoader) -> str:
 def _row(found: Inspection, task: Task, place: int, tokenizer: Any) -> str:
     row, line = found.rows[place], found.lines[place]
     which = "the first" if place == 0 else "the longest"
-    steps = [("As in the file", _json(_raw(found, row, line))), ("As it is mapped", _json(_mapped(task, row)))]
+    steps = [("As in the file", _fields(_raw(found, row, line))), ("As it is mapped", _fields(_mapped(task, row)))]
     steps.append(("As the backbone will see it", _tokens(found, task, row, tokenizer) if tokenizer else NOT_READY))
     body = "".join(f"<dt>{title}</dt><dd>{what}</dd>" for title, what in steps)
     return f"<details><summary>Line {line}, {which} row</summary><dl>{body}</dl></details>"
@@ -64,9 +65,15 @@ def _mapped(task: Task, row: Row) -> Row:
     return {name: row.get(name) for name in names}
 
 
-def _json(row: Row) -> str:
-    text = json.dumps(row, ensure_ascii=False, default=str)
-    return f'<code dir="auto">{escape(excerpt(text, NUM_CHARS_SHOWN))}</code>'
+def _fields(row: Row) -> str:
+    """A line for each field, which runs as its value does."""
+    texts = {name: value if isinstance(value, str) else _json(value) for name, value in row.items()}
+    lines = (f"<bdi>{escape(name)}</bdi>: {escape(excerpt(text, NUM_CHARS_SHOWN))}" for name, text in texts.items())
+    return "".join(f'<code dir="auto">{line}</code>' for line in lines)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _tokens(found: Inspection, task: Task, row: Row, tokenizer: Any) -> str:
@@ -106,7 +113,9 @@ def _marked(task: Task, feature: Feature) -> set[int]:
 
 def _piece(tokenizer: Any, token: int) -> str:
     text = str(tokenizer.decode([token])) or str(tokenizer.convert_ids_to_tokens(token))
-    return escape(text.replace("\n", "↵"))
+    shown = escape(text.replace("\n", "↵"))
+    # Left out of what decides the direction of the whole.
+    return f"<bdi>{shown}</bdi>" if token in tokenizer.all_special_ids else shown
 
 
 def _cut(task: Task, row: Row, tokenizer: Any, num_left: int) -> str:

@@ -1,5 +1,6 @@
 """Results as HTML. Pure functions; every text that is not ours passes through ``html.escape``."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -14,29 +15,38 @@ NOTHING_YET = '<p class="pg-progress">…</p>'
 LONGEST_CELL = 160
 """Characters of a text shown in one table cell."""
 
+_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U0001e900-\U0001e95f"
+_LEFTWARDS_RUN = re.compile(rf"[{_LEFTWARDS}](?:[{_LEFTWARDS}\d\s.-]*[{_LEFTWARDS}])?")
+"""Words of Arabic, Hebrew and other scripts from right to left."""
+
+
+def said(sentence: str) -> str:
+    """A sentence of ours, in which what it quotes from right to left changes the order of nothing around it."""
+    return _LEFTWARDS_RUN.sub(r"<bdi>\g<0></bdi>", escape(sentence))
+
 
 def problem(sentence: str) -> str:
-    return f'<p class="pg-notice pg-problem" role="alert" dir="auto">{escape(sentence)}</p>'
+    return f'<p class="pg-notice pg-problem" role="alert">{said(sentence)}</p>'
 
 
 def info(sentence: str) -> str:
-    return f'<p class="pg-notice pg-info" role="status" dir="auto">{escape(sentence)}</p>'
+    return f'<p class="pg-notice pg-info" role="status">{said(sentence)}</p>'
 
 
 def hint(sentence: str) -> str:
-    return f'<p class="pg-notice pg-hint" dir="auto">{escape(sentence)}</p>'
+    return f'<p class="pg-notice pg-hint">{said(sentence)}</p>'
 
 
 def working(sentence: str) -> str:
     """A line for work whose length is not known."""
-    return f'<div class="pg-progress" role="status">{escape(sentence)}<div class="pg-busy"></div></div>'
+    return f'<div class="pg-progress" role="status">{said(sentence)}<div class="pg-busy"></div></div>'
 
 
 def progress(fraction: float, sentence: str) -> str:
     """A line for work of which `fraction` (0 to 1) is done."""
     percent = round(100 * min(max(fraction, 0.0), 1.0))
     bar = f'<progress max="100" value="{percent}" aria-label="{percent} percent done"></progress>'
-    return f'<div class="pg-progress" role="status">{escape(sentence)}{bar}</div>'
+    return f'<div class="pg-progress" role="status">{said(sentence)}{bar}</div>'
 
 
 def empty(sentence: str) -> str:

@@ -48,6 +48,27 @@ def test_text_and_label_are_found_under_names_of_many_languages(text: str, label
     assert any(label in reason for reason in found.reasons)
 
 
+@pytest.mark.parametrize(
+    ("title", "document", "summary"),
+    [
+        ("title", "article", "summary"),
+        ("العنوان", "المقال", "الملخص"),
+        ("عنوان المقال", "نص المقال", "خلاصة"),
+        ("عنوان", "متن", "چکیده"),
+        ("כותרת", "כתבה", "תקציר"),
+    ],
+)
+def test_a_text_and_its_summary_are_found_with_or_without_an_article_and_beside_a_title(
+    title: str, document: str, summary: str
+) -> None:
+    rows: list[Row] = [
+        {title: f"{text} {i}", document: f"{text} {i} " * 9, summary: f"{text} {i} " * 2}
+        for i, text in enumerate(REVIEWS)
+    ]
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("summarize", {"document": document, "summary": summary})
+
+
 def test_a_label_of_numbers_is_found_beside_other_words_that_come_back() -> None:
     rows: list[Row] = [{"ข้อความ": text, "ป้ายกำกับ": i % 2, "hotel": "AB"[i % 2]} for i, text in enumerate(REVIEWS)]
     assert propose(table(rows)).columns["label"] == "ป้ายกำกับ"

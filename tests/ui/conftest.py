@@ -19,6 +19,7 @@ class FakeTokenizer:
     """Words for tokens, and each word its number."""
 
     cls_token_id = bos_token_id = eos_token_id = None
+    all_special_ids = ()
 
     def __call__(self, texts: str | list[str], **_: Any) -> dict[str, Any]:
         if not isinstance(texts, str):

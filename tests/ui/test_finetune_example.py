@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -30,8 +31,8 @@ def test_the_first_and_the_longest_row_are_shown_raw_mapped_and_as_tokens_with_w
     view = seen("a.csv", rows)
     assert "Line 2, the first row" in view
     assert "Line 8, the longest row" in view
-    assert "{&quot;id&quot;: &quot;0&quot;, &quot;review&quot;: &quot;It is fine 0&quot;, &quot;stars&quot;" in view
-    assert "{&quot;text&quot;: &quot;It is fine 0&quot;, &quot;label&quot;: &quot;0&quot;}" in view
+    assert '<bdi>id</bdi>: 0</code><code dir="auto"><bdi>review</bdi>: It is fine 0</code>' in view
+    assert '<bdi>text</bdi>: It is fine 0</code><code dir="auto"><bdi>label</bdi>: 0</code>' in view
     assert view.count("Nothing of it is cut off") == 1
     assert "tokens of the text are cut off: <del" in view
     assert ">word38 word39 " in view.rpartition("<del")[2]
@@ -70,3 +71,9 @@ def test_rows_that_cannot_be_learnt_from_are_not_shown(seen):
 
 def test_rows_are_never_html(seen):
     assert "<img" not in seen("a.csv", "text,label\n" + "<img src=x>,<img>\nno,b\n" * 3)
+
+
+def test_the_summary_of_a_long_text_is_shown_and_special_tokens_do_not_turn_a_text(seen):
+    view = seen("a.csv", "المقال,الملخص\n" + f"{'هذا مقال طويل ' * 200},ملخص قصير\n" * 5)
+    assert "<bdi>summary</bdi>: ملخص قصير</code>" in view
+    assert re.search(r'<p class="pg-tokens" dir="auto">(<(span|mark)><bdi>[^<]*</bdi></(span|mark)>)?<span>[^<]', view)

@@ -96,6 +96,12 @@ def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
     assert '<td dir="auto">22</td>' in view
 
 
+def test_a_row_set_aside_lacks_what_the_form_asks_for(upload):
+    rows = '{"document": "Long", "summary": "Short"}\n' * 5 + '{"summary": "Short"}\n'
+    view = finetune_data.preview(finetune_data.inspect(upload(rows, "a.jsonl")))
+    assert '<td dir="auto">6</td><td dir="auto">“Text” is missing</td>' in view
+
+
 def test_a_correction_is_followed(reviews):
     found = finetune_data.inspect(reviews, "classify", {"text": "Kategorie", "label": "Kommentar"})
     assert found.rows[0]["label"] == "spät"

@@ -150,3 +150,11 @@ def test_every_task_with_a_tab_has_a_view(predicted):
     for task in list_tasks():
         row = {field.name: "text" for field in task.inputs} | {task.output: outputs[task.shape]}
         assert "Answered by" in render.answer(task, predicted(row))
+
+
+def test_our_sentences_run_from_left_to_right_whatever_they_quote():
+    quoted = render.hint("مقالات عربية.xlsx has the columns المقال, الملخص; 'عدد 12' is <not> used.")
+    assert "dir=" not in quoted
+    assert "<bdi>مقالات عربية</bdi>.xlsx has the columns <bdi>المقال</bdi>, <bdi>الملخص</bdi>;" in quoted
+    assert "is &lt;not&gt; used." in quoted
+    assert "<bdi>" not in render.problem("Größe, 大小 and ขนาด are no columns.")
