@@ -2,15 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
 from playground.data.dialogue import answered, conversation, is_said, unended
-from playground.data.entities import from_inline, ner_row
+from playground.data.entities import from_inline, ner_row, offsets_in_bytes
 from playground.data.headers import language_of
 from playground.data.literals import as_literal
 from playground.data.reading import read_table
@@ -21,6 +22,12 @@ from playground.types import Row
 
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
+_NUM_TRIED = 2000
+"""Rows that tell what their offsets count."""
+_IN_BYTES = (
+    "The starts and ends of entities count bytes of UTF-8, not characters: as characters, many lie inside words or "
+    "behind the text. They are read as bytes."
+)
 _NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "\\n"})
 """What programs write into empty cells."""
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
@@ -97,6 +104,8 @@ def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row]
 
 def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     required_fields(task)
+    rows = list(rows)
+    check, about_all = _check(task, rows)
     good: list[Row] = []
     lines: list[int] = []
     rejected: list[Rejected] = []
@@ -105,7 +114,7 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
         try:
             if not isinstance(row, dict):
                 raise DataError(f"is {describe_type(row)}, not an object with fields")
-            checked, said = _CHECKS[task](row)
+            checked, said = check(row)
         except InputError as err:
             rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
             continue
@@ -113,7 +122,14 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
         lines.append(line)
         for remark in dict.fromkeys(said):
             remarks.setdefault(remark, []).append(line)
-    return LoadedRows(good, rejected, _noted(remarks) + _id_notes(good), lines)
+    return LoadedRows(good, rejected, about_all + _noted(remarks) + _id_notes(good), lines)
+
+
+def _check(task: str, rows: Sequence[tuple[int, Row]]) -> tuple[Callable[[Row], _Checked], list[str]]:
+    """What makes rows of `task` of such ones, and a note about all of them."""
+    if task != "ner" or not offsets_in_bytes(row for _, row in rows[:_NUM_TRIED] if isinstance(row, dict)):
+        return _CHECKS[task], []
+    return partial(ner_row, in_bytes=True), [_IN_BYTES]
 
 
 def _noted(remarks: dict[str, list[int]]) -> list[str]:
