@@ -48,6 +48,8 @@ class LoadedRows:
     """Line of each row in its file."""
     fields: dict[str, str] = field(default_factory=dict)
     """Where rows keep the value of each column of the file: the field that it fills, or its own or a free name."""
+    on_all: list[str] = field(default_factory=list)
+    """Those of the notes that say how all of the rows were read."""
 
 
 def load_training_rows(
@@ -105,7 +107,7 @@ def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row]
 def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     required_fields(task)
     rows = list(rows)
-    check, about_all = _check(task, rows)
+    check, on_all = _check(task, rows)
     good: list[Row] = []
     lines: list[int] = []
     rejected: list[Rejected] = []
@@ -122,7 +124,7 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
         lines.append(line)
         for remark in dict.fromkeys(said):
             remarks.setdefault(remark, []).append(line)
-    return LoadedRows(good, rejected, about_all + _noted(remarks) + _id_notes(good), lines)
+    return LoadedRows(good, rejected, on_all + _noted(remarks) + _id_notes(good), lines, on_all=on_all)
 
 
 def _check(task: str, rows: Sequence[tuple[int, Row]]) -> tuple[Callable[[Row], _Checked], list[str]]:
