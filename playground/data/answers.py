@@ -3,6 +3,7 @@
 from typing import Any
 
 from playground.data.literals import as_literal, as_offset
+from playground.data.offsets import other_places
 from playground.data.quotes import mentions_of
 from playground.data.text import clean_text, describe_type, excerpt, is_visible, moved_offset, scrub
 from playground.errors import DataError
@@ -84,9 +85,10 @@ def _located(context: str, original: str, answer: str, start: int | None) -> tup
     wanted = scrubbed.strip()
     shown = excerpt(wanted, 60)
     if start is not None and start >= 0:
-        claimed = moved_offset(original, start) + len(scrubbed) - len(scrubbed.lstrip())
-        if context[claimed : claimed + len(wanted)].casefold() == wanted.casefold():
-            return (claimed, claimed + len(wanted)), ""
+        for place in (start, *other_places(original, start)):
+            claimed = moved_offset(original, place) + len(scrubbed) - len(scrubbed.lstrip())
+            if context[claimed : claimed + len(wanted)].casefold() == wanted.casefold():
+                return (claimed, claimed + len(wanted)), ""
     mentions = mentions_of(wanted, context)
     if not mentions:
         return f"the answer '{shown}' is not in the context"

@@ -172,13 +172,19 @@ def _columns(sample: list[list[str]]) -> tuple[int, int, bool] | None:
             [cells[tag] for cells in sample if -len(cells) <= tag < len(cells) and len(cells) >= 2], len(sample)
         ):
             return token, tag, False
-    if width == 2 and _are_tags([cells[0] for cells in sample], len(sample)):
-        return 1, 0, False
+    if width > 1 and _are_tags([cells[0] for cells in sample if cells], len(sample)):
+        return _most_varied(sample, range(1, width)), 0, False
     bare = [cells[-1] for cells in sample if len(cells) == 2]
     is_all_bare = len(bare) == len(sample) and all(map(_BARE_TAG.fullmatch, bare)) and len(sample) > 1
     if is_all_bare and 0.2 * len(bare) <= bare.count("O") < len(bare) and len(set(bare)) <= max(2, len(bare) // 2):
         return 0, -1, True
     return None
+
+
+def _most_varied(sample: list[list[str]], columns: range) -> int:
+    """The one of `columns` with the most different words: tokens are more than parts of speech and numbers."""
+    words = {column: {cells[column] for cells in sample if len(cells) > column} for column in columns}
+    return max(columns, key=lambda column: sum(not _COUNTER.fullmatch(word) for word in words[column]))
 
 
 def _are_tags(cells: list[str], num_lines: int) -> bool:

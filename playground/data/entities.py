@@ -1,10 +1,12 @@
 """Named entities in every notation that people have them in, as character spans [start, end)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from playground.data.literals import as_list, as_literal, as_offset
+from playground.data.offsets import are_bytes, at_byte, other_places
 from playground.data.quotes import mentions_of
 from playground.data.text import HAS_NO_SPACES, blank_controls, clean_text, excerpt, moved_offset
 from playground.errors import DataError
@@ -57,11 +59,14 @@ def _items(text: str) -> list[str]:
     return [item for item in text.split(separator) if item.strip()]
 
 
-def ner_row(row: Row) -> tuple[Row, list[str]]:
+def ner_row(row: Row, *, in_bytes: bool = False) -> tuple[Row, list[str]]:
     """`row` as {"text", "entities"} with other fields kept, and notes about repairs.
 
     It may have ``entities`` (objects or [start, end, label] lists, also as JSON text), ``tags`` for ``tokens`` or
     for the words of ``text``, or inline markup.
+
+    Args:
+        in_bytes: whether offsets of ``entities`` count the bytes of UTF-8, see `offsets_in_bytes`.
 
     Raises:
         DataError: nothing of these fits; the message is the reason, without the place.
@@ -80,13 +85,68 @@ def ner_row(row: Row) -> tuple[Row, list[str]]:
     text = clean_text(row.get("text"))
     original: str = row["text"]
     marked = blank_controls(original)
-    found, remarks = _placed(_listed(row["entities"]), marked)
+    listed = _listed(row["entities"])
+    found, remarks = _placed([_from_bytes(one, original) for one in listed] if in_bytes else listed, marked)
     spans = [_checked_span(entity, i, marked) for i, entity in enumerate(found, 1)]
     kept, notes = _without_overlaps(spans, marked)
     if len(text) != len(marked):
         kept = [(moved_offset(original, start), moved_offset(original, end), label) for start, end, label in kept]
     entities = [{"start": start, "end": end, "label": label} for start, end, label in kept]
     return {**row, "text": text, "entities": entities}, notes + remarks
+
+
+def offsets_in_bytes(rows: Iterable[Row]) -> bool:
+    """Whether offsets of the ``entities`` of `rows` rather count the bytes of UTF-8 than characters."""
+    return are_bytes(chain.from_iterable(map(_spans, rows)))
+
+
+def _spans(row: Row) -> Iterator[tuple[str, int, int]]:
+    """The text, start and end of each entity that has them; nothing where a row of ASCII makes no difference."""
+    text = row.get("text")
+    if not isinstance(text, str) or text.isascii():
+        return
+    try:
+        for entity in _listed(row.get("entities")):
+            span = _offsets(entity)
+            if span:
+                yield text, *span
+    except DataError:
+        return  # said where the row is set aside
+
+
+def _offsets(entity: Any) -> tuple[int, int] | None:
+    """Start and end of an entity; None if it has none."""
+    entity = _with_end(_as_object(entity))
+    if not isinstance(entity, dict) or _first(entity, _START_KEYS) is None:
+        return None
+    return (
+        as_offset(_first(entity, _START_KEYS), "an entity", "start"),
+        as_offset(_first(entity, _END_KEYS), "an entity", "end"),
+    )
+
+
+def _from_bytes(entity: Any, text: str) -> Any:
+    """`entity` with its offsets counted in characters of `text` where it has some.
+
+    Raises:
+        DataError: one of them is inside a character or behind the text.
+    """
+    span = _offsets(entity)
+    if span is None:
+        return entity
+    start, end = (at_byte(text, offset) for offset in span)
+    if start is None or end is None:
+        raise DataError(
+            f"an entity spans the bytes {span[0]} to {span[1]}, which are no whole characters of the text; offsets of "
+            "this file count bytes"
+        )
+    own = {key: value for key, value in _as_object(entity).items() if key not in (*_START_KEYS, *_END_KEYS)}
+    return {**own, "start": start, "end": end}
+
+
+def _as_object(entity: Any) -> Any:
+    is_list = isinstance(entity, list | tuple) and len(entity) == 3
+    return dict(zip(("start", "end", "label"), entity, strict=True)) if is_list else entity
 
 
 def from_inline(text: str) -> tuple[str, list[Row]]:
@@ -108,7 +168,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row
     """Text and entities of tagged tokens; IOB1, IOB2, BIOES, BILOU, BMES, these turned round (PER-B), and plain types.
 
     Tokens are joined as they are written in their script: no spaces in Chinese, Japanese or Thai, none before
-    closing punctuation.
+    closing punctuation. Where each character is a token, so are those of numbers and of words in Latin letters.
 
     Raises:
         DataError: the numbers of tokens and tags differ.
@@ -116,9 +176,10 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[Row
     if len(tokens) != len(tags):
         raise DataError(f"has {len(tokens)} tokens but {len(tags)} tags")
     entities: list[Row] = []
+    are_characters = _are_characters(tokens)
     text, last = "", ("O", "")
     for token, tag in zip(tokens, _type_last(tags), strict=True):
-        if text and _needs_space(text[-1], token[:1]):
+        if text and not are_characters and _needs_space(text[-1], token[:1]):
             text += " "
         start, text = len(text), text + token
         prefix, label = _parsed_tag(tag)
@@ -154,6 +215,10 @@ def _original_prefix(tag: str) -> str:
     """E when an entity ends with this tag, whatever follows."""
     match = _PREFIXED.fullmatch(tag)
     return "E" if match and match.group(1).upper() in "ELSU" else "I"
+
+
+def _are_characters(tokens: Sequence[str]) -> bool:
+    return any(map(HAS_NO_SPACES.match, tokens)) and all(len(token) == 1 for token in tokens)
 
 
 def _needs_space(left: str, right: str) -> bool:
@@ -263,8 +328,7 @@ def _with_end(entity: Any) -> Any:
 
 def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     """Start, end and label of one entity of `text`, without white space at its ends."""
-    if isinstance(entity, list | tuple) and len(entity) == 3:
-        entity = dict(zip(("start", "end", "label"), entity, strict=True))
+    entity = _as_object(entity)
     if not isinstance(entity, dict):
         raise DataError(f"entity {number} must have start, end and label, but is {excerpt(entity, 60)}")
     label = _first(entity, _LABEL_KEYS)
@@ -281,7 +345,7 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     end = as_offset(_first(entity, _END_KEYS), what, "end")
     expected = blank_controls(entity["text"]).strip() if isinstance(entity.get("text"), str) else ""
     if expected and text[max(start, 0) : end].strip() != expected:
-        start, end = _from_utf16(text, start, end, expected)
+        start, end = _elsewhere(text, start, end, expected)
     if start < 0 or end > len(text):
         raise DataError(f"{what} spans {start} to {end}, but the text has {len(text)} characters")
     if start >= end or not text[start:end].strip():
@@ -295,11 +359,10 @@ def _checked_span(entity: Any, number: int, text: str) -> tuple[int, int, str]:
     return start, start + len(piece.strip()), label.strip()
 
 
-def _from_utf16(text: str, start: int, end: int, expected: str) -> tuple[int, int]:
-    """`start` and `end` in characters where they count as JavaScript does, an emoji as two, else as they are."""
-    units = text.encode("utf-16-le", "surrogatepass")
-    before, inside = (piece.decode("utf-16-le", "ignore") for piece in (units[: 2 * start], units[2 * start : 2 * end]))
-    return (len(before), len(before) + len(inside)) if inside.strip() == expected and start >= 0 else (start, end)
+def _elsewhere(text: str, start: int, end: int, expected: str) -> tuple[int, int]:
+    """`start` and `end` in characters where they count something else and `expected` is there, else as they are."""
+    pairs = ((first, last) for first in [*other_places(text, start), start] for last in other_places(text, end))
+    return next((pair for pair in pairs if text[slice(*pair)].strip() == expected), (start, end))
 
 
 def _first(entity: Row, keys: tuple[str, ...]) -> Any:

@@ -28,6 +28,11 @@ def plain_rows(record: Any) -> list[Any]:
     return [record]
 
 
+def was_turned_down(record: Any) -> bool:
+    """Whether whoever annotated `record` in Prodigy or Label Studio rejected or skipped it, so that it gives no row."""
+    return isinstance(record, dict) and (_is_prodigy(record) or _is_label_studio(record)) and not plain_rows(record)
+
+
 def _list_rows(record: list[Any]) -> list[Any]:
     """SpaCy's [text, {"entities": ...}], [text, label], or a conversation without an object around it."""
     if len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], dict):

@@ -46,14 +46,15 @@ ROLES: dict[str, frozenset[str]] = {
         "context": "context|passage|paragraph|contexte|contexto|contesto|kontext|контекст|سياق|上下文|文脈|지문"
         "|absatz|textstelle|passagem|parágrafo|trecho|párrafo|pasaje|paragrafo|brano|alinea|akapit|абзац|отрывок"
         "|уривок|bağlam|paragraf|pasaj|فقرة|پاراگراف|פסקה|קטע|अनुच्छेद|गद्यांश|अवतरण|संदर्भ|অনুচ্ছেদ|konteks"
-        "|ngữ cảnh|đoạn văn|บริบท|段落|문단|문맥|stycke|afsnit|kappale|παράγραφος|odstavec|kifungu",
+        "|ngữ cảnh|đoạn văn|บริบท|段落|문단|문맥|stycke|afsnit|kappale|παράγραφος|odstavec|kifungu"
+        "|परिच्छेद|पैराग्राफ|பத்தி",
         "question": "question|query|problem|request|problema|problème|задача|题目|題目"
         "|frage|pregunta|pergunta|domanda|vraag|pytanie|вопрос|запитання|питання|soru|سؤال"
         "|پرسش|שאלה|प्रश्न|প্রশ্ন|pertanyaan|câu hỏi|คำถาม|问题|問題|質問|질문|fråga|spørgsmål|kysymys|ερώτηση"
-        "|otázka|întrebare|swali",
+        "|otázka|întrebare|swali|सवाल|سوال|கேள்வி|ప్రశ్న",
         "answers": "answers|answer|answer text|antwort|réponse|respuesta|resposta|risposta|antwoord|odpowiedź|ответ"
         "|відповідь|cevap|جواب|إجابة|پاسخ|תשובה|उत्तर|উত্তর|jawaban|câu trả lời|คำตอบ|答案|答え|回答|答|답변|정답"
-        "|svar|vastaus|απάντηση|odpověď|răspuns|jibu",
+        "|svar|vastaus|απάντηση|odpověď|răspuns|jibu|जवाब|பதில்|సమాధానం",
         "answer_start": "answer start|start|answer offset",
         "document": "document|article|source text|dialogue|story|news|dokument|artikel|documento|artículo|artigo"
         "|articolo|статья|документ|makale|مقال|مقالة|مقاله|خبر|מאמר|כתבה|लेख|নিবন্ধ"

@@ -8,7 +8,7 @@ from typing import Any
 
 from playground.data.containers import find_records
 from playground.data.decoding import TextFile
-from playground.data.exports import plain_rows
+from playground.data.exports import plain_rows, was_turned_down
 from playground.data.gathering import beginning, num_chars
 from playground.data.headers import has_role, is_known, language_of
 from playground.data.jsonvalues import Parsed, parse_json, parse_loosely, stream_values
@@ -20,6 +20,7 @@ from playground.types import Row
 MAX_WHOLE_BYTES = 64 * 1024 * 1024
 """Up to here a JSON file is read as a whole; of a longer one the values are read one by one."""
 _NUM_TRIED = 20
+_TURNED_DOWN = "was rejected or skipped by whoever annotated it"
 _MAX_OPEN_CHARS = 100_000
 _COMMENTS = ("//", "/*", "#")
 _NUM_LOOKED_AT = 50
@@ -235,6 +236,9 @@ def _entries(parsed: Iterable[Parsed]) -> Iterator[Entry]:
             continue
         if isinstance(value, dict) and set(value) == {"header"}:
             continue  # MRQA's first line
+        if was_turned_down(value):
+            yield Rejected(place, _TURNED_DOWN, excerpt(value))
+            continue
         for row in plain_rows(value):
             if isinstance(row, str | dict) and row:
                 yield place, {"text": row} if isinstance(row, str) else _stripped(row)

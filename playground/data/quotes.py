@@ -14,7 +14,7 @@ def places_of(words: str, text: str) -> list[tuple[int, int]]:
     Those that stand by themselves come before those inside a longer word: of "ike" in "I like Mike and Ike, ike" the
     last is first.
     """
-    return sorted(_spans(words, text), key=lambda place: not _is_by_itself(place, text))
+    return sorted(_spans(words, text), key=lambda place: not is_by_itself(place, text))
 
 
 def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
@@ -24,7 +24,7 @@ def mentions_of(words: str, text: str) -> list[tuple[int, int]]:
     """
     plain = in_one_line(words)
     found = _spans(plain, text, regex.IGNORECASE)
-    ranks = [(not _is_by_itself(place, text), in_one_line(text[slice(*place)]) != plain) for place in found]
+    ranks = [(not is_by_itself(place, text), in_one_line(text[slice(*place)]) != plain) for place in found]
     best = min(ranks, default=None)
     return [place for place, rank in zip(found, ranks, strict=True) if rank == best]
 
@@ -34,5 +34,6 @@ def _spans(words: str, text: str, flags: int = 0) -> list[tuple[int, int]]:
     return [match.span() for match in regex.finditer(pattern, text, flags)] if pattern else []
 
 
-def _is_by_itself(place: tuple[int, int], text: str) -> bool:
+def is_by_itself(place: tuple[int, int], text: str) -> bool:
+    """Whether no word of `text` goes on over the start or the end of `place`."""
     return all(_BOUNDARY.match(text, end) for end in place)

@@ -43,6 +43,8 @@ SUFFIXES = {
     ".iob": "conll",
     ".iob2": "conll",
     ".bio": "conll",
+    ".bioes": "conll",
+    ".bmes": "conll",
     ".tmx": "tmx",
     ".xliff": "xliff",
     ".xlf": "xliff",

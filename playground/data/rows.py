@@ -2,15 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from playground.data.answers import qa_row
 from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
 from playground.data.dialogue import answered, conversation, is_said, unended
-from playground.data.entities import from_inline, ner_row
+from playground.data.entities import from_inline, ner_row, offsets_in_bytes
 from playground.data.headers import language_of
 from playground.data.literals import as_literal
 from playground.data.reading import read_table
@@ -23,6 +24,12 @@ _LABEL_KEYS = ("name", "label", "value")
 """Where a label that is an object says what it is called."""
 _MAX_LABEL_CHARS = 200
 _NUM_NOTES = 20
+_NUM_TRIED = 2000
+"""Rows that tell what their offsets count."""
+_IN_BYTES = (
+    "The starts and ends of entities count bytes of UTF-8, not characters: as characters, many lie inside words or "
+    "behind the text. They are read as bytes."
+)
 _NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "\\n"})
 """What programs write into empty cells."""
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
@@ -43,6 +50,8 @@ class LoadedRows:
     """Line of each row in its file."""
     fields: dict[str, str] = field(default_factory=dict)
     """Where rows keep the value of each column of the file: the field that it fills, or its own or a free name."""
+    on_all: list[str] = field(default_factory=list)
+    """Those of the notes that say how all of the rows were read."""
 
 
 def load_training_rows(
@@ -99,6 +108,8 @@ def validate_rows(task: str, rows: Iterable[tuple[int, Row]]) -> tuple[list[Row]
 
 def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
     required_fields(task)
+    rows = list(rows)
+    check, on_all = _check(task, rows)
     good: list[Row] = []
     lines: list[int] = []
     rejected: list[Rejected] = []
@@ -107,7 +118,7 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
         try:
             if not isinstance(row, dict):
                 raise DataError(f"is {describe_type(row)}, not an object with fields")
-            checked, said = _CHECKS[task](row)
+            checked, said = check(row)
         except InputError as err:
             rejected.append(Rejected(line, str(err).removesuffix("."), excerpt(row)))
             continue
@@ -115,7 +126,14 @@ def _examined(task: str, rows: Iterable[tuple[int, Row]]) -> LoadedRows:
         lines.append(line)
         for remark in dict.fromkeys(said):
             remarks.setdefault(remark, []).append(line)
-    return LoadedRows(good, rejected, _noted(remarks) + _id_notes(good), lines)
+    return LoadedRows(good, rejected, on_all + _noted(remarks) + _id_notes(good), lines, on_all=on_all)
+
+
+def _check(task: str, rows: Sequence[tuple[int, Row]]) -> tuple[Callable[[Row], _Checked], list[str]]:
+    """What makes rows of `task` of such ones, and a note about all of them."""
+    if task != "ner" or not offsets_in_bytes(row for _, row in rows[:_NUM_TRIED] if isinstance(row, dict)):
+        return _CHECKS[task], []
+    return partial(ner_row, in_bytes=True), [_IN_BYTES]
 
 
 def _noted(remarks: dict[str, list[int]]) -> list[str]:
@@ -187,15 +205,10 @@ def _free_name(name: str, task: str) -> str:
 def _text(row: Row, field: str) -> str:
     value = row.get(field)
     if value is None:
-        raise DataError(f"{_said(field)} is missing")
+        raise DataError(f"{field} is missing")
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return clean_text(value, _said(field))
-
-
-def _said(field: str) -> str:
-    """A field's name in a sentence."""
-    return field.replace("_lang", " language").replace("_", " ")
+    return clean_text(value, field)
 
 
 def _check_class(row: Row) -> _Checked:
@@ -231,16 +244,16 @@ def _check_translation(row: Row) -> _Checked:
     texts = {field: _text(row, field) for field in ("source_text", "target_text")}
     langs = {field: _language(row.get(field), field) for field in ("source_lang", "target_lang")}
     if langs["source_lang"] == langs["target_lang"]:
-        raise DataError(f"source and target language are both '{langs['source_lang']}'")
+        raise DataError(f"source_lang and target_lang are both '{langs['source_lang']}'")
     return {**row, **texts, **langs}, []
 
 
 def _language(value: Any, field: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{_said(field)} is missing; it is a language code such as en or pt-BR")
+        raise DataError(f"{field} is missing; it is a language code such as en or pt-BR")
     known = language_of(value)
     if known is None and not _LANGUAGE.fullmatch(value.strip()):
-        raise DataError(f"{_said(field)} is '{excerpt(value, 40)}', which is no language code such as en or pt-BR")
+        raise DataError(f"{field} is '{excerpt(value, 40)}', which is no language code such as en or pt-BR")
     return known or value.strip()
 
 

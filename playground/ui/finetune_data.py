@@ -76,6 +76,8 @@ class Inspection:
     """Where rows keep the value of each column."""
     remarks: list[str] = field(default_factory=list)
     """On single rows that were repaired."""
+    on_all: list[str] = field(default_factory=list)
+    """On how all of them were read."""
 
 
 def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None = None) -> Inspection:
@@ -96,8 +98,10 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
     except DataError as err:
         return Inspection(table, mapping, [], [], str(err))
     problem = _problem(table, mapping.task, found.rows, found.rejected, None)
-    remarks = found.notes[len(table.notes) :]
-    return Inspection(table, mapping, found.rows, found.rejected, problem, found.lines, found.fields, remarks)
+    remarks = found.notes[len(table.notes) + len(found.on_all) :]
+    return Inspection(
+        table, mapping, found.rows, found.rejected, problem, found.lines, found.fields, remarks, found.on_all
+    )
 
 
 @lru_cache(maxsize=2)
@@ -132,7 +136,7 @@ def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected],
         why = f" The first reason: line {rejected[0].line}: {in_words(rejected[0].reason, task)}." if rejected else ""
         gone = f", because none of those that '{parent.name}' learnt from is here" if parent and fewest > 1 else ""
         needed = f"at least {fewest} are needed to learn and to measure{gone}"
-        return f"{table.name} has {len(rows)} usable rows; {needed}.{why}"
+        return f"{table.name} has {usable(rows)}; {needed}.{why}"
     try:
         head_labels(get_task(task), rows, parent.labels if parent else ())
     except DataError as err:
@@ -161,7 +165,9 @@ def title_of(task: str) -> str:
 
 def reasons(found: Inspection) -> str:
     titles = {field: f"“{title}”" for field, title in FIELD_TITLES.items()}
-    why = found.mapping.reasons_with(titles)
+    # The columns of CoNLL have no names that the person would know.
+    is_nameless = found.table.format == "conll"
+    why = found.mapping.remarks if is_nameless else found.mapping.reasons_with(titles)
     sentences = [f"This looks like rows for “{title_of(found.mapping.task)}”.", *why]
     return render.info(" ".join(sentences)) + "".join(render.hint(note) for note in found.table.notes)
 
@@ -169,7 +175,8 @@ def reasons(found: Inspection) -> str:
 def preview(found: Inspection) -> str:
     """Counts, the first rows as they will be learnt from, and the first that were set aside, with their lines."""
     parts = [render.problem(found.problem)] if found.problem else []
-    counts = f"{len(found.rows):,} usable rows, {len(found.rejected):,} set aside"
+    parts += map(render.hint, found.on_all)
+    counts = f"{usable(found.rows)}, {len(found.rejected):,} set aside"
     parts.append(f'<p class="pg-lead">{counts}{_labels(found)}</p>')
     if found.rows:
         fields = required_fields(found.mapping.task)
@@ -191,8 +198,13 @@ def preview(found: Inspection) -> str:
 
 def in_words(reason: str, task: str) -> str:
     """Why a row was set aside, with the field that the reason begins with called as in the form."""
-    first, _, rest = reason.partition(" ")
-    return f"“{FIELD_TITLES[first]}” {rest}" if first in known_fields(task) else reason
+    named = re.match(rf"(?:The )?({'|'.join(known_fields(task))})\b", reason)
+    return f"“{FIELD_TITLES[named[1]]}”{reason[named.end() :]}" if named else reason
+
+
+def usable(rows: Sequence[Row]) -> str:
+    """How many they are, in words."""
+    return f"{len(rows):,} usable {'row' if len(rows) == 1 else 'rows'}"
 
 
 def _labels(found: Inspection) -> str:

@@ -186,7 +186,7 @@ def compare(path: Path, task: str, columns: Mapping[str, str], validation: Path)
     own = load_training_rows(finetune_data.check_suffix(validation), task, dict(columns), is_strict=False)
     leaks = find_leaks(task, found.rows, own.rows)
     aside = f", {len(own.rejected):,} set aside" if own.rejected else ""
-    sentence = f"{validation.name}: {len(own.rows):,} usable rows{aside}."
+    sentence = f"{validation.name}: {finetune_data.usable(own.rows)}{aside}."
     unknown = unknown_labels(task, found.rows, own.rows)
     return _compared(sentence, found, leaks) + (render.hint(unknown) if unknown else "")
 

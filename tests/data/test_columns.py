@@ -215,6 +215,16 @@ def test_a_text_that_holds_the_answers_is_what_the_questions_are_on(header: tupl
     assert (found.task, found.columns) == ("qa", dict(zip(("context", "question", "answers"), header, strict=True)))
 
 
+@pytest.mark.parametrize("header", [("पैराग्राफ", "सवाल", "जवाब"), ("متن", "سوال", "جواب")])
+def test_questions_need_no_mark_where_their_column_is_called_so(header: tuple[str, str, str]) -> None:
+    rows = [
+        dict(zip(header, (f"Ada founded {n} schools, all in Oslo.", f"Where did {n} stand", "Oslo"), strict=True))
+        for n in range(9)
+    ]
+    found = propose(table(rows))
+    assert (found.task, found.columns) == ("qa", dict(zip(("context", "question", "answers"), header, strict=True)))
+
+
 def test_an_explanation_of_the_answer_is_no_text_to_find_it_in() -> None:
     rows: list[Row] = [{"question": "Where?", "answer": "Oslo", "explanation": "All know that it is Oslo."}] * 4
     assert propose(table(rows)).task == "instruct"

@@ -25,6 +25,14 @@ def test_two_to_four_columns_are_read(read_as, num_columns, delimiter, name):
     assert (table.format, table.rejected) == ("conll", [])
 
 
+@pytest.mark.parametrize("others", [[], ["counter"], ["counter", "pos"]])
+def test_tags_may_stand_in_front_of_all_else(read_as, others):
+    columns = {"counter": [str(i) for i in range(1, 7)], "pos": OTHER[0]}
+    lines = zip(TAGS, *(columns[name] for name in others), WORDS, strict=True)
+    one = "\n".join(map("\t".join, lines)) + "\n\n"
+    assert read_as("a.conll", one * 3).rows == [{"tokens": WORDS, "tags": TAGS}] * 3
+
+
 def test_comments_are_no_tokens(read_as):
     table = read_as(
         "a.conll", f"# sent_id = 1\n# text = Ada\n{sentence(2, chr(9))}\n# sent_id = 2\n{sentence(2, chr(9))}"

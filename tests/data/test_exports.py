@@ -135,13 +135,16 @@ def test_choices_of_label_studio_are_labels(read_as):
 def test_what_was_cancelled_in_label_studio_is_left_out(read_as):
     cancelled = label_studio("Skip me", [choice("bad")])
     cancelled["annotations"][0]["was_cancelled"] = True
-    rows = read_as("export.json", json.dumps([cancelled, label_studio("I love it", [choice("good")])])).rows
-    assert [row["text"] for row in rows] == ["I love it"]
+    table = read_as("export.json", json.dumps([cancelled, label_studio("I love it", [choice("good")])]))
+    assert [row["text"] for row in table.rows] == ["I love it"]
+    assert [one.reason for one in table.rejected] == ["was rejected or skipped by whoever annotated it"]
 
 
 def test_what_was_rejected_in_prodigy_is_left_out(read_as):
     rows = [{"text": "a b", "label": "x", "answer": answer} for answer in ("accept", "reject", "ignore")]
-    assert read_as("a.jsonl", "\n".join(map(json.dumps, rows))).rows == [{"text": "a b", "label": "x"}]
+    table = read_as("a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert table.rows == [{"text": "a b", "label": "x"}]
+    assert [one.line for one in table.rejected] == [2, 3]
 
 
 def test_categories_of_spacy_are_labels(read_as):

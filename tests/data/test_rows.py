@@ -98,13 +98,6 @@ def test_bad_classes_are_rejected_with_the_reason(row: Row, words: str) -> None:
     assert words in reason("sentiment", row)
 
 
-def test_fields_are_called_by_words() -> None:
-    row = {"source_text": "a", "target_text": "b", "source_lang": "en", "target_lang": "en"}
-    assert "source and target language are both 'en'" in reason("translate", row)
-    assert "The target text is empty" in reason("translate", row | {"target_text": " "})
-    assert "target language is 'klingonish'" in reason("translate", row | {"target_lang": "klingonish"})
-
-
 def test_text_is_cleaned_for_the_tokenizer() -> None:
     assert only("sentiment", {"text": "a\0\ud800b\r\n", "label": "x"})["text"] == "a \ufffdb \n"
 
@@ -191,6 +184,65 @@ def test_rows_that_nobody_annotated_are_not_taken_for_rows_without_entities(tmp_
     assert [(one.line, one.reason[:20]) for one in loaded.rejected] == [(2, "entities are missing")]
 
 
+def in_bytes(text: str, *spans: tuple[int, int]) -> Row:
+    counted = [[len(text[:place].encode()) for place in span] for span in spans]
+    return {"text": text, "entities": [{"start": start, "end": end, "label": "X"} for start, end in counted]}
+
+
+BYTES = [
+    in_bytes("稻盛和夫设立的财团法人稻盛财团负责颁发京都奖。", (0, 4), (11, 15)),
+    in_bytes("नांगल दिल्ली का एक आवासीय क्षेत्र है।", (0, 5), (6, 12)),
+]
+MEANT = [["稻盛和夫", "稻盛财团"], ["नांगल", "दिल्ली"]]
+
+
+@pytest.mark.parametrize("notation", [lambda row: row, lambda row: row | {"entities": json.dumps(row["entities"])}])
+def test_offsets_that_count_bytes_are_read_as_that_and_told(tmp_path: Path, notation: Any) -> None:
+    lines = "\n".join(json.dumps(notation(row)) for row in [*BYTES, {"text": "Näheres folgt.", "entities": []}])
+    loaded = load_training_rows(saved(tmp_path, "a.jsonl", lines), "ner")
+    assert loaded.rejected == []
+    found = [[row["text"][one["start"] : one["end"]] for one in row["entities"]] for row in loaded.rows]
+    assert found == [*MEANT, []]
+    assert "count bytes" in loaded.notes[0]
+
+
+def test_bytes_inside_a_character_are_a_reason() -> None:
+    bad = {"text": "东京很大。", "entities": [{"start": 1, "end": 4, "label": "LOC"}]}
+    rows, rejected = validate_rows("ner", list(enumerate([*BYTES, bad], 1)))
+    assert len(rows) == 2
+    assert [(one.line, "bytes 1 to 4" in one.reason) for one in rejected] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("Käte wohnt in Köln am Rhein.", 14, 18),
+        ("İstanbul'da yağmur yağdı.", 0, 8),
+        ("대한민국 서울에서 만나자.", 5, 7),
+        ("他住在东京。", 3, 5),
+    ],
+)
+def test_offsets_in_characters_stay_whatever_the_script(text: str, start: int, end: int) -> None:
+    row = {"text": text, "entities": [{"start": start, "end": end, "label": "LOC"}]}
+    assert entities(row) == [(text[start:end], "LOC")]
+
+
+def test_a_single_entity_with_its_words_may_count_bytes() -> None:
+    rows = [{"text": "他住在东京。", "entities": [{"start": 3, "end": 5, "label": "LOC"}]}] * 9
+    own = {"text": "我爱北京。", "entities": [{"start": 6, "end": 12, "label": "LOC", "text": "北京"}]}
+    checked, rejected = validate_rows("ner", list(enumerate([*rows, own], 1)))
+    assert rejected == []
+    assert checked[-1]["entities"] == [{"start": 2, "end": 4, "label": "LOC"}]
+
+
+def test_an_answer_whose_start_counts_bytes_is_found_among_several() -> None:
+    context = "दिल्ली बड़ी है। दिल्ली राजधानी है।"
+    start = context.rindex("दिल्ली")
+    answer = {"text": "दिल्ली", "start": len(context[:start].encode())}
+    row = {"context": context, "question": "क्या?", "answers": [answer]}
+    assert only("qa", row)["answers"] == [{"text": "दिल्ली", "start": start}]
+
+
 def test_entities_of_several_tokens_and_neighbours_are_kept_apart() -> None:
     tokens = ["New", "York", "Paris", "Ada", "L.", "Bob", "x"]
     bio = ["B-LOC", "I-LOC", "B-LOC", "B-PER", "I-PER", "B-PER", "O"]
@@ -207,6 +259,11 @@ def test_the_middle_of_a_chinese_entity_belongs_to_it() -> None:
     assert entities(row) == [("王", "NAME"), ("中国籍", "CONT")]
 
 
+def test_numbers_and_latin_words_of_a_text_by_characters_stay_whole() -> None:
+    row = {"tokens": list("1987年，大卫·韦拿看Playgirl"), "tags": ["O"] * 20}
+    assert only("ner", row)["text"] == "1987年，大卫·韦拿看Playgirl"
+
+
 def test_a_type_that_ends_like_a_tag_is_one() -> None:
     row = {"tokens": ["Vitamin", "Ada"], "tags": ["B-HEPATITIS-B", "I-PER"]}
     assert entities(row) == [("Vitamin", "HEPATITIS-B"), ("Ada", "PER")]
@@ -218,7 +275,7 @@ def test_tokens_are_joined_as_their_script_is_written() -> None:
         == "安倍在東京。"
     )
     assert (
-        only("ner", {"tokens": list("高勇：男，Al（中国）人"), "tags": ["O"] * 12})["text"] == "高勇：男，A l（中国）人"
+        only("ner", {"tokens": list("高勇：男，Al（中国）人"), "tags": ["O"] * 12})["text"] == "高勇：男，Al（中国）人"
     )
     assert only("ner", {"tokens": ["Yes", ",", "(", "Rome", ")", "!"], "tags": ["O"] * 6})["text"] == "Yes, (Rome)!"
 

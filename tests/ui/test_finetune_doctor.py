@@ -169,7 +169,7 @@ def test_own_rows_are_compared_with_those_to_learn_from(file, tmp_path):
     own.write_text("comment,team\nparcel NUMBER 3 never came!,delivery\n,x\n", encoding="utf-8")
     columns = dict(zip(("text", "label"), COLUMNS, strict=True))
     view = finetune_doctor.compare(file, "classify", columns, own)
-    assert "own.csv: 1 usable rows, 1 set aside. 1 of the rows to learn from" in view
+    assert "own.csv: 1 usable row, 1 set aside. 1 of the rows to learn from" in view
     assert "(lines 5)" in view
     own.write_text("comment,team\nNew words,delivery\n", encoding="utf-8")
     assert "None of them is among the rows to learn from" in finetune_doctor.compare(file, "classify", columns, own)

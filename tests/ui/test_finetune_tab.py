@@ -100,6 +100,23 @@ def test_a_row_set_aside_lacks_what_the_form_asks_for(upload):
     rows = '{"document": "Long", "summary": "Short"}\n' * 5 + '{"summary": "Short"}\n'
     view = finetune_data.preview(finetune_data.inspect(upload(rows, "a.jsonl")))
     assert '<td dir="auto">6</td><td dir="auto">“Text” is missing</td>' in view
+    assert finetune_data.in_words("The target_text is empty; it needs more.", "translate").startswith(
+        "“Translation” is"
+    )
+    assert finetune_data.in_words("textual", "sentiment") == "textual"
+
+
+def test_offsets_read_as_bytes_are_told_where_everybody_sees_it(upload):
+    row = {"text": "他住在东京。", "entities": [{"start": 9, "end": 15, "label": "LOC"}]}
+    view = finetune_data.preview(finetune_data.inspect(upload("\n".join([json.dumps(row)] * 5), "a.jsonl")))
+    assert "count bytes" in view.split("5 usable rows")[0]
+    assert "东京 (LOC)" in view
+
+
+def test_columns_of_conll_are_not_called_by_names_that_the_file_does_not_have(upload):
+    said = finetune_data.reasons(finetune_data.inspect(upload("Ada B-PER\nran O\n\n" * 9, "a.conll")))
+    assert "Entities" in said
+    assert "column" not in said
 
 
 def test_a_correction_is_followed(reviews):
