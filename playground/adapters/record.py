@@ -54,6 +54,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "command": str,
     "preset": str,
     "languages": list,
+    "direction": list,
     "untrained": list,
     "duplicates": int,
     "fixes": dict,
@@ -85,10 +86,10 @@ class AdapterRecord:
     """Defaults of decoding, such as ``max_new_tokens``."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
-    ``untrained`` (languages that it never saw), ``duplicates`` (rows dropped because they resemble a measured one),
-    ``fixes`` (rows that each fix of the data dropped, changed or added), ``split`` (which rows were held out),
-    ``reloaded`` (what came of loading it again in a fresh process), ``update_size`` (of what it adds, as a share of the
-    weights that it is added to)."""
+    ``direction`` (source and target language of most of its rows), ``untrained`` (languages that it never saw),
+    ``duplicates`` (rows dropped because they resemble a measured one), ``fixes`` (rows that each fix of the data
+    dropped, changed or added), ``split`` (which rows were held out), ``reloaded`` (what came of loading it again in a
+    fresh process), ``update_size`` (of what it adds, as a share of the weights that it is added to)."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """``adapter``, ``base`` and ``trivial``: ``{metrics: {key: value}, main: key, n, interval: [low, high]}`` on the
     same held-out rows, the base's perhaps on some of them; ``trivial_title``: what the trivial answer is;
@@ -329,11 +330,10 @@ def _training(payload: dict[str, Any], where: str) -> dict[str, Any]:
     for key in _TRAINING_KINDS.keys() & training.keys():
         take(training, key, _TRAINING_KINDS[key], f"{where}: 'training'")
     inside = f"{where}: 'training'"
-    for language in (*take_texts(training, "languages", inside), *take_texts(training, "untrained", inside)):
-        if not _LANGUAGE.fullmatch(language):
-            raise AdapterError(
-                f"{inside}: 'languages' and 'untrained' must hold codes such as en or pt-BR, not {shown(language)}."
-            )
+    for key in ("languages", "direction", "untrained"):
+        for language in take_texts(training, key, inside):
+            if not _LANGUAGE.fullmatch(language):
+                raise AdapterError(f"{inside}: '{key}' must hold codes such as en or pt-BR, not {shown(language)}.")
     return training
 
 

@@ -480,6 +480,7 @@ def new_record(
             "command": command_line(config),
             "preset": config.preset,
             "languages": languages,
+            **({"direction": direction} if (direction := _commonest_direction(material.training)) else {}),
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,

@@ -84,10 +84,17 @@ def _date(created: str) -> str:
         return created
 
 
-def try_link(record: AdapterRecord) -> str:
-    """A link that opens the right tab with this adapter chosen; none for tasks without a tab of their own."""
-    tab = next((t.name for t in list_tasks() if t.has_tab and record.task in (t.name, *t.also_adapters_of)), None)
-    if tab is None:
+def try_link(record: AdapterRecord, words: str = "Try it") -> str:
+    """A link that opens the tab in which `record` answers with it chosen; none for tasks that have no tab here.
+
+    Args:
+        words: of the link; ``{tab}`` stands for the title of the tab.
+    """
+    tabs = {task.name: (task.name, task.title) for task in list_tasks() if task.has_tab}
+    tabs |= {other: tabs[task.name] for task in list_tasks() for other in task.also_adapters_of}
+    tabs["instruct"] = ("chat", "Chat")
+    if record.task not in tabs:
         return ""
+    tab, title = tabs[record.task]
     query = urlencode({"tab": tab, "adapter": picker.key_of(record)})
-    return f'<p><a href="?{escape(query)}">Try it</a></p>'
+    return f'<p><a href="?{escape(query)}">{words.format(tab=title)}</a></p>'

@@ -19,6 +19,7 @@ from playground.types import Stream
 from playground.ui import chat_examples, correction, picker, render, stopping
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
+from playground.ui.task_tab import TaskTab
 
 SECONDS_BETWEEN_UPDATES = 0.1
 PLACEHOLDER = "Paste a text and say what you want: “summarize this”, “übersetze es ins Englische”, “谁创立了它？”"
@@ -46,12 +47,13 @@ class Parts:
     to_correct: correction.CorrectionBox
 
 
-def build(loader: EngineLoader) -> None:
+def build(loader: EngineLoader) -> TaskTab:
     with gr.Tab("Chat", id="chat") as tab:
         gr.HTML(f'<p class="pg-lead">{escape(EMPTY)} <code>{escape(COMMAND_LIST)}</code></p>')
         parts = _parts()
     _wire(loader, parts)
-    tab.select(_talkers, parts.talker, parts.talker, **QUIET)
+    tab.select(talkers, parts.talker, parts.talker, **QUIET)
+    return TaskTab(tab, parts.talker, talkers)
 
 
 def _parts() -> Parts:
@@ -85,15 +87,16 @@ def _parts() -> Parts:
         send = gr.Button("Send", variant="primary")
         stop = gr.Button("Stop", variant="stop", visible=False)
         clear = gr.Button("Clear")
-    return Parts(chatbot, box, send, stop, clear, _talkers(None), notice, to_correct)
+    return Parts(chatbot, box, send, stop, clear, talkers(None), notice, to_correct)
 
 
-def _talkers(key: str | None) -> gr.Dropdown:
-    """Adapters that may take free conversation; hidden while there is none."""
+def talkers(key: str | None) -> gr.Dropdown:
+    """Adapters that may take free conversation; hidden, and without a choice, while there is none."""
     task = get_task("instruct")
     records = picker.offered(task)
     pairs = picker.choices(records)
-    value = key if key in {known for _, known in pairs} else picker.default_key(task)
+    usual = picker.default_key(task) if records else None
+    value = key if records and key in {known for _, known in pairs} else usual
     return gr.Dropdown(
         choices=pairs,
         value=value,

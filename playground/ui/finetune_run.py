@@ -133,13 +133,13 @@ def result(state: RunState) -> str:
     parts += [f'<p class="pg-lead">{escape(state.reloaded)}.</p>'] if state.reloaded else []
     try:
         record = store.find(state.config.task, state.adapter)
-        link = try_link(record)
+        link = try_link(record, "Try it now in the tab {tab}")
     except AdapterError as err:
         return "".join([*parts, render.problem(str(err))])
     size = update_words(record.training)
     parts += [f'<p class="pg-lead">Size of its update: {escape(size)}.</p>'] if size else []
     here = '<p class="pg-lead">Or right here:</p>' if link else '<p class="pg-lead">Try it now:</p>'
-    return "".join([*parts, link.replace(">Try it<", ">Try it now in its tab<"), here])
+    return "".join([*parts, link, here])
 
 
 def reported(state: RunState) -> Reported:

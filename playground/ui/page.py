@@ -8,7 +8,7 @@ import gradio as gr
 from playground import settings
 from playground.engine.startup import EngineLoader
 from playground.tasks import list_tasks
-from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, picker, status, task_tab, uploads
+from playground.ui import about_tab, adapters_tab, chat_tab, endpoints, finetune_tab, status, task_tab, uploads
 from playground.ui.blocks import Page
 from playground.ui.task_tab import TaskTab
 from playground.ui.visitors import Visitors
@@ -27,8 +27,8 @@ def create_page(loader: EngineLoader, visitors: Visitors | None = None) -> gr.Bl
     with page:
         status.build(page, loader)
         with gr.Tabs(elem_id="tabs") as tabs:
-            chat_tab.build(loader)
-            opened = [task_tab.build(task, loader) for task in list_tasks() if task.has_tab]
+            opened = [chat_tab.build(loader)]
+            opened += [task_tab.build(task, loader) for task in list_tasks() if task.has_tab]
             tuning = finetune_tab.build(loader)
             adapters_tab.build(loader)
             about_tab.build(loader, visitors)
@@ -47,8 +47,8 @@ def _open_links(page: gr.Blocks, tabs: gr.Tabs, opened: Sequence[TaskTab]) -> No
     def arrive(request: gr.Request) -> list[Any]:
         wanted = request.query_params.get("tab") or ("finetune" if "run" in request.query_params else None)
         adapter = request.query_params.get("adapter")
-        known = {item.task.name for item in opened} | {"chat", "finetune", "adapters", "about"}
-        pickers = [picker.opened(item.task, adapter if item.task.name == wanted else None) for item in opened]
+        known = {item.tab.id for item in opened} | {"finetune", "adapters", "about"}
+        pickers = [item.opened(adapter if item.tab.id == wanted else None) for item in opened]
         return [gr.Tabs(selected=wanted) if wanted in known else gr.skip(), *pickers]
 
     page.load(

@@ -1,8 +1,9 @@
 """The tab of one task, built from the task's own description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from playground.adapters.record import AdapterRecord
 from playground.engine.predict import Prediction, predict_stream
 from playground.engine.startup import EngineLoader
 from playground.tasks import Field, Task
+from playground.tasks.languages import LANGUAGES
 from playground.types import Row, Stream
 from playground.ui import batch, correction, languages, picker, render, rows, stopping, text_file
 from playground.ui.events import QUIET
@@ -24,9 +26,10 @@ LINES_OF_BOX = 7
 class TaskTab:
     """What the page needs in order to open a tab from a link."""
 
-    task: Task
     tab: gr.Tab
     picker: gr.Dropdown
+    opened: Callable[[str | None], gr.Dropdown]
+    """The picker with the adapters of this moment, for the key of the one wanted."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,11 @@ def build(task: Task, loader: EngineLoader) -> TaskTab:
         _examples(task, parts)
         batch.build(task, loader, parts.picker, _language_fields(task, parts))
     _wire(task, loader, parts, box)
+    spoken = list(_language_fields(task, parts).values())
+    if spoken:
+        parts.picker.change(partial(languages_for, task), [parts.picker, *spoken], spoken, **QUIET)
     tab.select(lambda key: picker.refreshed(task, key), parts.picker, parts.picker, **QUIET)
-    return TaskTab(task, tab, parts.picker)
+    return TaskTab(tab, parts.picker, partial(picker.opened, task))
 
 
 def _inputs(task: Task) -> Parts:
@@ -106,6 +112,16 @@ def _language(task: Task, field: Field) -> gr.Dropdown:
 def _language_fields(task: Task, parts: Parts) -> dict[str, Component]:
     pairs = zip(task.inputs, parts.fields, strict=True)
     return {field.name: part for field, part in pairs if field.kind == "language"}
+
+
+def languages_for(task: Task, key: str | None, *codes: str) -> list[Any]:
+    """The languages once an adapter is chosen: those of most of its rows, unless it knows `codes`, the present ones."""
+    known: Mapping[str, Any] = next((one.training for one in picker.offered(task) if picker.key_of(one) == key), {})
+    direction = known.get("direction", [])
+    is_there = len(direction) == len(codes) and {*direction} <= LANGUAGES.keys()
+    if not is_there or {*codes} <= {*known.get("languages", ())}:
+        return [gr.skip() for _ in codes]
+    return [gr.Dropdown(choices=languages.choices(), value=code) for code in direction]
 
 
 def _examples(task: Task, parts: Parts) -> None:

@@ -108,6 +108,7 @@ def test_unknown_fields_are_ignored(tmp_path):
         ("training", {"rows": "many"}),
         ("training", {"languages": ["en\nlicense: mit"]}),
         ("training", {"languages": "en"}),
+        ("training", {"direction": ["en", "<b>"]}),
         ("training", {"untrained": [1]}),
         ("metrics", {"adapter": 65.0}),
         ("metrics", {"adapter": SCORES | {"interval": [1, 2, 3]}}),

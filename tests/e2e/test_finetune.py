@@ -178,7 +178,7 @@ def test_rows_become_an_adapter_that_is_used_at_once(visit, picture):
     assert b"The rows" in content
     picture(visitor, "finetune-done")
 
-    visitor.page.get_by_role("link", name="Try it now in its tab").click()
+    visitor.page.get_by_role("link", name="Try it now in the tab Sentiment").click()
     expect(visitor.page.get_by_role("tab", selected=True)).to_have_text("Sentiment")
     expect(visitor.picker("Adapter")).to_have_value("teams (yours)")
     visitor.box("sentiment-text").fill("Two screws were missing.")

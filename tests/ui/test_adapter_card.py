@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from playground.adapters.store import mark_checked, mark_unchecked
-from playground.ui.adapter_card import card, quality, shown_labels
+from playground.ui.adapter_card import card, quality, shown_labels, try_link
 
 
 def scored(value):
@@ -47,7 +47,12 @@ def test_link_opens_the_tab_that_offers_the_adapter(adapters):
 
 
 def test_no_link_for_a_task_without_a_tab(adapters):
-    assert "Try it" not in card(replace(adapters[0], task="instruct"))
+    assert "Try it" not in card(replace(adapters[0], task="poems"))
+
+
+def test_an_adapter_for_conversation_is_tried_in_the_chat(adapters):
+    linked = try_link(replace(adapters[1], task="instruct"), "Try it now in the tab {tab}")
+    assert linked == '<p><a href="?tab=chat&amp;adapter=instruct%2Freviews">Try it now in the tab Chat</a></p>'
 
 
 @pytest.mark.parametrize(

@@ -238,3 +238,13 @@ def test_messages_are_neither_markdown_nor_unsanitised(loader):
     assert not chatbot.render_markdown
     assert chatbot.sanitize_html
     assert chatbot.buttons == ["copy"]
+
+
+def test_the_first_adapter_for_conversation_is_chosen_by_itself(adapters):
+    before = chat_tab.talkers(None)
+    assert not before.visible
+    adapters.append(replace(adapters[1], task="instruct", shape="generate", name="shop"))
+    now = chat_tab.talkers(before.value)
+    assert now.visible
+    assert now.value == "instruct/shop"
+    assert chat_tab.talkers("none").value == "none"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import gradio as gr
 import pytest
 
@@ -93,3 +95,24 @@ def test_examples_cover_the_languages_and_fill_the_inputs(task):
 def test_example_labels_tell_the_examples_apart(task):
     labels = task_tab.example_labels(task)
     assert len(set(labels)) == len(task.examples)
+
+
+@pytest.mark.parametrize(
+    ("facts", "present", "begins_with"),
+    [
+        ({"direction": ["sw", "en"], "languages": ["en", "sw"]}, ("en", "es"), ["sw", "en"]),
+        ({"direction": ["sw", "en"], "languages": ["en", "sw"]}, ("en", "sw"), None),
+        ({"direction": ["lg", "en"], "languages": ["en", "lg"]}, ("en", "es"), None),
+        ({}, ("en", "es"), None),
+    ],
+)
+def test_an_adapter_begins_with_the_languages_of_its_rows_unless_it_knows_the_present_ones(
+    adapters, facts, present, begins_with
+):
+    adapters.append(replace(adapters[1], task="translate", shape="generate", training=facts))
+    found = task_tab.languages_for(get_task("translate"), "translate/reviews", *present)
+    assert [getattr(one, "value", None) for one in found] == (begins_with or [None, None])
+
+
+def test_no_adapter_leaves_the_languages_as_they_are(adapters):
+    assert len(task_tab.languages_for(get_task("translate"), "none", "en", "es")) == 2
