@@ -27,8 +27,9 @@ MOST_SHOWN = 200
 TITLE_CHARS = 60
 FRESH = ("A fresh adapter", "")
 START_INFO = (
-    "Going on from an adapter keeps what it can do: rows that it learnt from are repeated where they are still here, "
-    "and the two are compared at the end on rows that neither learnt from."
+    "With few rows go on from an adapter of the task: a fresh one has everything to learn. Going on keeps what it can "
+    "do: rows that it learnt from are repeated where they are still here, and the two are compared at the end on rows "
+    "that neither learnt from."
 )
 
 
