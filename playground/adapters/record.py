@@ -55,6 +55,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "preset": str,
     "languages": list,
     "direction": list,
+    "turns": int,
     "untrained": list,
     "duplicates": int,
     "fixes": dict,
@@ -87,6 +88,7 @@ class AdapterRecord:
     training: Mapping[str, Any] = field(default_factory=dict)
     """``data``, ``licence``, ``rows``, ``seed``, ``wall_time_s``, ``command``, ``preset``, ``languages``,
     ``direction`` (source and target language of most of its rows), ``untrained`` (languages that it never saw),
+    ``turns`` (messages that came before the longest conversation's reply, where there were several),
     ``duplicates`` (rows dropped because they resemble a measured one), ``fixes`` (rows that each fix of the data
     dropped, changed or added), ``split`` (which rows were held out), ``reloaded`` (what came of loading it again in a
     fresh process), ``update_size`` (of what it adds, as a share of the weights that it is added to)."""

@@ -37,23 +37,26 @@ def talk(
     began = time.monotonic()
     who = f"the adapter {talker.name} on {engine.backbone.title}" if talker else engine.backbone.title
     text = ""
-    with closing(_with_adapter(engine, message, talker) if talker else _with_template(engine, turns, message)) as texts:
+    said = [*turns, {"role": "user", "content": message}]
+    with closing(_with_adapter(engine, said, talker) if talker else _with_template(engine, said)) as texts:
         for text in texts:
             yield text, False, ""
     yield text.strip(), True, f"Answered by {who} in {(time.monotonic() - began) * 1000:,.0f} ms."
 
 
-def _with_adapter(engine: Engine, message: str, talker: AdapterRecord) -> Stream[str]:
+def _with_adapter(engine: Engine, said: Sequence[Turn], talker: AdapterRecord) -> Stream[str]:
+    """The reply to as much of what was said as there was before replies in the adapter's training."""
     task = get_task("instruct")
-    with closing(predict_stream(engine, task, {"prompt": message}, talker)) as predictions:
+    heard = alternating(said[-max(talker.training.get("turns", 1), 1) :])
+    with closing(predict_stream(engine, task, {"messages": heard}, talker)) as predictions:
         for prediction in predictions:
             yield str(prediction.row.get(task.output) or "")
 
 
 @on_gpu
-def _with_template(engine: Engine, turns: Sequence[Turn], message: str) -> Stream[str]:
+def _with_template(engine: Engine, said: Sequence[Turn]) -> Stream[str]:
     room = engine.backbone.max_positions - MAX_NEW_TOKENS
-    kept = alternating([*turns, {"role": "user", "content": message}])
+    kept = alternating(said)
     ids = _prompt_ids(engine, kept)
     while len(ids) > room and len(kept) > 1:
         kept = kept[2:]  # the oldest question with its answer

@@ -120,6 +120,12 @@ def as_instruction(row: Row) -> Row:
     return {**row, "prompt": "\n\n".join(message["content"] for message in said), "completion": reply}
 
 
+def num_turns(row: Row) -> int:
+    """Messages of users and assistants that come before the reply; 1 for a row that is no conversation."""
+    spoken = [message for message in row.get("messages") or [] if message["role"] != "system"]
+    return max(len(spoken) - 1, 1)
+
+
 def is_said(value: Any) -> bool:
     """Whether `value` is a list of messages that say whose they are."""
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):

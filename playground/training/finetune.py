@@ -15,6 +15,7 @@ from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
 from playground.backbones.release import release
+from playground.data.dialogue import num_turns
 from playground.errors import AdapterError, Cancelled, Paused
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
@@ -481,6 +482,7 @@ def new_record(
             "preset": config.preset,
             "languages": languages,
             **({"direction": direction} if (direction := _commonest_direction(material.training)) else {}),
+            **({"turns": turns} if (turns := max(map(num_turns, material.training), default=1)) > 1 else {}),
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -181,8 +182,20 @@ def test_tasks_go_to_their_adapters_also_with_a_chat_backbone(chat_engine, asked
 def test_an_instruct_adapter_takes_free_talk(engine, asked, adapters):
     talker = next(record for record in adapters if record.task == "instruct")
     reply = last(respond(engine, [], "hello", talker=talker))
-    assert asked == [("instruct", {"prompt": "hello"}, "foreign")]
+    assert asked == [("instruct", {"messages": [{"role": "user", "content": "hello"}]}, "foreign")]
     assert (reply.text, reply.adapter) == ("A completion.", "foreign")
+
+
+@pytest.mark.parametrize(
+    ("training", "heard"),
+    [({}, ["Where?"]), ({"turns": 3}, ["My lamp broke", "Sorry!", "Where?"]), ({"turns": 0}, ["Where?"])],
+)
+def test_an_adapter_hears_as_much_as_its_conversations_had(engine, asked, adapters, training, heard):
+    talker = replace(next(record for record in adapters if record.task == "instruct"), training=training)
+    said = [("user", "Hello"), ("assistant", "Hi!"), ("user", "My lamp broke"), ("assistant", "Sorry!")]
+    last(respond(engine, [Message(role, content) for role, content in said], "Where?", talker=talker))
+    ((_, row, _),) = asked
+    assert [message["content"] for message in row["messages"]] == heard
 
 
 def test_closing_free_talk_frees_the_engine(chat_engine):

@@ -1,6 +1,6 @@
 import pytest
 
-from playground.data.dialogue import as_instruction, conversation
+from playground.data.dialogue import as_instruction, conversation, num_turns
 from playground.errors import DataError
 
 TURNS = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Yes?"), ("user", "So?"), ("assistant", "So what?")]
@@ -67,3 +67,10 @@ def test_what_alpaca_says_before_the_instruction_is_the_systems():
     said = conversation(f"{before}\n\n### Instruction:\nAdd.\n\n### Input:\n1, 2\n\n### Response:\n3</s>")
     assert [message["role"] for message in said] == ["system", "user", "assistant"]
     assert [message["content"] for message in said] == [before, "Add.\n\n### Input:\n1, 2", "3"]
+
+
+def test_turns_are_what_was_said_before_the_reply():
+    said = conversation(["Hello", "Hi!", "My lamp broke", "Sorry!"])
+    assert num_turns({"messages": said}) == 3
+    assert num_turns({"messages": [{"role": "system", "content": "Be kind"}, *said]}) == 3
+    assert num_turns({"prompt": "a", "completion": "b"}) == 1

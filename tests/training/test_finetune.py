@@ -524,3 +524,19 @@ def test_the_weights_from_before_a_training_can_be_mixed_in(make_run_config):
     second = [name for name in trained if "lora_B" in name]
     assert any(trained[name].any() for name in second)
     assert not any(untouched[name].any() for name in second)
+
+
+def test_the_record_keeps_how_long_the_conversations_were_and_which_way_translations_went(make_run_config, tmp_path):
+    said = ["Hello", "Hi!", "My lamp broke"]
+    chats = [{"messages": [*said[:2], f"{said[2]} {i}", f"reply {i}"]} for i in range(12)]
+    pairs = [{"source_text": f"one {i}", "target_text": f"moja {i}"} for i in range(12)]
+    kept = {}
+    for task, rows in (("instruct", chats), ("translate", pairs)):
+        data = tmp_path / f"{task}.jsonl"
+        data.write_text("\n".join(map(json.dumps, rows)))
+        columns = {"source_lang": "=en", "target_lang": "=sw"} if task == "translate" else {}
+        config = make_run_config(task=task, epochs=0.1, data=data, columns=columns, evaluation_rows=2)
+        kept[task] = finetune(config, lambda event: None, never).training
+    assert kept["instruct"]["turns"] == 3
+    assert kept["translate"]["direction"] == ["en", "sw"]
+    assert "turns" not in kept["translate"]
