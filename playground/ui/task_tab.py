@@ -57,10 +57,10 @@ def build(task: Task, loader: EngineLoader) -> TaskTab:
                 parts.result.render()
                 box = correction.build(task)
         _examples(task, parts)
-        batch.build(task, loader, parts.picker, _language_fields(task, parts))
+        language_fields = _language_fields(task, parts)
+        batch.build(task, loader, parts.picker, language_fields)
     _wire(task, loader, parts, box)
-    spoken = list(_language_fields(task, parts).values())
-    if spoken:
+    if spoken := list(language_fields.values()):
         parts.picker.change(partial(languages_for, task), [parts.picker, *spoken], spoken, **QUIET)
     tab.select(lambda key: picker.refreshed(task, key), parts.picker, parts.picker, **QUIET)
     return TaskTab(tab, parts.picker, partial(picker.opened, task))
