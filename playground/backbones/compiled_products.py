@@ -1,12 +1,14 @@
 """Products with 8-bit weights: the weights stay int8 in memory, the states are fp32.
 
-Each weight is read once for four rows, two outputs at a time, whose sums stay in the processor's registers.
+Each weight is read once for four rows, two outputs at a time, whose sums stay in the processor's registers. For a row
+by itself it is one output at a time: memory is read fastest from front to back.
 Shapes: N rows, I inputs, O outputs.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from numba import prange
 from torch import Tensor
 
@@ -14,28 +16,34 @@ from playground.backbones.compiled import Bytes, Floats, part, shared
 
 ROWS_AT_ONCE = 64
 """Rows that go over the weights together; more of them do not fit into a core's cache."""
+MANY_ROWS = 128
+"""From so many rows on it pays to bring the weights to fp32, for the library's products of fp32."""
+OUTPUTS_AT_ONCE = 512
+"""Outputs whose weights are in fp32 at the same time."""
 
 
 def pack(values: Tensor, scale: Tensor) -> Callable[[Tensor], Tensor]:
     """Makes the product of (N, I) states with an (O, I) int8 weight, whose outputs have the (O,) scales."""
-    weight, scales = values.numpy(), scale.numpy()
+    weight, scales, parts = values.numpy(), scale.numpy(), torch.split(values, OUTPUTS_AT_ONCE)
 
     def product(states: Tensor) -> Tensor:
         found = states.new_empty(len(states), len(weight))
-        _multiply(states.contiguous().numpy(), weight, scales, found.numpy())
-        return found
+        if len(states) < MANY_ROWS:
+            _multiply(states.contiguous().numpy(), weight, scales, found.numpy())
+            return found
+        for some, outputs in zip(parts, torch.split(found, OUTPUTS_AT_ONCE, 1), strict=True):
+            torch.mm(states, some.float().T, out=outputs)
+        return found.mul_(scale)
 
     return product
 
 
 @part
 def _one_row(states: Floats, row: int, weight: Bytes, scale: Floats, at: int, found: Floats) -> None:
-    a0 = b0 = np.float32(0)
+    total = np.float32(0)
     for i in range(weight.shape[1]):
-        x0 = states[row, i]
-        a0 += np.float32(weight[at, i]) * x0
-        b0 += np.float32(weight[at + 1, i]) * x0
-    found[row, at], found[row, at + 1] = a0 * scale[at], b0 * scale[at + 1]
+        total += np.float32(weight[at, i]) * states[row, i]
+    found[row, at] = total * scale[at]
 
 
 @part
@@ -70,3 +78,4 @@ def _multiply(states: Floats, weight: Bytes, scale: Floats, found: Floats) -> No
                 _four_rows(states, row, weight, scale, at, found)
             for row in range(fours, last):
                 _one_row(states, row, weight, scale, at, found)
+                _one_row(states, row, weight, scale, at + 1, found)

@@ -61,8 +61,8 @@ def test_level_inputs_keep_what_one_large_column_would_round_away():
     assert (level - exact).norm() < 0.02 * exact.norm()
 
 
-@pytest.mark.parametrize("num_rows", [*range(1, 10), 63, 64, 67, 130])
-@pytest.mark.parametrize("num_outputs", [2, 7, 64])
+@pytest.mark.parametrize("num_rows", [*range(1, 10), 63, 64, 67, 127, 128, 300])
+@pytest.mark.parametrize("num_outputs", [2, 7, 64, 1030])
 def test_any_number_of_rows_and_outputs(num_rows, num_outputs):
     torch.manual_seed(0)
     weight, states = torch.randn(num_outputs, 30), torch.randn(num_rows, 30)
