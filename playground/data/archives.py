@@ -11,7 +11,7 @@ from playground import settings
 from playground.data.decoding import open_text
 from playground.data.gathering import MAX_REJECTED
 from playground.data.headers import language_of
-from playground.data.table import Entry, Reading, Rejected
+from playground.data.table import Entry, Reading, Rejected, chained
 from playground.data.text import excerpt
 from playground.data.unpacking import Member
 from playground.errors import DataError
@@ -120,7 +120,7 @@ def _tables(members: list[Member], read_file: ReadFile, name: str, notes: list[s
         return first
     files = _listed([member for member, _ in used])
     first.notes.insert(0, f"Rows come from {len(used)} files of {name}, {files}; lines count through them.")
-    return replace(first, entries=_chained([reading for _, reading in used]), num_rows=None)
+    return replace(first, entries=chained([reading for _, reading in used]), num_rows=None)
 
 
 def _kind(reading: Reading) -> frozenset[str]:
@@ -138,20 +138,6 @@ def _with_columns(reading: Reading) -> Reading:
         if not isinstance(entry, Rejected):
             return replace(reading, entries=chain(head, entries), columns=list(entry[1]))
     return replace(reading, entries=chain(head, entries), columns=[])
-
-
-def _chained(readings: list[Reading]) -> Iterator[Entry]:
-    before = 0
-    for reading in readings:
-        last = 0
-        for entry in reading.entries:
-            line = entry.line if isinstance(entry, Rejected) else entry[0]
-            last = max(last, line)
-            if isinstance(entry, Rejected):
-                yield Rejected(before + line, entry.reason, entry.raw)
-            else:
-                yield before + line, entry[1]
-        before += last
 
 
 def _texts_by_folder(members: list[Member]) -> Reading | None:
@@ -192,7 +178,7 @@ def _parallel(members: list[Member]) -> Reading | None:
             source, target = sides if set(sides) != _SIDES else ("source", "target")
             columns = ["source_text", "target_text", *(["source_lang", "target_lang"] if set(sides) != _SIDES else [])]
             parts = [Reading("txt", _pairs(pair[source], pair[target], source, target)) for pair in pairs.values()]
-            return Reading("txt", _chained(parts), columns)
+            return Reading("txt", chained(parts), columns)
     return None
 
 

@@ -1,6 +1,6 @@
 """What every file format is read into."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from playground.types import Row
@@ -32,6 +32,21 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     num_rows: int | None = None
     """Rows of the file when `entries` are a sample of them already."""
+
+
+def chained(readings: Sequence[Reading]) -> Iterator[Entry]:
+    """The entries of one after the other; their places go on counting."""
+    before = 0
+    for reading in readings:
+        last = 0
+        for entry in reading.entries:
+            line = entry.line if isinstance(entry, Rejected) else entry[0]
+            last = max(last, line)
+            if isinstance(entry, Rejected):
+                yield Rejected(before + line, entry.reason, entry.raw)
+            else:
+                yield before + line, entry[1]
+        before += last
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from itertools import islice
@@ -20,7 +21,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from playground import settings
 from playground.data.cells import plain_value
 from playground.data.grid import Record, to_reading
-from playground.data.table import Reading
+from playground.data.table import Entry, Reading, chained
 from playground.data.text import HAS_NO_SPACES
 from playground.errors import DataError
 
@@ -55,7 +56,8 @@ _XLSX_ERRORS = (
 
 
 def read_xlsx(path: Path, *, name: str) -> Reading:
-    """The rows of the first sheet that has a table with texts in it, else of the first that has a table.
+    """The rows of the first sheet that has a table with texts in it, else of the first that has a table, and of those
+    that have the same columns.
 
     Hidden sheets don't count unless there is no other.
 
@@ -67,24 +69,48 @@ def read_xlsx(path: Path, *, name: str) -> Reading:
             size_bytes = sum(info.file_size for info in archive.infolist())
             is_small = size_bytes <= _MAX_WHOLE_WORKBOOK_BYTES and _num_cells(archive) <= _MAX_WHOLE_CELLS
         is_too_large = size_bytes > MAX_WORKBOOK_BYTES
-        found = None if is_too_large else _chosen_sheet(path, is_whole=is_small)
+        found = None if is_too_large else _chosen_sheets(path, is_whole=is_small)
     except _XLSX_ERRORS as err:
         raise DataError(f"{name} is a damaged or incomplete XLSX file; save it again or as CSV.") from err
     if is_too_large:
         raise DataError(f"{name} unpacks to {size_bytes / 1024 / 1024:.0f} MB, which is too much; save it as CSV.")
     if found is None:
         raise DataError(f"{name} has no cells with content; upload a sheet with at least one row.")
-    has_formulas = is_small and _has_formulas_only(path)
-    reading = to_reading(_whole(found.records, name), name=name, file_format="xlsx")
-    if found.others:
-        others = f", {_quoted(found.others)} {'is' if len(found.others) == 1 else 'are'} not"
-        reading.notes.append(f"{name} has several sheets; '{found.title}' is used{others}.")
-    if has_formulas:
+    try:
+        reading = _joined(found, name)
+    except DataError:
+        found.stream.close()
+        raise
+    if is_small and _has_formulas_only(path):
         reading.notes.append(
             f"Formulas in {name} have no result saved beside them and count as empty cells; open it in Excel or "
             "LibreOffice, save it there and upload it again."
         )
     return reading
+
+
+def _joined(found: "_Sheets", name: str) -> Reading:
+    """The rows of the best sheet, and of those like it that have its columns."""
+    best = to_reading(_whole(found.tables[found.best], name), name=name, file_format="xlsx")
+    used: dict[str, Reading] = {}
+    for title, records in found.tables.items():
+        with suppress(DataError):  # a header without rows
+            one = best if title == found.best else to_reading(_whole(records, name), name=name, file_format="xlsx")
+            if one.columns == best.columns:
+                used[title] = one
+    unused = [title for title in found.titles if title not in used]
+    if len(used) > 1:
+        best.notes.append(f"Rows come from {len(used)} sheets of {name}, {_quoted([*used])}; lines count through them.")
+    if unused:
+        which = "those" if len(used) > 1 else f"'{found.best}'"
+        others = f"{_quoted(unused)} {'is' if len(unused) == 1 else 'are'} not"
+        best.notes.append(f"{name} has several sheets; {which} {'are' if len(used) > 1 else 'is'} used, {others}.")
+    return replace(best, entries=_closing(found.stream, chained([*used.values()])))
+
+
+def _closing(stream: IO[bytes], entries: Iterator[Entry]) -> Iterator[Entry]:
+    with stream:
+        yield from entries
 
 
 def _has_formulas_only(path: Path) -> bool:
@@ -103,11 +129,14 @@ def _whole(records: Iterator[Record], name: str) -> Iterator[Record]:
 
 
 @dataclass(frozen=True)
-class _Sheet:
-    title: str
-    records: Iterator[Record]
-    others: list[str]
-    """Titles of the other sheets."""
+class _Sheets:
+    stream: IO[bytes]
+    best: str
+    """Title of the one to read."""
+    tables: dict[str, Iterator[Record]]
+    """Records of the best sheet and those that look as good, by title, in their order."""
+    titles: list[str]
+    """Of all sheets."""
 
 
 def _num_cells(archive: zipfile.ZipFile) -> float:
@@ -129,12 +158,12 @@ def _num_cells(archive: zipfile.ZipFile) -> float:
     return most
 
 
-def _chosen_sheet(path: Path, *, is_whole: bool) -> _Sheet | None:
+def _chosen_sheets(path: Path, *, is_whole: bool) -> _Sheets | None:
     """Only a workbook that is read as a whole tells which cells are merged."""
-    # openpyxl wants to know a file by its name, which an unpacked one has not; the rows close it when they end.
+    # openpyxl wants to know a file by its name, which an unpacked one has not.
     stream = path.open("rb")
     workbook = openpyxl.load_workbook(stream, read_only=not is_whole, data_only=True)
-    found: list[tuple[tuple[bool, bool, bool], str, Any]] = []
+    ranks: dict[str, tuple[bool, bool, bool]] = {}
     for sheet in workbook.worksheets:
         if not is_whole:
             # Some programs write a wrong size of the sheet, which hides all rows but the first.
@@ -143,14 +172,13 @@ def _chosen_sheet(path: Path, *, is_whole: bool) -> _Sheet | None:
         if head:
             is_table = len(head) > 1 and any(_num_filled(record) > 1 for record in head)
             is_list = len(head) > 2
-            rank = (sheet.sheet_state == "visible", is_table or is_list, _has_texts(head))
-            found.append((rank, sheet.title, sheet))
-    if not found:
+            ranks[sheet.title] = (sheet.sheet_state == "visible", is_table or is_list, _has_texts(head))
+    if not ranks:
         stream.close()
         return None
-    best = max(found, key=lambda one: one[0])
-    others = [sheet.title for sheet in workbook.worksheets if sheet is not best[2]]
-    return _Sheet(best[1], _padded(best[2], stream), others)
+    best = max(ranks, key=lambda title: ranks[title])
+    tables = {title: _padded(workbook[title]) for title, rank in ranks.items() if rank == ranks[best]}
+    return _Sheets(stream, best, tables, [sheet.title for sheet in workbook.worksheets])
 
 
 def _has_texts(head: list[Record]) -> bool:
@@ -163,13 +191,8 @@ def _is_prose(cell: Any) -> bool:
     return isinstance(cell, str) and (len(cell.split()) > 2 or HAS_NO_SPACES.search(cell) is not None)
 
 
-def _padded(sheet: Any, stream: IO[bytes]) -> Iterator[Record]:
+def _padded(sheet: Any) -> Iterator[Record]:
     """Records as wide as the widest of the first, without columns on the left that are empty in all of them."""
-    with stream:
-        yield from _aligned(sheet)
-
-
-def _aligned(sheet: Any) -> Iterator[Record]:
     head = list(islice(_sheet_records(sheet), _NUM_SHEET_ROWS))
     width = max(len(record.cells) for record in head)
     margin = min(next(i for i, cell in enumerate(record.cells) if not _is_empty(cell)) for record in head)

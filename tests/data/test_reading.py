@@ -508,6 +508,27 @@ def test_a_sheet_of_sums_before_the_texts_is_not_taken_for_them(tmp_path: Path) 
     assert table.rows[1]["text"].splitlines() == ["It broke at", "once, sadly"]
 
 
+def test_sheets_with_the_same_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "May"
+    june, lists, late = book.create_sheet("June"), book.create_sheet("Lists"), book.create_sheet("Late")
+    for sheet, rows in (
+        (book.active, [["text", "label"], ["It came a day early", "good"], ["It broke at once, sadly", "bad"]]),
+        (june, [["text", "label"], ["I would buy it again", "good"]]),
+        (lists, [["word", "meaning"], ["good", "it was all right"]]),
+        (late, [["text", "label"]]),
+    ):
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    table = read_table(tmp_path / "a.xlsx")
+    assert [row["label"] for row in table.rows] == ["good", "bad", "good"]
+    assert table.lines == [2, 3, 5]
+    notes = " ".join(table.notes)
+    assert "Rows come from 2 sheets of a.xlsx, 'May', 'June'; lines count through them." in notes
+    assert "those are used, 'Lists', 'Late' are not" in notes
+
+
 def test_xlsx_with_a_header_only_or_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no rows"):
         table_of(tmp_path, "a.xlsx", workbook([["text", "label"]]))
