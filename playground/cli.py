@@ -184,7 +184,9 @@ def _add_train(commands: Any) -> None:
     )
     parser.add_argument("--fix", action="append", dest="fixes", metavar="FIX", help=f"one of {', '.join(FIXES)}")
     parser.add_argument("--split", help=f"rows to hold out: {', '.join(SPLITS)} (default stratified)")
-    parser.add_argument("--split-column", help="column with the group or the time of each row")
+    parser.add_argument(
+        "--split-column", help="column with the group, the time or the mark (train, test, validation) of each row"
+    )
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the run's state; the same command goes on from there after a break"
     )

@@ -80,7 +80,9 @@ ROLES: dict[str, frozenset[str]] = {
     }.items()
 }
 # Names of a column about the text rather than the text itself.
-_ABOUT = frozenset("id ids length len count date time url link number no nr lang language author user".split())
+_ABOUT = frozenset(
+    "id ids length len count date time url link number no nr lang language author user split fold partition".split()
+)
 
 LANGUAGES = {
     name: code

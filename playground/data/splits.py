@@ -22,9 +22,13 @@ SPLITS = {
     "stratified": "A random sample, with its share of each label",
     "group": "Whole groups of a column, such as all rows of one customer",
     "time": "The newest rows by a column of dates or numbers",
+    "marked": "The rows that a column marks as test, or else as validation",
 }
 """Which rows are held out, by the name of the split."""
-NEEDS_COLUMN = frozenset({"group", "time"})
+NEEDS_COLUMN = frozenset({"group", "time", "marked"})
+_TRAIN = frozenset("train training".split())
+_TEST = frozenset("test testing eval evaluation heldout held-out held_out".split())
+_VALIDATION = frozenset("validation valid val dev development".split())
 
 _Group = list[int]
 
@@ -50,16 +54,18 @@ def split(
         task: what they are for.
         how: a key of `SPLITS`. Stratified: rows with the same input (case, white space and Unicode form aside), or
             with the same context in question answering, stay on one side, and each label gets its share.
-        field: where rows keep the group or the time.
+        field: where rows keep the group, the time or the mark.
         fraction: share of the rows that is held out.
         seed: decides, except by time.
 
     Raises:
-        DataError: fewer than `MIN_ROWS` rows, all with the same input or of one group, or without times.
+        DataError: fewer than `MIN_ROWS` rows, all with the same input or of one group, or without times or marks.
     """
     if len(rows) < MIN_ROWS:
         raise DataError(f"There are {len(rows)} usable rows; at least {MIN_ROWS} are needed to train and to check.")
     target = min(MAX_HELD_OUT, max(1, round(len(rows) * fraction)))
+    if how == "marked":
+        return _marked(rows, field, random.Random(seed))
     if how == "time":
         held_out = _newest(rows, field, target)
     else:
@@ -67,6 +73,40 @@ def split(
         held_out = {i for group in _choose(strata, target, random.Random(seed)) for i in group}
     kept = sorted(held_out)[:MAX_HELD_OUT]
     return [row for i, row in enumerate(rows) if i not in held_out], [rows[i] for i in kept]
+
+
+def marking_field(rows: list[Row], fields: Iterable[str]) -> str | None:
+    """The one of `fields` that says of every row what it is for, such as train and test."""
+    known = _TRAIN | _TEST | _VALIDATION
+
+    def is_marking(field: str) -> bool:
+        marks: set[str] = set()
+        for row in rows:
+            mark = _mark(row, field)
+            if mark not in known:
+                return False
+            marks.add(mark)
+        return bool(marks & _TRAIN) and len(marks) > 1
+
+    return next((field for field in fields if is_marking(field)), None)
+
+
+def _mark(row: Row, field: str) -> str:
+    value = row.get(field)
+    return _normal(value) if isinstance(value, str) else ""
+
+
+def _marked(rows: list[Row], field: str, rng: random.Random) -> tuple[list[Row], list[Row]]:
+    """Rows marked for the training, and at most `MAX_HELD_OUT` of those for the test, or of those for validation."""
+    marks = [_mark(row, field) for row in rows]
+    found = [[i for i, mark in enumerate(marks) if mark in words] for words in (_TRAIN, _TEST, _VALIDATION)]
+    training, held_out = found[0], found[1] or found[2]
+    if not training or not held_out:
+        missing = "test or validation" if training else "train"
+        there = ", ".join(f"'{excerpt(mark, 40)}'" for mark in list(dict.fromkeys(marks))[:5])
+        raise DataError(f"'{field}' marks no row as {missing}; it has {there}. Choose another column or split.")
+    chosen = sorted(rng.sample(held_out, min(len(held_out), MAX_HELD_OUT)))
+    return [rows[i] for i in training], [rows[i] for i in chosen]
 
 
 def _strata(rows: list[Row], task: str) -> list[list[_Group]]:

@@ -25,7 +25,7 @@ from playground.data.duplicates import Leak, find_leaks
 from playground.data.fixes import EXACT, FIXES, check_fixes
 from playground.data.lengths import Lengths
 from playground.data.rows import load_training_rows
-from playground.data.splits import NEEDS_COLUMN, SPLITS, check_split, split
+from playground.data.splits import NEEDS_COLUMN, SPLITS, check_split, marking_field, split
 from playground.engine.names import name_finder
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError, InputError, PlaygroundError
@@ -80,7 +80,9 @@ def build() -> Doctor:
         view = gr.HTML(elem_id="finetune-check")
         fixes = gr.CheckboxGroup([], label="Fixes", info=FIXES_INFO, visible=False, elem_id="finetune-fixes")
         picked = gr.Radio(SPLIT_CHOICES, value="stratified", label="Rows to measure on", elem_id="finetune-split")
-        column = gr.Dropdown([], label="Column of the groups or times", visible=False, elem_id="finetune-split-column")
+        column = gr.Dropdown(
+            [], label="Column of the groups, times or marks", visible=False, elem_id="finetune-split-column"
+        )
         validation = gr.File(
             label="Rows to measure on",
             file_types=finetune_data.FILE_TYPES,
@@ -97,11 +99,15 @@ def hidden(doctor: Doctor) -> Updates:
 
 
 def shown(doctor: Doctor, found: Inspection, loader: EngineLoader) -> Updates:
-    """The check of these rows but for names, with the safe switches on and the usual split."""
+    """The check of these rows but for names, with the safe switches on and the usual split, or the one that a
+    column marks.
+    """
     if found.problem or not found.rows:
         return hidden(doctor)
     checkup = check(found, loader)
     helpful = helpful_fixes(checkup.findings)
+    field = marking_field(found.rows, found.fields.values())
+    column = next((name for name, place in found.fields.items() if place == field), None)
     return {
         doctor.area: gr.Column(visible=True),
         doctor.checkup: checkup,
@@ -109,8 +115,8 @@ def shown(doctor: Doctor, found: Inspection, loader: EngineLoader) -> Updates:
         doctor.fixes: gr.CheckboxGroup(
             choices=_choices(helpful), value=[name for name in helpful if name == EXACT], visible=bool(helpful)
         ),
-        doctor.split: "stratified",
-        doctor.column: gr.Dropdown(choices=found.table.columns, value=None, visible=False),
+        doctor.split: "marked" if column else "stratified",
+        doctor.column: gr.Dropdown(choices=found.table.columns, value=column, visible=column is not None),
         doctor.validation: gr.File(value=None, visible=False),
         doctor.leaks: "",
     }

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from playground.data.splits import MAX_HELD_OUT, check_split, split
+from playground.data.splits import MAX_HELD_OUT, check_split, marking_field, split
 from playground.errors import DataError, InputError
 from playground.types import Row
 
@@ -146,3 +146,37 @@ def test_a_split_is_checked_by_name() -> None:
     with pytest.raises(InputError, match="The split 'time' needs a column"):
         check_split("time", "")
     check_split("stratified", "")
+
+
+def marked(*marks: str) -> list[Row]:
+    return [{"text": f"text {i}", "label": "ab"[i % 2], "set": mark, "i": i} for i, mark in enumerate(marks)]
+
+
+def test_a_column_of_marks_decides_and_validation_gives_way_to_test() -> None:
+    rows = marked("train", "Train ", "TEST", "train", "dev", "test")
+    training, held_out = split(rows, "classify", how="marked", field="set")
+    assert (indices(training), indices(held_out)) == ([0, 1, 3], [2, 5])
+    training, held_out = split(marked("train", "validation", "train", "unused"), "classify", how="marked", field="set")
+    assert (indices(training), indices(held_out)) == ([0, 2], [1])
+
+
+def test_of_many_marked_rows_some_are_held_out_from_all_places() -> None:
+    rows = marked(*["train"] * 5, *["test"] * (3 * MAX_HELD_OUT))
+    _, held_out = split(rows, "classify", how="marked", field="set")
+    assert len(held_out) == MAX_HELD_OUT
+    assert indices(held_out)[0] < 100
+    assert indices(held_out)[-1] > 3 * MAX_HELD_OUT - 100
+
+
+@pytest.mark.parametrize(("mark", "missing"), [("train", "test or validation"), ("test", "train"), ("x", "train")])
+def test_marks_that_leave_nothing_on_one_side_are_told(mark: str, missing: str) -> None:
+    with pytest.raises(DataError, match=f"'set' marks no row as {missing}; it has '{mark}'"):
+        split(marked(*[mark] * 6), "classify", how="marked", field="set")
+
+
+def test_the_column_of_marks_is_found() -> None:
+    rows = marked("train", "train", "test", "dev")
+    assert marking_field(rows, ["text", "label", "set"]) == "set"
+    assert marking_field(rows, ["text", "label"]) is None
+    assert marking_field(marked("train", "train"), ["set"]) is None
+    assert marking_field(marked("train", "test", "other"), ["set"]) is None
