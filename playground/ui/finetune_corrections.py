@@ -25,6 +25,8 @@ NONE_YET = "Nothing yet: open “Wrong? Correct it” under an answer in the oth
 ONE_INFO = "Each with what you said is right, the newest first."
 MOST_SHOWN = 200
 TITLE_CHARS = 60
+FEW_ROWS = 300
+"""With fewer, an answer, a summary or a translation is learnt from an adapter that can do it already."""
 FRESH = ("A fresh adapter", "")
 START_INFO = (
     "With few rows go on from an adapter of the task: a fresh one has everything to learn. Going on keeps what it can "
@@ -152,6 +154,15 @@ def usual_start(task: str) -> str:
         return last
     key = picker.default_key(get_task(task))
     return "" if key == NO_ADAPTER else key.partition("/")[2]
+
+
+def start_for(task: str, num_rows: int) -> str:
+    """What so many rows of an upload had best begin with; empty: a fresh adapter.
+
+    A new head learns new labels from a few rows; to find, write or translate text takes many more.
+    """
+    is_head = get_task(task).shape in ("classify", "tag")
+    return "" if is_head or task == "instruct" or num_rows >= FEW_ROWS else usual_start(task)
 
 
 def with_starts(parent: gr.Dropdown, task: str, value: str = "") -> Updates:

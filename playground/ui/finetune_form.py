@@ -399,6 +399,11 @@ def _needed(path: str | None) -> Path:
     return Path(path)
 
 
+def _starting(form: Form, found: finetune_data.Inspection) -> Updates:
+    task = found.mapping.task
+    return finetune_corrections.with_starts(form.parent, task, finetune_corrections.start_for(task, len(found.rows)))
+
+
 def _shown(form: Form, found: finetune_data.Inspection, loader: EngineLoader, more: Updates) -> Stream[Updates]:
     fields = finetune_data.fields_of(found.mapping.task)
     updates: Updates = {
@@ -407,7 +412,7 @@ def _shown(form: Form, found: finetune_data.Inspection, loader: EngineLoader, mo
         form.mapping: gr.Column(visible=True),
         form.task: found.mapping.task,
         form.preview: _preview(found, loader),
-        **finetune_corrections.with_starts(form.parent, found.mapping.task),
+        **_starting(form, found),
         **_startable(form, is_startable=not found.problem),
         form.rejected: gr.DownloadButton(visible=False),
     }
