@@ -56,6 +56,7 @@ _TRAINING_KINDS: Mapping[str, type] = {
     "languages": list,
     "direction": list,
     "turns": int,
+    "instructions": str,
     "untrained": list,
     "duplicates": int,
     "fixes": dict,

@@ -80,7 +80,7 @@ def respond(
     intent = route(message, memory.context)
     if intent.problem:
         yield Reply(with_commands(intent.problem) if intent.task == "help" else intent.problem)
-    elif _is_free_talk(intent, message, memory) and can_talk(engine, talker):
+    elif _is_free_talk(intent, message, memory, talker) and can_talk(engine, talker):
         turns = [{"role": turn.role, "content": body_of(turn.content)} for turn in history]
         for text, done, answered_by in talk(engine, turns, message, talker):
             yield Reply(text, done, "instruct", talker.name if talker else None, answered_by=answered_by)
@@ -161,12 +161,14 @@ def _after(intent: Intent, context: Context) -> Context:
     return context
 
 
-def _is_free_talk(intent: Intent, message: str, memory: Memory) -> bool:
-    """Whether nothing in `message` concerns a text: a chat-capable backbone takes it."""
-    if intent.task == "keep":
+def _is_free_talk(intent: Intent, message: str, memory: Memory, talker: AdapterRecord | None) -> bool:
+    """Whether nothing in `message` asks for a task: a chat-capable backbone takes it, and an adapter that was chosen to
+    talk also takes what may be a text for later.
+    """
+    if intent.task == "keep" and not talker:
         return "\n" not in message and num_words(message) <= MAX_INSTRUCTION_WORDS
     no_text = intent.text is None and not memory.context.text
-    return intent.task == "talk" or (no_text and intent.task in ("qa", "summarize", "sentiment", "ner"))
+    return intent.task in ("keep", "talk") or (no_text and intent.task in ("qa", "summarize", "sentiment", "ner"))
 
 
 def _own_words(intent: Intent) -> str:

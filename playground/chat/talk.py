@@ -45,9 +45,13 @@ def talk(
 
 
 def _with_adapter(engine: Engine, said: Sequence[Turn], talker: AdapterRecord) -> Stream[str]:
-    """The reply to as much of what was said as there was before replies in the adapter's training."""
+    """The reply to as much of what was said as there was before replies in the adapter's training, after the
+    instructions that all its conversations began with.
+    """
     task = get_task("instruct")
     heard = alternating(said[-max(talker.training.get("turns", 1), 1) :])
+    if instructions := talker.training.get("instructions"):
+        heard = [{"role": "system", "content": str(instructions)}, *heard]
     with closing(predict_stream(engine, task, {"messages": heard}, talker)) as predictions:
         for prediction in predictions:
             yield str(prediction.row.get(task.output) or "")

@@ -1,6 +1,7 @@
 """Conversations as lists of messages, in the notations that people have them in."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from playground.data.literals import as_literal
@@ -118,6 +119,33 @@ def as_instruction(row: Row) -> Row:
     said = conversation(row["messages"])
     reply = said.pop()["content"] if said[-1]["role"] == "assistant" else ""
     return {**row, "prompt": "\n\n".join(message["content"] for message in said), "completion": reply}
+
+
+def replies(row: Row) -> list[Row]:
+    """A row as `as_instruction` gives it for each reply of the assistant in ``messages``; another one by itself.
+
+    Raises:
+        DataError: the messages can't be read.
+    """
+    if not row.get("messages"):
+        return [row]
+    said = conversation(row["messages"])
+    plain = {name: value for name, value in row.items() if name not in ("prompt", "completion")}
+    roles = [message["role"] for message in said]
+    ends = [i for i, role in enumerate(roles) if role == "assistant" and "user" in roles[:i]]
+    return [as_instruction({**plain, "messages": said[: end + 1]}) for end in ends]
+
+
+def common_instructions(rows: Sequence[Row]) -> str:
+    """What the system says in front of every one of `rows`; empty where it says nothing, or not the same."""
+    found = {_instructions(row) for row in rows}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _instructions(row: Row) -> str:
+    messages = row.get("messages") or []
+    first = messages[0] if messages else {}
+    return str(first["content"]) if first.get("role") == "system" else ""
 
 
 def num_turns(row: Row) -> int:

@@ -67,5 +67,10 @@ class Task:
     prompt: str = ""
     """``str.format`` template over the row's fields; generate tasks only."""
     max_new_tokens: int = 128
+    """Tokens written for texts of `max_length`; see `new_tokens`."""
     words: Mapping[str, str] = field(default_factory=dict)
     """Free texts for the page, such as ``empty`` for the empty state."""
+
+    def new_tokens(self, max_length: int) -> int:
+        """Tokens that an adapter trained on texts of `max_length` tokens writes at most: more for longer ones."""
+        return max(self.max_new_tokens, self.max_new_tokens * max_length // self.max_length)

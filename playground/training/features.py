@@ -5,8 +5,10 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+from playground.data.dialogue import replies
 from playground.errors import DataError, InputError
 from playground.tasks import Task, shape_classify, shape_generate, shape_span, shape_tag
 from playground.tasks.windows import tokenize
@@ -101,15 +103,15 @@ def build_features(
     *,
     logit_adjustment: bool = False,
 ) -> Features:
-    """Training examples of `rows`; long rows of tag and span tasks give several."""
+    """Training examples of `rows`; long rows of tag and span tasks give several, and conversations one a reply."""
     offsets = log_shares(rows, labels) if logit_adjustment and task.shape == "classify" else {}
     recipe = _Recipe(task, tokenizer, labels, max_length, random.Random(seed), offsets)
     features: list[Feature] = []
     truncated = 0
     for row in rows:
-        made, whole = _BUILDERS[task.shape](recipe, row)
-        features += made
-        truncated += not whole
+        made, whole = zip(*(_BUILDERS[task.shape](recipe, one) for one in replies(row)), strict=True)
+        features += chain.from_iterable(made)
+        truncated += not all(whole)
     return Features(features, truncated)
 
 
@@ -165,18 +167,32 @@ def _span(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
 
 def _generate(recipe: _Recipe, row: Row) -> tuple[list[Feature], bool]:
     task, tokenizer = recipe.task, recipe.tokenizer
-    longest = task.max_new_tokens * 2
+    longest = task.new_tokens(recipe.max_length) * 2
     whole = shape_generate.target_ids(tokenizer, row[task.target], longest + 1)
     target = shape_generate.shortened(whole, longest)
     text_field = task.inputs[0].name
     prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, row))
-    surplus = len(prompt) + len(target) - recipe.max_length - task.max_new_tokens
+    surplus = len(prompt) + len(target) - recipe.max_length - longest // 2
     if surplus > 0:
-        offsets = tokenize(tokenizer, row[text_field]).offsets
-        kept = max(len(offsets) - surplus, 1)
-        shorter = {**row, text_field: row[text_field][: offsets[kept - 1][1]]}
+        left, _ = shortened_text(tokenizer, row[text_field], surplus, keeps_end=bool(row.get("messages")))
+        shorter = {**row, text_field: left}
         prompt = shape_generate.prompt_ids(tokenizer, shape_generate.fill_prompt(task.prompt, shorter))
     return [Feature(prompt + target, [IGNORED] * len(prompt) + target)], target == whole and surplus <= 0
+
+
+def shortened_text(tokenizer: Any, text: str, num_tokens: int, *, keeps_end: bool) -> tuple[str, str]:
+    """`text` without `num_tokens` of its tokens, one is always kept, and what was cut off.
+
+    Args:
+        keeps_end: cut at the beginning, as what was said last is what a reply answers.
+    """
+    offsets = tokenize(tokenizer, text).offsets
+    kept = max(len(offsets) - num_tokens, 1)
+    if keeps_end:
+        start = offsets[-kept][0]
+        return text[start:], text[:start]
+    end = offsets[kept - 1][1]
+    return text[:end], text[end:]
 
 
 _BUILDERS = {"classify": _classify, "tag": _tag, "span": _span, "generate": _generate}

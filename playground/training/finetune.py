@@ -15,7 +15,7 @@ from playground.adapters.card import base_model
 from playground.adapters.record import AdapterRecord, hash_files
 from playground.backbones.loading import checksum, load_tokenizer, locate, read_config
 from playground.backbones.release import release
-from playground.data.dialogue import num_turns
+from playground.data.dialogue import common_instructions, num_turns
 from playground.errors import AdapterError, Cancelled, Paused
 from playground.exporting.probes import as_probe, probe_ids
 from playground.exporting.verify import verify_outputs
@@ -462,7 +462,7 @@ def new_record(
         attention=config.attention,
         prompt=task.prompt,
         max_length=config.max_length,
-        generation={"max_new_tokens": task.max_new_tokens, "repetition_penalty": 1.05}
+        generation={"max_new_tokens": task.new_tokens(config.max_length), "repetition_penalty": 1.05}
         if task.shape == "generate"
         else {},
         training={
@@ -483,6 +483,7 @@ def new_record(
             "languages": languages,
             **({"direction": direction} if (direction := _commonest_direction(material.training)) else {}),
             **({"turns": turns} if (turns := max(map(num_turns, material.training), default=1)) > 1 else {}),
+            **({"instructions": said} if (said := common_instructions(material.training)) else {}),
             **({"untrained": sorted(LANGUAGES.keys() - set(languages))} if languages else {}),
             "steps": sum(position.steps for position in positions),
             "quantization": config.quantization,

@@ -199,9 +199,8 @@ def _measuring_s(record: AdapterRecord, folder: Path, task: Task, material: Mate
     try:
         rows, config = material.held_out, material.stages[0][0]
         if task.shape == "generate":
-            record = replace(
-                record, generation=dict(record.generation) | {"max_new_tokens": _usual_length(engine, task, rows)}
-            )
+            usual = _usual_length(engine, task, rows, config.max_length)
+            record = replace(record, generation=dict(record.generation) | {"max_new_tokens": usual})
         write_record(replace(record, files=hash_files(folder)), folder)
         adapter = read_record(folder, "own")
         base = None if config.base_rows == 0 else as_base(engine, task, record.labels, material.training)
@@ -223,8 +222,9 @@ def _predicting_s(engine: Engine, task: Task, inputs: Sequence[Row], adapter: Ad
     return time.monotonic() - began
 
 
-def _usual_length(engine: Engine, task: Task, rows: Sequence[Row]) -> int:
+def _usual_length(engine: Engine, task: Task, rows: Sequence[Row], max_length: int) -> int:
     """Tokens that a trained adapter will write for a row: as many as the right answers have."""
     tokenizer = engine.backbone.tokenizer
-    lengths = [len(shape_generate.target_ids(tokenizer, row[task.target], task.max_new_tokens)) for row in rows]
+    most = task.new_tokens(max_length)
+    lengths = [len(shape_generate.target_ids(tokenizer, row[task.target], most)) for row in rows]
     return max(round(sum(lengths) / len(lengths)), 1)

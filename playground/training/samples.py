@@ -93,7 +93,7 @@ class Reader:
 
     def prompt(self, row: Row) -> list[int]:
         """Token ids before the answer of generate, shortened as for the training."""
-        (feature,) = build_features(self.task, [row], self.tokenizer, self.labels, self.max_length, 0).features
+        *_, feature = build_features(self.task, [row], self.tokenizer, self.labels, self.max_length, 0).features
         return feature.input_ids[: feature.labels.count(IGNORED)]
 
     def work(self, row: Row) -> int:

@@ -1,7 +1,6 @@
 """Some rows of an upload on their way into the backbone: as in the file, as mapped, as tokens, with what is cut off."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -13,8 +12,7 @@ from playground.data.rows import map_table
 from playground.data.text import excerpt
 from playground.engine.startup import EngineLoader
 from playground.tasks import Task, get_task
-from playground.tasks.windows import tokenize
-from playground.training.features import IGNORED, Feature, build_features, head_labels
+from playground.training.features import IGNORED, Feature, build_features, head_labels, shortened_text
 from playground.types import Row
 from playground.ui.finetune_data import Inspection
 
@@ -84,8 +82,10 @@ def _tokens(found: Inspection, task: Task, row: Row, tokenizer: Any) -> str:
     )
     if not parts:
         return "The question leaves no room for the text; this row is not learnt from."
-    first = parts[0]
-    num_left = len(whole[0].input_ids) - len(first.input_ids)
+    # Of a long text its first part, of a conversation its last reply.
+    place = -1 if task.shape == "generate" else 0
+    first = parts[place]
+    num_left = len(whole[place].input_ids) - len(first.input_ids)
     marked = _marked(task, first)
     pieces = "".join(
         f"<{tag}>{_piece(tokenizer, token)}</{tag}>"
@@ -95,6 +95,8 @@ def _tokens(found: Inspection, task: Task, row: Row, tokenizer: Any) -> str:
     more = len(first.input_ids) - NUM_TOKENS_SHOWN
     rest = f" … and {more:,} more" if more > 0 else ""
     words = f"{len(first.input_ids):,} tokens. {_LEARNT[task.shape]}"
+    if row.get("messages") and len(parts) > 1:
+        words += f" Each of the {len(parts)} replies is learnt like this last one."
     return (
         f'<p class="pg-tokens" dir="auto">{pieces}{rest}</p><p class="pg-lead">{words}</p>'
         f"{_cut(task, row, tokenizer, num_left)}"
@@ -124,9 +126,7 @@ def _cut(task: Task, row: Row, tokenizer: Any, num_left: int) -> str:
         return '<p class="pg-lead">Nothing of it is cut off.</p>'
     if task.shape in ("tag", "span"):
         return '<p class="pg-lead">It is longer than one example and read in overlapping parts; this is one.</p>'
-    field = task.inputs[0].name
-    offsets: Sequence[tuple[int, int]] = tokenize(tokenizer, row[field]).offsets
-    kept = max(len(offsets) - num_left, 1)
-    left = excerpt(row[field][offsets[kept - 1][1] :].strip(), 200)
-    words = f"The last {num_left:,} tokens of the text are cut off:"
-    return f'<p class="pg-lead">{words} <del dir="auto">{escape(left)}</del></p>'
+    is_said = bool(row.get("messages"))
+    _, left = shortened_text(tokenizer, row[task.inputs[0].name], num_left, keeps_end=is_said)
+    words = f"The {'first' if is_said else 'last'} {num_left:,} tokens of the text are cut off:"
+    return f'<p class="pg-lead">{words} <del dir="auto">{escape(excerpt(left.strip(), 200))}</del></p>'

@@ -198,6 +198,25 @@ def test_an_adapter_hears_as_much_as_its_conversations_had(engine, asked, adapte
     assert [message["content"] for message in row["messages"]] == heard
 
 
+def test_an_adapter_hears_the_instructions_of_its_conversations(engine, asked, adapters):
+    instruct = next(record for record in adapters if record.task == "instruct")
+    talker = replace(instruct, training={"instructions": "Be kind."})
+    last(respond(engine, [], "Where?", talker=talker))
+    ((_, row, _),) = asked
+    assert [message["content"] for message in row["messages"]] == ["Be kind.", "Where?"]
+
+
+def test_an_adapter_that_talks_also_takes_what_may_be_a_text_for_later(engine, asked, adapters):
+    talker = next(record for record in adapters if record.task == "instruct")
+    message = "My lamp broke." + "\nI bought it two weeks ago in your shop and it does not shine any more." * 4
+    assert last(respond(engine, [], message, talker=talker)).adapter == "foreign"
+    assert last(respond(engine, [], message)).adapter is None
+    (task, row, _) = asked[-1]
+    assert (task, row["messages"][-1]["content"]) == ("instruct", message)
+    last(respond(engine, [Message("user", message), Message("assistant", "Sorry!")], "/sentiment", talker=talker))
+    assert asked[-1][0] == "sentiment"
+
+
 def test_closing_free_talk_frees_the_engine(chat_engine):
     replies = respond(chat_engine, [], "hello")
     next(replies)

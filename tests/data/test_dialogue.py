@@ -1,6 +1,6 @@
 import pytest
 
-from playground.data.dialogue import as_instruction, conversation, num_turns
+from playground.data.dialogue import as_instruction, common_instructions, conversation, num_turns, replies
 from playground.errors import DataError
 
 TURNS = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Yes?"), ("user", "So?"), ("assistant", "So what?")]
@@ -74,3 +74,30 @@ def test_turns_are_what_was_said_before_the_reply():
     assert num_turns({"messages": said}) == 3
     assert num_turns({"messages": [{"role": "system", "content": "Be kind"}, *said]}) == 3
     assert num_turns({"prompt": "a", "completion": "b"}) == 1
+
+
+def test_each_reply_is_a_row_with_what_was_said_before_it():
+    found = replies({"messages": MESSAGES, "id": 3})
+    assert [(row["prompt"], row["completion"]) for row in found] == [
+        ("Be kind.\n\nHi", "Yes?"),
+        ("Be kind.\n\nHi\n\nYes?\n\nSo?", "So what?"),
+    ]
+    assert {row["id"] for row in found} == {3}
+
+
+def test_a_greeting_that_nobody_asked_for_is_no_reply():
+    said = [{"role": "assistant", "content": "Welcome!"}, *MESSAGES[1:3]]
+    assert [row["prompt"] for row in replies({"messages": said, "prompt": "as read", "completion": "x"})] == [
+        "Welcome!\n\nHi"
+    ]
+
+
+def test_a_row_without_messages_is_its_own_reply():
+    row = {"prompt": "a", "completion": "b"}
+    assert replies(row) == [row]
+
+
+def test_instructions_count_where_all_conversations_begin_with_them():
+    assert common_instructions([{"messages": MESSAGES}, {"messages": MESSAGES[:3]}]) == "Be kind."
+    assert common_instructions([{"messages": MESSAGES}, {"messages": MESSAGES[1:]}]) == ""
+    assert common_instructions([{"prompt": "a"}]) == common_instructions([]) == ""

@@ -3,6 +3,7 @@ import math
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from playground.data.dialogue import as_instruction
 from playground.errors import DataError
 from playground.tasks import get_task
 from playground.training.features import IGNORED, build_features, head_labels, log_shares, with_known_labels
@@ -105,7 +106,7 @@ def test_long_documents_are_shortened_and_the_prompt_around_them_stays(built, to
 
 
 def test_a_completion_that_is_cut_counts_as_truncated_though_the_row_fits(built, tokenizer):
-    fits = get_task("translate").max_new_tokens * 2
+    fits = get_task("translate").new_tokens(512) * 2
     row = {"source_text": "Hi", "source_lang": "en", "target_lang": "fr"}
     whole, cut = (
         built("translate", [row | {"target_text": text}], max_length=512) for text in ("a" * (fits - 2), "a" * fits)
@@ -129,3 +130,34 @@ def test_only_adjusted_features_have_offsets(tokenizer):
     for is_adjusted in (False, True):
         built = build_features(task, rows, tokenizer, ("bad", "good"), 64, 0, logit_adjustment=is_adjusted)
         assert [len(feature.offsets) for feature in built.features] == [2 * is_adjusted] * 2
+
+
+def said(*turns: str) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[i % 2], "content": content} for i, content in enumerate(turns)]
+
+
+def test_every_reply_of_a_conversation_is_learnt(built, tokenizer):
+    row = as_instruction({"messages": said("Hi", "Yes?", "So?", "So what?")})
+    found = built("instruct", [row])
+    assert [tokenizer.decode(feature.input_ids) for feature in found.features] == [
+        "<bos>Hi\n Yes?<eos>",
+        "<bos>Hi\n\nYes?\n\nSo?\n So what?<eos>",
+    ]
+    assert found.num_truncated == 0
+
+
+def test_of_a_long_conversation_the_newest_is_heard(built, tokenizer):
+    row = as_instruction({"messages": said("first " * 80, "Yes?", "The newest?", "Yes.")})
+    _, feature = built("instruct", [row], max_length=50).features
+    text = tokenizer.decode(feature.input_ids)
+    assert "first" in text
+    assert text.endswith("The newest?\n Yes.<eos>")
+    assert len(feature.input_ids) <= 50 + get_task("instruct").max_new_tokens
+
+
+def test_longer_texts_have_longer_completions(built):
+    task = get_task("instruct")
+    row = {"prompt": "Hi", "completion": "a" * 900}
+    assert built("instruct", [row], max_length=task.max_length).num_truncated == 1
+    assert built("instruct", [row], max_length=3 * task.max_length).num_truncated == 0
+    assert [task.new_tokens(length) for length in (64, 512, 1024)] == [192, 192, 384]
