@@ -229,3 +229,11 @@ def test_a_few_rows_of_one_label_suffice_for_an_adapter_that_knows_the_others(tm
     assert "at least 4 are needed to learn and to measure, because none of those that 'multilingual' learnt" in problem
     monkeypatch.setattr(finetune_data, "settings_of", lambda adapter: "of a training whose rows are here")
     assert finetune_data.going_on_from(few, shipped).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("task", "num_rows", "start"),
+    [("qa", 80, "multilingual"), ("qa", 5000, ""), ("sentiment", 80, ""), ("instruct", 80, "")],
+)
+def test_few_rows_begin_with_an_adapter_that_can_do_it(task, num_rows, start):
+    assert finetune_corrections.start_for(task, num_rows) == start

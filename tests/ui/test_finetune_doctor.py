@@ -82,6 +82,21 @@ def test_safe_switches_are_on_and_only_helpful_ones_offered(found, loader):
     assert offered == ["drop-exact-duplicates", "drop-conflicts", "class-weights", "balance-labels", "mask-email"]
 
 
+def test_a_column_that_marks_rows_decides_at_first_what_is_measured_on(tmp_path, loader):
+    import gradio as gr
+
+    marked, plain = tmp_path / "marked.csv", tmp_path / "plain.csv"
+    rows = "".join(f"It is fine {n},{'ab'[n % 2]},{'train' if n % 3 else 'Test'}\n" for n in range(30))
+    marked.write_text(f"text,label,Part\n{rows}", encoding="utf-8")
+    plain.write_text("text,label\nyes,a\nno,b\n" * 3, encoding="utf-8")
+    with gr.Blocks():
+        doctor = finetune_doctor.build()
+    for path, how, column in ((marked, "marked", "Part"), (plain, "stratified", None)):
+        updates = finetune_doctor.shown(doctor, finetune_data.inspect(path), loader)
+        assert (updates[doctor.split], updates[doctor.column].value) == (how, column)
+        assert updates[doctor.column].visible == (column is not None)
+
+
 def test_rows_that_can_not_be_used_are_not_checked(file, loader):
     import gradio as gr
 

@@ -54,6 +54,15 @@ def test_what_is_learnt_is_marked(seen, name, row):
     assert "Nothing of it is cut off" in view
 
 
+def test_a_conversation_is_shown_up_to_its_last_reply_with_what_is_cut_off_before_it(seen):
+    said = [("user", f"{LONG} {LONG}"), ("assistant", "Ho"), ("user", "And now?"), ("assistant", "Hey")]
+    messages = ", ".join(f'{{"role": "{role}", "content": "{content}"}}' for role, content in said)
+    view = seen("a.jsonl", f'{{"messages": [{messages}]}}\n' * 5)
+    assert "Each of the 2 replies is learnt like this last one." in view
+    assert "The first " in view
+    assert "tokens of the text are cut off" in view
+
+
 def test_of_several_rows_of_one_line_the_right_one_is_shown(seen):
     asked = [f'{{"question": "Who {n}?", "answers": [{{"text": "Ada", "answer_start": 0}}]}}' for n in range(5)]
     view = seen("a.json", f'{{"paragraphs": [{{"context": "Ada is here", "qas": [{", ".join(asked)}]}}]}}')
