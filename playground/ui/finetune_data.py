@@ -12,7 +12,7 @@ from typing import Any
 
 from playground.adapters.record import AdapterRecord
 from playground.data.batch import write_rows
-from playground.data.columns import ColumnMap, known_fields, propose, required_fields
+from playground.data.columns import ColumnMap, known_fields, missing_fields, propose, required_fields
 from playground.data.reading import COMPRESSED, SUFFIXES, read_table
 from playground.data.rows import map_table
 from playground.data.splits import MIN_ROWS
@@ -96,12 +96,22 @@ def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None 
     try:
         found = map_table(table, mapping)
     except DataError as err:
-        return Inspection(table, mapping, [], [], str(err))
+        return Inspection(table, mapping, [], [], _without_columns(table, mapping) or str(err))
     problem = _problem(table, mapping.task, found.rows, found.rejected, None)
     remarks = found.notes[len(table.notes) + len(found.on_all) :]
     return Inspection(
         table, mapping, found.rows, found.rejected, problem, found.lines, found.fields, remarks, found.on_all
     )
+
+
+def _without_columns(table: Table, mapping: ColumnMap) -> str:
+    """What the form still has to be told; empty when each field has its column."""
+    fields = missing_fields(mapping.task, mapping.columns)
+    if not fields:
+        return ""
+    named = " and for ".join(f"“{FIELD_TITLES[field]}”" for field in fields)
+    hint = " (or the language)" if fields[-1].endswith("_lang") else ""
+    return f"Choose the column for {named}{hint}. {table.name} has the columns {', '.join(table.columns)}."
 
 
 @lru_cache(maxsize=2)

@@ -96,6 +96,24 @@ def test_task_and_columns_are_recognised_and_bad_rows_counted(reviews):
     assert '<td dir="auto">22</td>' in view
 
 
+@pytest.mark.parametrize(
+    ("task", "columns", "says"),
+    [
+        ("summarize", {"document": "Kommentar"}, "Choose the column for “Summary”. My Reviews.csv has"),
+        (
+            "translate",
+            {"source_text": "Kommentar", "source_lang": "=de"},
+            "Choose the column for “Translation” and for “Language of the translation” (or the language). My Reviews",
+        ),
+    ],
+)
+def test_fields_without_a_column_are_called_as_in_the_form(reviews, task, columns, says):
+    found = finetune_data.inspect(reviews, task, columns)
+    assert found.problem.startswith(says)
+    assert "Kommentar, Kategorie" in found.problem
+    assert not found.rows
+
+
 def test_a_row_set_aside_lacks_what_the_form_asks_for(upload):
     rows = '{"document": "Long", "summary": "Short"}\n' * 5 + '{"summary": "Short"}\n'
     view = finetune_data.preview(finetune_data.inspect(upload(rows, "a.jsonl")))
@@ -122,12 +140,6 @@ def test_columns_of_conll_are_not_called_by_names_that_the_file_does_not_have(up
 def test_a_correction_is_followed(reviews):
     found = finetune_data.inspect(reviews, "classify", {"text": "Kategorie", "label": "Kommentar"})
     assert found.rows[0]["label"] == "spät"
-
-
-def test_a_field_without_a_column_is_a_problem_in_words(reviews):
-    found = finetune_data.inspect(reviews, "summarize", {"document": "Kommentar"})
-    assert "summary" in found.problem
-    assert not found.rows
 
 
 @pytest.mark.parametrize(
