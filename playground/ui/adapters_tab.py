@@ -142,7 +142,9 @@ def _cards(tab: gr.Tab, shown_task: gr.Dropdown, shelf: Shelf, undo: Undo) -> No
         queue=False,
     )
     def show(task: str) -> None:
-        records = store.list_adapters(None if task == ALL_TASKS else task)
+        found = store.list_adapters(None if task == ALL_TASKS else task)
+        # What one made oneself is what one comes for.
+        records = sorted(found, key=lambda record: record.origin == "shipped")
         if not records:
             gr.HTML(render.empty("There is no adapter for this task yet. Train one under Fine-tune, or import a file."))
         with gr.Row(equal_height=False):

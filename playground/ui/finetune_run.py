@@ -38,7 +38,10 @@ def headline(state: RunState) -> str:
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
         leaking = material.get("duplicates", 0)
         words += [f"{leaking:,} left out for being like one held out"] if leaking else []
-        words += [f"{FIXES.get(fix, fix)}: {count:,}" for fix, count in material.get("fixes", {}).items()]
+        fixes = material.get("fixes", {})
+        words += [
+            f"{FIXES.get(fix, fix)} ({count:,} {'row' if count == 1 else 'rows'})" for fix, count in fixes.items()
+        ]
         words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:

@@ -496,7 +496,7 @@ def test_the_head_says_what_was_left_out_and_repaired_in_the_words_of_the_form(s
         replace(state, material=material | {"duplicates": 1, "fixes": {"drop-exact-duplicates": 2}})
     )
     assert "1 left out for being like one held out" in head
-    assert "Drop exact duplicates, keep the first: 2" in head
+    assert "Drop exact duplicates, keep the first (2 rows)" in head
 
 
 def test_an_ended_run_can_be_tried_with_the_inputs_of_its_task(tab, state):
