@@ -163,3 +163,10 @@ def test_a_kind_of_entity_or_question_that_is_too_rare_is_a_finding_without_a_fi
         found = next(finding for finding in checked(rows, task).findings if finding.kind == "imbalance")
         assert found.sentence.startswith(sentence)
         assert (found.rows, [one.line for one in found.examples], found.fixes) == (1, [74], ())
+
+
+def test_the_language_of_a_conversation_is_what_the_user_speaks():
+    said = [("system", "Be kind to all customers."), ("user", "Hola, ¿qué tal?"), ("assistant", "Muy bien")]
+    rows = [{"messages": [{"role": role, "content": content} for role, content in said]}]
+    checkup = examine("instruct", rows, [1], detect_language=lambda text: "es" if text.startswith("Hola") else "en")
+    assert checkup.languages == {"es": 1}
