@@ -169,7 +169,11 @@ def test_languages_can_be_the_same_for_all_rows(upload):
     assert "=es" not in dict(finetune_data.column_choices(found, "target_text")).values()
 
 
-SAID = [{"role": role, "content": said} for role, said in (("system", "Be kind"), ("user", "hi"), ("assistant", "hello"))]
+SAID = [
+    {"role": "system", "content": "Be kind"},
+    {"role": "user", "content": "hi"},
+    {"role": "assistant", "content": "hello"},
+]
 
 
 @pytest.mark.parametrize(
