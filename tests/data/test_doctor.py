@@ -170,3 +170,12 @@ def test_the_language_of_a_conversation_is_what_the_user_speaks():
     rows = [{"messages": [{"role": role, "content": content} for role, content in said]}]
     checkup = examine("instruct", rows, [1], detect_language=lambda text: "es" if text.startswith("Hola") else "en")
     assert checkup.languages == {"es": 1}
+
+
+def test_what_becomes_of_a_long_conversation_is_told():
+    said = [{"role": "user", "content": "word " * 50}, {"role": "assistant", "content": "Ho"}]
+    options = {"count_tokens": lambda texts: [len(text.split()) for text in texts], "max_tokens": 20}
+    assert "the end is kept" in checked([{"messages": said}], "instruct", **options).lengths.consequence
+    assert (
+        "beginning" in checked([{"prompt": "word " * 50, "completion": "x"}], "instruct", **options).lengths.consequence
+    )
