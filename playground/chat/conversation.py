@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from playground.adapters import store
 from playground.adapters.record import AdapterRecord
+from playground.chat.commands import read_command
 from playground.chat.instruction import num_words
 from playground.chat.intent import Context, Intent
 from playground.chat.languages import SUPPORTED, detect_language, language_name
@@ -69,7 +70,8 @@ def respond(
     """Growing replies to `message`, the last one ``done``; closing the iterator stops the work.
 
     Args:
-        talker: an adapter of the task instruct that takes what is no task, instead of the backbone's own chat.
+        talker: an adapter of the task instruct that takes what is no task, instead of the backbone's own chat, and
+            questions that the text does not answer, unless they were asked by a command.
 
     Raises:
         PlaygroundError: the message is empty or too long, or the engine can't do what it asks for.
@@ -81,11 +83,15 @@ def respond(
     if intent.problem:
         yield Reply(with_commands(intent.problem) if intent.task == "help" else intent.problem)
     elif _is_free_talk(intent, message, memory, talker) and can_talk(engine, talker):
-        turns = [{"role": turn.role, "content": body_of(turn.content)} for turn in history]
-        for text, done, answered_by in talk(engine, turns, message, talker):
-            yield Reply(text, done, "instruct", talker.name if talker else None, answered_by=answered_by)
+        yield from _talked(engine, history, message, talker)
     elif intent.task in TEXT_FIELDS:
-        yield from _do_task(engine, intent, memory)
+        gives_way = talker is not None and not read_command(message) and can_talk(engine, talker)
+        with closing(_do_task(engine, intent, memory)) as replies:
+            for reply in replies:
+                if gives_way and _finds_no_answer(reply):
+                    yield from _talked(engine, history, message, talker)
+                else:
+                    yield reply
     else:
         yield Reply(_own_words(intent))
 
@@ -169,6 +175,18 @@ def _is_free_talk(intent: Intent, message: str, memory: Memory, talker: AdapterR
         return "\n" not in message and num_words(message) <= MAX_INSTRUCTION_WORDS
     no_text = intent.text is None and not memory.context.text
     return intent.task in ("keep", "talk") or (no_text and intent.task in ("qa", "summarize", "sentiment", "ner"))
+
+
+def _finds_no_answer(reply: Reply) -> bool:
+    """Whether it says that the text does not hold the answer: what was said may be no question about a text."""
+    found = reply.prediction
+    return reply.done and reply.task == "qa" and found is not None and not found.error and not found.row.get("answer")
+
+
+def _talked(engine: Engine, history: Sequence[Message], message: str, talker: AdapterRecord | None) -> Stream[Reply]:
+    turns = [{"role": turn.role, "content": body_of(turn.content)} for turn in history]
+    for text, done, answered_by in talk(engine, turns, message, talker):
+        yield Reply(text, done, "instruct", talker.name if talker else None, answered_by=answered_by)
 
 
 def _own_words(intent: Intent) -> str:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from playground.data.duplicates import find_leaks
+from playground.data.duplicates import compared_texts, find_leaks
 from playground.data.fixes import BALANCE, CONFLICTS, EXACT, LOWER, NAMES, NEAR_ONES, label_counts
 from playground.data.lengths import Lengths, measure_lengths
 from playground.data.masking import texts_of
@@ -355,7 +355,7 @@ def _languages(task: str, rows: Sequence[Row], detect_language: DetectLanguage) 
     if task == "translate":
         return dict(Counter(f"{row['source_lang']} → {row['target_lang']}" for row in rows).most_common())
     chosen = rows if len(rows) <= LANGUAGE_SAMPLE else random.Random(0).sample(list(rows), LANGUAGE_SAMPLE)
-    said = (str(row["lang"]) if row.get("lang") else detect_language(texts_of(task, row)[0]) for row in chosen)
+    said = (str(row["lang"]) if row.get("lang") else detect_language(compared_texts(task, row)[0]) for row in chosen)
     return dict(Counter(said).most_common())
 
 

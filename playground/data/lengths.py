@@ -42,10 +42,12 @@ def measure_lengths(
     chosen = rows if len(rows) <= TOKEN_SAMPLE else random.Random(0).sample(list(rows), TOKEN_SAMPLE)
     sizes = list(count_tokens(["\n".join(texts_of(task, row)) for row in chosen]))
     too_long = sum(size > limit for size in sizes) / max(len(sizes), 1) if limit else 0.0
-    return _bars("tokens", sizes, limit, too_long, _CONSEQUENCES.get(task, _SHORTENED))
+    shortened = _END_KEPT if any(row.get("messages") for row in chosen) else _BEGINNING_KEPT
+    return _bars("tokens", sizes, limit, too_long, _CONSEQUENCES.get(task, shortened))
 
 
-_SHORTENED = "the beginning of the text is kept"
+_BEGINNING_KEPT = "the beginning of the text is kept"
+_END_KEPT = "of what was said before a reply the end is kept"
 _IN_WINDOWS = "they are read in overlapping windows"
 _FIRST_WINDOW = "only the first window is learnt from"
 _CONSEQUENCES = {"sentiment": _FIRST_WINDOW, "classify": _FIRST_WINDOW, "ner": _IN_WINDOWS, "qa": _IN_WINDOWS}

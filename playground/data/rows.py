@@ -269,6 +269,7 @@ def _check_prompt(row: Row) -> _Checked:
 
 
 def _check_instruction(row: Row) -> _Checked:
+    row = _with_messages(row)
     prompt, completion = row.get("prompt"), row.get("completion")
     are_lists = isinstance(prompt, list) and isinstance(completion, list)
     if row.get("messages") is None and (are_lists or is_said(prompt) or is_said(completion)):
@@ -286,6 +287,14 @@ def _check_instruction(row: Row) -> _Checked:
         raise DataError(f"messages must hold a user's message and end with the assistant's, but are {said}")
     notes = ["what comes after the assistant's last message was left out"] if len(messages) < len(whole) else []
     return {**row, "messages": messages}, notes
+
+
+def _with_messages(row: Row) -> Row:
+    """`row`, whose conversation may stand in another column than that of the other rows, as where files were joined."""
+    if any(row.get(field) is not None for field in known_fields("instruct")):
+        return row
+    spoken = next((name for name, value in row.items() if is_said(value)), None)
+    return {"messages" if name == spoken else name: value for name, value in row.items()}
 
 
 _CHECKS: dict[str, Callable[[Row], _Checked]] = {

@@ -68,6 +68,7 @@ MUST_STAY_IF_SET = (
 PRETRAINING_FOLDER = "part-0"
 SHORTEST_S = 1.0
 """Time budget of a training before which more was spent than planned; 0 would be none at all."""
+UNUSED = "Rows left out: {num:,}; the column '{column}' says which are learnt from and which are measured on."
 NOT_REPLAYED = (
     "None of the rows that '{parent}' learnt from is repeated, so it may forget some of them; compare the two before "
     "you use the new one."
@@ -185,6 +186,8 @@ def _learn(config: RunConfig, watch: Watch, checkpoints: Path | None) -> Learnt:
     watch.emit(_material_event(config, material, labels) | {"stops_early": stops_early})
     if config.early_stopping and not stops_early:
         watch.note("There are too few rows to hold some back, so the training does not stop early.")
+    if config.split == "marked" and material.num_unused:
+        watch.note(UNUSED.format(num=material.num_unused, column=config.split_column))
     if parent and not material.num_replayed:
         watch.note(NOT_REPLAYED.format(parent=parent.name))
     source = locate(config.backbone, lambda done, message: watch.phase("loading", message, fraction=done))

@@ -47,6 +47,8 @@ class Material:
     """Rows that each of the chosen fixes dropped, changed or added."""
     num_replayed: int = 0
     """Rows to learn from that the adapter it goes on from had learnt already."""
+    num_unused: int = 0
+    """Rows that the split takes neither to learn from nor to measure on."""
 
     @property
     def training(self) -> list[Row]:
@@ -120,7 +122,9 @@ def _split_rows(config: RunConfig, mask: Mask, old: Material | None) -> Material
     held = sample(held_out, config.evaluation_rows, config.seed)
     stages = [(config, evened(config, training, config.seed))]
     fixes = _counted(config, counts, len(stages[0][1]) - len(training))
-    return Material(stages, held, _spare(held_out, held, config.seed), loaded, duplicates, fixes)
+    num_unused = len(loaded.rows) - len(training) - duplicates - len(held_out)
+    spare = _spare(held_out, held, config.seed)
+    return Material(stages, held, spare, loaded, duplicates, fixes, num_unused=num_unused)
 
 
 def _masked(loaded: LoadedRows, mask: Mask) -> tuple[LoadedRows, int]:

@@ -101,7 +101,7 @@ def talkers(key: str | None) -> gr.Dropdown:
         choices=pairs,
         value=value,
         label="Adapter for free conversation",
-        info="Takes what is not about a text.",
+        info="Takes what is not about a text, and what the text does not answer.",
         filterable=False,
         visible=bool(records),
         elem_id="chat-talker",

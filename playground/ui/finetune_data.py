@@ -235,7 +235,7 @@ def cell(row: Row, field: str) -> str:
     if field == "answers":
         return " / ".join(answer["text"] for answer in value) or "no answer"
     if value is None and row.get("messages"):
-        *before, last = (message["content"] for message in row["messages"])
+        *before, last = (message["content"] for message in row["messages"] if message["role"] != "system")
         return last if field == "completion" else "\n".join(before)
     return str(value)
 

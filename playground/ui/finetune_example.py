@@ -87,18 +87,25 @@ def _tokens(found: Inspection, task: Task, row: Row, tokenizer: Any) -> str:
     first = parts[place]
     num_left = len(whole[place].input_ids) - len(first.input_ids)
     marked = _marked(task, first)
-    pieces = "".join(
-        f"<{tag}>{_piece(tokenizer, token)}</{tag}>"
-        for i, token in enumerate(first.input_ids[:NUM_TOKENS_SHOWN])
-        for tag in ("mark" if i in marked else "span",)
-    )
-    more = len(first.input_ids) - NUM_TOKENS_SHOWN
-    rest = f" … and {more:,} more" if more > 0 else ""
-    words = f"{len(first.input_ids):,} tokens. {_LEARNT[task.shape]}"
+    num = len(first.input_ids)
+    # Of what is written the end is shown too, where that which is learnt stands.
+    num_last = NUM_TOKENS_SHOWN // 2 if task.shape == "generate" else 0
+    more = num - NUM_TOKENS_SHOWN
+
+    def pieces(places: range) -> str:
+        shown = ((_piece(tokenizer, first.input_ids[i]), "mark" if i in marked else "span") for i in places)
+        return "".join(f"<{tag}>{piece}</{tag}>" for piece, tag in shown)
+
+    if more > 0:
+        end = f" … {pieces(range(num - num_last, num))}" if num_last else ""
+        shown = f"{pieces(range(NUM_TOKENS_SHOWN - num_last))} … and {more:,} more{end}"
+    else:
+        shown = pieces(range(num))
+    words = f"{num:,} tokens. {_LEARNT[task.shape]}"
     if row.get("messages") and len(parts) > 1:
         words += f" Each of the {len(parts)} replies is learnt like this last one."
     return (
-        f'<p class="pg-tokens" dir="auto">{pieces}{rest}</p><p class="pg-lead">{words}</p>'
+        f'<p class="pg-tokens" dir="auto">{shown}</p><p class="pg-lead">{words}</p>'
         f"{_cut(task, row, tokenizer, num_left)}"
     )
 

@@ -275,14 +275,16 @@ def wire(form: Form, loader: EngineLoader) -> None:
     pasting = form.use_pasted.click(guarded(paste, form.notice), form.pasted, [form.file, form.notice], **VISIBLE)
     checks.append(pasting.success(guarded(read, form.notice), form.file, seen, **VISIBLE))
     started = [form.parent, form.file, form.task, *form.columns]
-    form.parent.change(guarded(with_parent, form.notice), started, seen, **VISIBLE)
+    # Not at every change: one that comes with other columns would be told the columns before.
+    form.parent.input(guarded(with_parent, form.notice), started, seen, **VISIBLE)
     source = form.corrections
     taking = source.use.click(
         guarded(take_corrections, source.outcome), source.task, [form.file, source.outcome], **VISIBLE
     )
     # Their task is known: labels such as positive and negative may be those of a classify adapter.
     reading = taking.success(guarded(read, form.notice), [form.file, source.task], seen, **VISIBLE)
-    checks.append(reading.success(begin_with_usual, form.task, form.parent, **QUIET))
+    beginning = reading.success(begin_with_usual, form.task, form.parent, **QUIET)
+    checks.append(beginning.success(guarded(with_parent, form.notice), started, seen, **VISIBLE))
     if form.hub:
         checks.append(_wire_hub(form, form.hub, read, seen))
     _wire_names(form, loader, checks)
@@ -399,20 +401,19 @@ def _needed(path: str | None) -> Path:
     return Path(path)
 
 
-def _starting(form: Form, found: finetune_data.Inspection) -> Updates:
-    task = found.mapping.task
-    return finetune_corrections.with_starts(form.parent, task, finetune_corrections.start_for(task, len(found.rows)))
-
-
 def _shown(form: Form, found: finetune_data.Inspection, loader: EngineLoader, more: Updates) -> Stream[Updates]:
-    fields = finetune_data.fields_of(found.mapping.task)
+    task = found.mapping.task
+    fields = finetune_data.fields_of(task)
+    start = finetune_corrections.start_for(task, len(found.rows))
+    if start:
+        found = finetune_data.going_on_from(found, store.find(task, start))
     updates: Updates = {
         form.notice: "",
         form.outcome: "",
         form.mapping: gr.Column(visible=True),
-        form.task: found.mapping.task,
+        form.task: task,
         form.preview: _preview(found, loader),
-        **_starting(form, found),
+        **finetune_corrections.with_starts(form.parent, task, start),
         **_startable(form, is_startable=not found.problem),
         form.rejected: gr.DownloadButton(visible=False),
     }

@@ -45,7 +45,7 @@ def headline(state: RunState) -> str:
         words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:
-        words.append(f"{state.truncated_rows:,} long rows shortened")
+        words.append(f"{state.truncated_rows:,} long {'row' if state.truncated_rows == 1 else 'rows'} shortened")
     link = f'<a href="?run={escape(state.run_id)}">link to this run</a>'
     notes = "".join(map(render.hint, state.notes))
     return f'{head}<p class="pg-lead">{escape(" · ".join(words))} · {link}</p>{notes}'

@@ -6,6 +6,7 @@ import pytest
 from playground import settings
 from playground.chat.conversation import FOOTER, Message, chat_once, recall, respond
 from playground.errors import InputError
+from tests.chat.conftest import OUTPUTS
 
 TEXT = "Apple was founded by Steve Jobs in Cupertino, and it makes phones for people all over the world."
 TASKS = [
@@ -215,6 +216,19 @@ def test_an_adapter_that_talks_also_takes_what_may_be_a_text_for_later(engine, a
     assert (task, row["messages"][-1]["content"]) == ("instruct", message)
     last(respond(engine, [Message("user", message), Message("assistant", "Sorry!")], "/sentiment", talker=talker))
     assert asked[-1][0] == "sentiment"
+
+
+def test_an_adapter_that_talks_takes_questions_that_the_text_does_not_answer(engine, asked, adapters, monkeypatch):
+    talker = next(record for record in adapters if record.task == "instruct")
+    message = "Hello,\nmy aunt comes on Saturday and she loves walnut bread very much.\nDo you have walnut bread?"
+    assert last(respond(engine, [], message, talker=talker)).task == "qa"
+    monkeypatch.setitem(OUTPUTS, "qa", {"answer": None})
+    reply = last(respond(engine, [], message, talker=talker))
+    assert (reply.task, reply.adapter, reply.done) == ("instruct", "foreign", True)
+    follow_up = [Message("user", message), Message("assistant", reply.text)]
+    assert last(respond(engine, follow_up, "How much is it?", talker=talker)).task == "instruct"
+    assert last(respond(engine, follow_up, "/ask How much is it?", talker=talker)).task == "qa"
+    assert last(respond(engine, follow_up, "How much is it?")).task == "qa"
 
 
 def test_closing_free_talk_frees_the_engine(chat_engine):

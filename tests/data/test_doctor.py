@@ -163,3 +163,19 @@ def test_a_kind_of_entity_or_question_that_is_too_rare_is_a_finding_without_a_fi
         found = next(finding for finding in checked(rows, task).findings if finding.kind == "imbalance")
         assert found.sentence.startswith(sentence)
         assert (found.rows, [one.line for one in found.examples], found.fixes) == (1, [74], ())
+
+
+def test_the_language_of_a_conversation_is_what_the_user_speaks():
+    said = [("system", "Be kind to all customers."), ("user", "Hola, ¿qué tal?"), ("assistant", "Muy bien")]
+    rows = [{"messages": [{"role": role, "content": content} for role, content in said]}]
+    checkup = examine("instruct", rows, [1], detect_language=lambda text: "es" if text.startswith("Hola") else "en")
+    assert checkup.languages == {"es": 1}
+
+
+def test_what_becomes_of_a_long_conversation_is_told():
+    said = [{"role": "user", "content": "word " * 50}, {"role": "assistant", "content": "Ho"}]
+    options = {"count_tokens": lambda texts: [len(text.split()) for text in texts], "max_tokens": 20}
+    assert "the end is kept" in checked([{"messages": said}], "instruct", **options).lengths.consequence
+    assert (
+        "beginning" in checked([{"prompt": "word " * 50, "completion": "x"}], "instruct", **options).lengths.consequence
+    )

@@ -467,6 +467,16 @@ def test_bad_conversations_are_rejected(messages: object, words: str) -> None:
     assert words in reason("instruct", {"messages": messages})
 
 
+def test_conversations_of_one_file_may_stand_in_two_columns(tmp_path: Path) -> None:
+    said = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]
+    written = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    path = tmp_path / "joined.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ({"messages": written}, {"conversations": said}) * 3))
+    loaded = load_training_rows(path, "instruct")
+    assert loaded.rejected == []
+    assert loaded.rows == [{"messages": written}] * 6
+
+
 def test_sharegpt_conversations_are_understood() -> None:
     row = only("instruct", {"messages": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]})
     assert row["messages"] == [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]

@@ -80,6 +80,18 @@ def test_columns_are_recognised_shown_and_can_be_corrected(visit, picture):
     expect(visitor.page.locator("#finetune-start")).to_be_enabled()
 
 
+def test_a_few_questions_begin_with_the_adapter_for_questions(visit):
+    visitor = opened(visit)
+    rows = "".join(f"Lamp {n} costs {n + 20} euros.,What does lamp {n} cost?,{n + 20} euros\n" for n in range(12))
+    upload(visitor, "lamps.csv", f"paragraph,question,answer\n{rows}".encode())
+    visitor.settle()
+    expect(visitor.picker("Start from")).to_have_value("multilingual (shipped)")
+    expect(visitor.page.locator("#finetune-preview")).to_contain_text("12 usable rows, 0 set aside")
+    visitor.choose("Start from", "A fresh adapter")
+    expect(visitor.page.locator("#finetune-preview")).to_contain_text("12 usable rows, 0 set aside")
+    expect(visitor.page.locator("#finetune-start")).to_be_enabled()
+
+
 def test_rows_can_be_pasted(visit):
     visitor = opened(visit)
     visitor.page.get_by_role("button", name="Or paste rows").click()

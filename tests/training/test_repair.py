@@ -97,6 +97,15 @@ def test_the_newest_rows_or_whole_customers_are_held_out(material):
     assert not {row["customer"] for row in grouped.held_out} & {row["customer"] for row in grouped.training}
 
 
+def test_rows_that_a_split_takes_for_nothing_are_counted(material, tickets):
+    lines = tickets.read_text(encoding="utf-8").splitlines()
+    marks = ["use", *(["train", "train", "test", "other"][n % 4] for n in range(len(lines) - 1))]
+    tickets.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)), encoding="utf-8")
+    found = material(split="marked", split_column="use")
+    assert found.num_unused == marks.count("other")
+    assert material().num_unused == 0
+
+
 def test_a_column_that_fills_a_field_can_split_too(material):
     found = material(split="group", split_column="team")
     assert {row["label"] for row in found.held_out}.isdisjoint({row["label"] for row in found.training})

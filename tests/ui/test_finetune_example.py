@@ -85,4 +85,6 @@ def test_rows_are_never_html(seen):
 def test_the_summary_of_a_long_text_is_shown_and_special_tokens_do_not_turn_a_text(seen):
     view = seen("a.csv", "المقال,الملخص\n" + f"{'هذا مقال طويل ' * 200},ملخص قصير\n" * 5)
     assert "<bdi>summary</bdi>: ملخص قصير</code>" in view
+    assert " more … " in view
+    assert "<mark>" in view
     assert re.search(r'<p class="pg-tokens" dir="auto">(<(span|mark)><bdi>[^<]*</bdi></(span|mark)>)?<span>[^<]', view)

@@ -181,14 +181,21 @@ def test_languages_can_be_the_same_for_all_rows(upload):
     assert "=es" not in dict(finetune_data.column_choices(found, "target_text")).values()
 
 
+SAID = [
+    {"role": "system", "content": "Be kind"},
+    {"role": "user", "content": "hi"},
+    {"role": "assistant", "content": "hello"},
+]
+
+
 @pytest.mark.parametrize(
     ("row", "field", "shown"),
     [
         ({"text": "In Rome", "entities": [{"start": 3, "end": 7, "label": "LOC"}]}, "entities", "Rome (LOC)"),
         ({"text": "In Rome", "entities": []}, "entities", "none"),
         ({"answers": []}, "answers", "no answer"),
-        ({"messages": [{"content": "hi"}, {"content": "hello"}]}, "completion", "hello"),
-        ({"messages": [{"content": "hi"}, {"content": "hello"}]}, "prompt", "hi"),
+        ({"messages": SAID}, "completion", "hello"),
+        ({"messages": SAID}, "prompt", "hi"),
     ],
 )
 def test_nested_values_are_shown_in_words(row, field, shown):
