@@ -74,5 +74,5 @@ def last_words(state: RunState) -> str:
             f"The training process {why} while measuring; the adapter '{state.adapter}' is saved and can be used. "
             "Resume to measure it."
         )
-    done = f" after step {state.step['step']:.0f} of {state.step['steps']:.0f}" if state.step else ""
-    return f"The training process {why}{done}. Nothing is lost: resume to go on from the last checkpoint."
+    done = f"After step {state.step['step']:.0f} of {state.step['steps']:.0f} the" if state.step else "The"
+    return f"{done} training process {why}. Nothing is lost: resume to go on from the last checkpoint."

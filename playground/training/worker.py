@@ -188,7 +188,7 @@ def _turn(journal: Journal, terminated: threading.Event) -> AbstractContextManag
         if wish == "pause":
             raise Paused("It had not begun yet.")
         if wish:
-            raise Cancelled("The run was stopped before it began; nothing was kept.")
+            raise Cancelled("The run was stopped while it waited; nothing was kept.")
         terminated.wait(SECONDS_BETWEEN_LOOKS)
 
 

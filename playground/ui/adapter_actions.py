@@ -40,7 +40,11 @@ def build_check(
     record: AdapterRecord, outcome: gr.HTML, notice: gr.HTML, revision: gr.State, now: Callable[[], str]
 ) -> None:
     def verify() -> Stream[Updates]:
-        must_be_seen(record)
+        try:
+            must_be_seen(record)
+        except AdapterError as err:  # renamed or deleted on another page; its card goes now
+            yield {notice: render.problem(str(err))}
+            return
         is_drawn_anew = store.is_unchecked(record)
         yield {outcome: render.working("Checking the files…")}
         store.verify(record)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from playground.adapters.comparison import NOTHING, differences, measured_on, metrics_table, titles
 from playground.adapters.record import AdapterRecord
+from playground.adapters.store import NO_ADAPTER
 from playground.engine.predict import predict_stream
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError, PlaygroundError
@@ -20,6 +21,7 @@ from playground.types import Row, Stream
 from playground.ui import compared_runs, picker, render, stopping, task_fields
 from playground.ui.events import QUIET
 from playground.ui.notices import Updates, guarded, sentence_of
+from playground.ui.task_tab import languages_for
 
 PLACE = "compare"
 OTHER_ROWS = (
@@ -70,7 +72,13 @@ def build(loader: EngineLoader) -> None:
             yield {answers: sides}
         yield {notice: ""}
 
+    def speak(name: str, keys: list[str], *codes: str) -> list[Any]:
+        adapters_alone = (key for key in keys if key != NO_ADAPTER and not key.startswith(compared_runs.PREFIX))
+        return languages_for(get_task(name), next(adapters_alone, None), *codes)
+
+    spoken = [fields.source, fields.target]
     gr.on([task.input, box.expand], refreshed, [task, adapters], [adapters, *fields.parts], **QUIET)
+    adapters.input(speak, [task, adapters, *spoken], spoken, **QUIET)
     task.input(lambda: ("", "", ""), outputs=[tables, answers, notice], **QUIET)
     compare.click(guarded(show, notice), [task, adapters], [tables, notice], **QUIET)
     ask.click(

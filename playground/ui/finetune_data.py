@@ -78,6 +78,8 @@ class Inspection:
     """On single rows that were repaired."""
     on_all: list[str] = field(default_factory=list)
     """On how all of them were read."""
+    known_labels: tuple[str, ...] = ()
+    """Of the adapter that the training is to go on from."""
 
 
 def inspect(path: Path, task: str | None = None, columns: dict[str, str] | None = None) -> Inspection:
@@ -136,7 +138,8 @@ def check_suffix(path: Path) -> Path:
 
 def going_on_from(found: Inspection, parent: AdapterRecord | None) -> Inspection:
     """`found` with what stands in the way of a training that begins with `parent`, which knows labels and has rows."""
-    return replace(found, problem=_problem(found.table, found.mapping.task, found.rows, found.rejected, parent))
+    problem = _problem(found.table, found.mapping.task, found.rows, found.rejected, parent)
+    return replace(found, problem=problem, known_labels=tuple(parent.labels) if parent else ())
 
 
 def _problem(table: Table, task: str, rows: list[Row], rejected: list[Rejected], parent: AdapterRecord | None) -> str:

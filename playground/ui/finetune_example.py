@@ -76,7 +76,7 @@ def _json(value: Any) -> str:
 
 def _tokens(found: Inspection, task: Task, row: Row, tokenizer: Any) -> str:
     row = as_instruction(row)
-    labels = head_labels(task, found.rows)
+    labels = head_labels(task, found.rows, found.known_labels)
     parts, whole = (
         build_features(task, [row], tokenizer, labels, limit, 0).features for limit in (task.max_length, _WITHOUT_LIMIT)
     )

@@ -188,7 +188,7 @@ def test_a_run_discarded_while_it_waits_never_trains(run_id, training, make_run_
     runs.stop_run(second, keep=False)
     state = ends(second)
     assert (state.state, state.adapter) == ("stopped", None)
-    assert "before it began" in state.message
+    assert "while it waited" in state.message
 
 
 def test_a_discard_takes_effect_at_the_next_event(run_id, training):

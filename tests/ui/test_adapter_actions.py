@@ -34,3 +34,15 @@ def test_nothing_is_offered_for_download_beyond_the_room_for_uploads(monkeypatch
     *_, refused = export("zip")
     assert download not in refused
     assert "PLAYGROUND_MAX_UPLOADS_MB" in refused[outcome]
+
+
+def test_what_is_gone_is_said_above_the_cards_when_it_is_to_be_verified(save_tiny_adapter):
+    record = save_tiny_adapter(name="lamps")
+    with gr.Blocks() as page:
+        outcome, notice, revision = gr.HTML(), gr.HTML(), gr.State("")
+        adapter_actions.build_check(record, outcome, notice, revision, lambda: "")
+    verify = next(event.fn for event in page.fns.values() if event.fn is not None)
+    store.remove(record)
+    said, *_ = verify()
+    assert "lamps" in said[notice]
+    assert outcome not in said

@@ -70,6 +70,20 @@ def test_the_pickers_offer_what_is_there_when_they_are_opened(three, loader):
     assert not updates["Question"].visible
 
 
+def test_the_languages_begin_with_those_of_the_first_adapter_chosen(save_tiny_adapter, loader):
+    for name, (source, target) in {"jozi": ("sw", "en"), "roma": ("it", "de")}.items():
+        training = {"direction": [source, target], "languages": sorted([source, target])}
+        save_tiny_adapter("translate", name, training=training)
+    with gr.Blocks() as page:
+        adapters_compare.build(loader)
+    speak = next(event.fn for event in page.fns.values() if event.name == "speak")
+    chosen = ["none", "run:1", "translate/jozi", "translate/roma"]
+    assert [update.value for update in speak("translate", chosen, "en", "es")] == ["sw", "en"]
+    untouched = [gr.skip(), gr.skip()]
+    assert speak("translate", ["none"], "en", "es") == untouched
+    assert speak("sentiment", [], "en", "es") == untouched
+
+
 @pytest.fixture
 def failed(tmp_path, monkeypatch):
     """Id of a run that failed before it had an adapter."""

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -88,3 +89,12 @@ def test_the_summary_of_a_long_text_is_shown_and_special_tokens_do_not_turn_a_te
     assert " more … " in view
     assert "<mark>" in view
     assert re.search(r'<p class="pg-tokens" dir="auto">(<(span|mark)><bdi>[^<]*</bdi></(span|mark)>)?<span>[^<]', view)
+
+
+def test_a_single_row_is_shown_with_the_labels_of_the_adapter_it_goes_on_from(tmp_path, loaded, save_tiny_adapter):
+    parent = save_tiny_adapter("classify", "tickets")
+    path = tmp_path / "corrections.csv"
+    path.write_text(f"text,label\nThe lamp is late,{parent.labels[0]}\n", encoding="utf-8")
+    found = finetune_data.inspect(path, "classify")
+    going_on = replace(finetune_data.going_on_from(found, parent), problem="")
+    assert "The lamp is late" in finetune_example.view(going_on, loaded)
