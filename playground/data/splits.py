@@ -29,6 +29,7 @@ NEEDS_COLUMN = frozenset({"group", "time", "marked"})
 _TRAIN = frozenset("train training".split())
 _TEST = frozenset("test testing eval evaluation heldout held-out held_out".split())
 _VALIDATION = frozenset("validation valid val dev development".split())
+_MARKS = (_TRAIN, _TEST, _VALIDATION)
 
 _Group = list[int]
 
@@ -77,7 +78,7 @@ def split(
 
 def marking_field(rows: list[Row], fields: Iterable[str]) -> str | None:
     """The one of `fields` that says of every row what it is for, such as train and test."""
-    known = _TRAIN | _TEST | _VALIDATION
+    known = frozenset().union(*_MARKS)
 
     def is_marking(field: str) -> bool:
         marks: set[str] = set()
@@ -98,15 +99,21 @@ def _mark(row: Row, field: str) -> str:
 
 def _marked(rows: list[Row], field: str, rng: random.Random) -> tuple[list[Row], list[Row]]:
     """Rows marked for the training, and at most `MAX_HELD_OUT` of those for the test, or of those for validation."""
-    marks = [_mark(row, field) for row in rows]
-    found = [[i for i, mark in enumerate(marks) if mark in words] for words in (_TRAIN, _TEST, _VALIDATION)]
-    training, held_out = found[0], found[1] or found[2]
+    training, test, validation = ([i for i, row in enumerate(rows) if _mark(row, field) in words] for words in _MARKS)
+    held_out = test or validation
     if not training or not held_out:
         missing = "test or validation" if training else "train"
-        there = ", ".join(f"'{excerpt(mark, 40)}'" for mark in list(dict.fromkeys(marks))[:5])
+        marks = dict.fromkeys(_mark(row, field) for row in rows)
+        there = ", ".join(f"'{excerpt(mark, 40)}'" for mark in [*marks][:5])
         raise DataError(f"'{field}' marks no row as {missing}; it has {there}. Choose another column or split.")
     chosen = sorted(rng.sample(held_out, min(len(held_out), MAX_HELD_OUT)))
     return [rows[i] for i in training], [rows[i] for i in chosen]
+
+
+def marked_for_validation(rows: list[Row], field: str) -> list[Row]:
+    """Rows that a column marks as validation, unless they are those that `split` measures on for want of a test."""
+    has_test = any(_mark(row, field) in _TEST for row in rows)
+    return [row for row in rows if has_test and _mark(row, field) in _VALIDATION]
 
 
 def _strata(rows: list[Row], task: str) -> list[list[_Group]]:

@@ -19,7 +19,14 @@ from playground.training.corpus import balanced, sample, thin
 from playground.training.early_stopping import FEWEST_ROWS
 from playground.training.learnt_rows import settings_before
 from playground.training.naming import Mask, masking
-from playground.training.repair import evened, held_out_split, read_repaired, read_validation, without_leaks
+from playground.training.repair import (
+    evened,
+    held_out_split,
+    read_repaired,
+    read_validation,
+    validation_rows,
+    without_leaks,
+)
 from playground.types import Progress, Row
 
 CALIBRATION_ROWS = 200
@@ -122,8 +129,9 @@ def _split_rows(config: RunConfig, mask: Mask, old: Material | None) -> Material
     held = sample(held_out, config.evaluation_rows, config.seed)
     stages = [(config, evened(config, training, config.seed))]
     fixes = _counted(config, counts, len(stages[0][1]) - len(training))
-    num_unused = len(loaded.rows) - len(training) - duplicates - len(held_out)
-    spare = _spare(held_out, held, config.seed)
+    validation = validation_rows(config, read, loaded)
+    num_unused = len(loaded.rows) - len(training) - duplicates - len(held_out) - len(validation)
+    spare = sample(validation, CALIBRATION_ROWS, config.seed) or _spare(held_out, held, config.seed)
     return Material(stages, held, spare, loaded, duplicates, fixes, num_unused=num_unused)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from playground.data.duplicates import NEAR, find_leaks
 from playground.data.fixes import BALANCE, balance_labels, fix_rows, keeping_all
 from playground.data.rows import LoadedRows
-from playground.data.splits import split
+from playground.data.splits import marked_for_validation, split
 from playground.errors import DataError
 from playground.training.config import RunConfig
 from playground.training.corpus import read_corpus
@@ -56,6 +56,11 @@ def held_out_split(config: RunConfig, parts: list[LoadedRows], loaded: LoadedRow
             "Every row to learn from is or resembles a row to measure on; choose another split, or add other rows."
         )
     return unseen, held_out, leaking
+
+
+def validation_rows(config: RunConfig, parts: list[LoadedRows], loaded: LoadedRows) -> list[Row]:
+    """Those that the column of the split marks as validation, beside others for the test."""
+    return marked_for_validation(loaded.rows, _field_of(parts, config)) if config.split == "marked" else []
 
 
 def _field_of(parts: list[LoadedRows], config: RunConfig) -> str:

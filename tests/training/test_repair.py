@@ -103,7 +103,19 @@ def test_rows_that_a_split_takes_for_nothing_are_counted(material, tickets):
     tickets.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)), encoding="utf-8")
     found = material(split="marked", split_column="use")
     assert found.num_unused == marks.count("other")
+    assert not found.spare
     assert material().num_unused == 0
+
+
+def test_rows_marked_as_validation_beside_a_test_are_there_to_watch(material, tickets):
+    lines = tickets.read_text(encoding="utf-8").splitlines()
+    marks = ["use", *(["train", "train", "test", "dev"][n % 4] for n in range(len(lines) - 1))]
+    tickets.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)), encoding="utf-8")
+    found = material(split="marked", split_column="use")
+    assert {row["use"] for row in found.spare} == {"dev"}
+    assert {row["use"] for row in found.held_out} == {"test"}
+    assert {row["use"] for row in found.training} == {"train"}
+    assert found.num_unused == 0
 
 
 def test_a_column_that_fills_a_field_can_split_too(material):
