@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from playground.data.dialogue import replies
 from playground.data.duplicates import NEAR, find_leaks
 from playground.data.fixes import BALANCE, balance_labels, fix_rows, keeping_all
 from playground.data.rows import LoadedRows
@@ -76,7 +77,9 @@ def without_leaks(task: str, rows: Sequence[Row], held_out: Sequence[Row]) -> tu
     """`rows` less those that are or resemble a row of `held_out`, and how many these are."""
     # Prompts may share a long instruction: there only the same one counts.
     threshold = 1.0 if task == "instruct" else NEAR
-    leaking = {leak.row for leak in find_leaks(task, rows, held_out, threshold)}
+    # Of a conversation each reply is learnt, of one held out the last is measured.
+    learnt = [(index, reply) for index, row in enumerate(rows) for reply in replies(row)]
+    leaking = {learnt[leak.row][0] for leak in find_leaks(task, [row for _, row in learnt], held_out, threshold)}
     return [row for index, row in enumerate(rows) if index not in leaking], len(leaking)
 
 

@@ -10,7 +10,7 @@ from playground.errors import DataError, InputError
 from playground.tasks import get_task
 from playground.training.config import make_config
 from playground.training.material import read_material
-from playground.training.repair import split_words
+from playground.training.repair import split_words, without_leaks
 
 TEXTS = ("The council voted on Tuesday to close the {} to cars from next spring", "My {} broke after {} days of use")
 PLACES = "High Street|market|old harbour|bridge|station square|park|town hall|east gate|west gate|canal".split("|")
@@ -156,3 +156,12 @@ def test_the_record_says_what_was_held_out(tickets):
     assert split_words(config) == "stratified, seed 3"
     assert split_words(replace(config, split="time", split_column="when")) == "time by 'when', seed 3"
     assert split_words(replace(config, validation="/secret/folder/held.csv")) == "own file held.csv"
+
+
+def test_a_conversation_that_goes_on_after_one_held_out_is_left_out():
+    said = [
+        {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(["Hi", "Ho", "So?", "Yes"])
+    ]
+    rows = [{"messages": said}, {"messages": [*said[:2], {"role": "user", "content": "No?"}, said[3]]}]
+    assert without_leaks("instruct", rows, [{"messages": said[:2]}]) == ([], 2)
+    assert without_leaks("instruct", rows, [{"messages": said}]) == (rows[1:], 1)
