@@ -44,15 +44,18 @@ def talk(
     yield text.strip(), True, f"Answered by {who} in {(time.monotonic() - began) * 1000:,.0f} ms."
 
 
-def _with_adapter(engine: Engine, said: Sequence[Turn], talker: AdapterRecord) -> Stream[str]:
-    """The reply to as much of what was said as there was before replies in the adapter's training, after the
-    instructions that all its conversations began with.
+def heard(said: Sequence[Turn], talker: AdapterRecord) -> list[Turn]:
+    """As much of what was said as there was before replies in the adapter's training, after the instructions that all
+    its conversations began with.
     """
+    kept = alternating(said[-max(talker.training.get("turns", 1), 1) :])
+    instructions = talker.training.get("instructions")
+    return [{"role": "system", "content": str(instructions)}, *kept] if instructions else kept
+
+
+def _with_adapter(engine: Engine, said: Sequence[Turn], talker: AdapterRecord) -> Stream[str]:
     task = get_task("instruct")
-    heard = alternating(said[-max(talker.training.get("turns", 1), 1) :])
-    if instructions := talker.training.get("instructions"):
-        heard = [{"role": "system", "content": str(instructions)}, *heard]
-    with closing(predict_stream(engine, task, {"messages": heard}, talker)) as predictions:
+    with closing(predict_stream(engine, task, {"messages": heard(said, talker)}, talker)) as predictions:
         for prediction in predictions:
             yield str(prediction.row.get(task.output) or "")
 

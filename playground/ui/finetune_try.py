@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from playground.adapters import store
+from playground.chat.talk import heard
 from playground.engine.startup import EngineLoader
 from playground.errors import InputError
 from playground.tasks import get_task
@@ -99,6 +100,8 @@ def views(box: TryBox, loader: EngineLoader, run_id: str | None, values: tuple[A
     task = get_task(state.config.task)
     row = task_fields.row_of(box.inputs, task, values)
     adapter = store.find(task.name, state.adapter)
+    if task.name == "instruct":
+        row = {"messages": heard([{"role": "user", "content": row["prompt"]}], adapter)}
     # The base knows labels of one's own from a prompt with rows of the run, which only the run has.
     knows_labels = task.shape != "classify" or set(adapter.labels) <= set(task.labels)
     has_base = knows_labels and bool(state.report and state.report["base"])

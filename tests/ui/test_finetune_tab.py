@@ -517,7 +517,11 @@ def test_an_ended_run_can_be_tried_with_the_inputs_of_its_task(tab, state):
 @pytest.mark.parametrize(
     ("task", "values", "row"),
     [
-        ("instruct", ("Say hi", "", "en", "es"), {"prompt": "Say hi"}),
+        (
+            "instruct",
+            ("Say hi", "", "en", "es"),
+            {"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Say hi"}]},
+        ),
         ("qa", ("Text.", "Why?", "en", "es"), {"context": "Text.", "question": "Why?"}),
         ("translate", ("Hi", "", "en", "de"), {"source_text": "Hi", "source_lang": "en", "target_lang": "de"}),
     ],
@@ -527,7 +531,8 @@ def test_the_box_asks_the_adapter_of_the_run(tab, started, loader, monkeypatch, 
     folder = folder_of(started)
     replace(load_state(folder).config, task=task).save(folder / "config.json")
     change(started, state="done", adapter="lamps")
-    record = AdapterRecord(name="lamps", task=task, shape="generate", backbone={})
+    training = {"instructions": "Be kind."}
+    record = AdapterRecord(name="lamps", task=task, shape="generate", backbone={}, training=training)
     monkeypatch.setattr(finetune_try.store, "find", lambda task, name: record)
 
     def views(task, loader, row, adapter, *, compares):
