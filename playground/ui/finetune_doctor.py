@@ -36,6 +36,8 @@ from playground.ui.notices import Updates
 
 OWN_FILE = "file"
 """The choice of rows of one's own to measure on, beside those of `SPLITS`."""
+MOST_WAITED_S = 60
+"""For the backbone, so that an upload at the start of the program is looked at as any other."""
 SPLIT_CHOICES = [*((title, name) for name, title in SPLITS.items()), ("A file of my own", OWN_FILE)]
 WEIGHTS_TITLE = "Count rare labels more (class weights)"
 NOTHING_FOUND = "Nothing stands out: no duplicates, contradictions, uneven labels or personal details."
@@ -124,6 +126,9 @@ def shown(doctor: Doctor, found: Inspection, loader: EngineLoader) -> Updates:
 
 def named(doctor: Doctor, checkup: Checkup, found: Inspection, loader: EngineLoader) -> Updates:
     """What `shown` leaves out, some seconds later: `checkup` with names; switches stay as they are by then."""
+    if loader.status().state == "loading":
+        loader.wait(MOST_WAITED_S)
+        checkup = check(found, loader)
     checkup = check_names(checkup, found, loader)
     helpful = helpful_fixes(checkup.findings)
     return {

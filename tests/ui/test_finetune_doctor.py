@@ -82,6 +82,24 @@ def test_safe_switches_are_on_and_only_helpful_ones_offered(found, loader):
     assert offered == ["drop-exact-duplicates", "drop-conflicts", "class-weights", "balance-labels", "mask-email"]
 
 
+def test_rows_that_come_before_the_backbone_are_looked_at_again_once_it_is_there(found, loader, monkeypatch):
+    import gradio as gr
+
+    ready = loader.current
+    monkeypatch.setattr(loader, "current", LoadStatus("loading", 0.35, "Reading"))
+    monkeypatch.setattr(loader, "wait", lambda timeout_s: setattr(loader, "current", ready), raising=False)
+    monkeypatch.setattr(
+        finetune_doctor, "name_finder", lambda engine: NameFinder("ner", lambda texts: [[]] * len(texts))
+    )
+    with gr.Blocks():
+        doctor = finetune_doctor.build()
+    checkup = finetune_doctor.shown(doctor, found, loader)[doctor.checkup]
+    view = finetune_doctor.named(doctor, checkup, found, loader)[doctor.view]
+    assert checkup.lengths.unit == "characters"
+    assert "tokens" in view
+    assert "prepared" not in view
+
+
 def test_a_column_that_marks_rows_decides_at_first_what_is_measured_on(tmp_path, loader):
     import gradio as gr
 
