@@ -5,7 +5,7 @@ from playground.tasks.task import Field, Task
 TASK = Task(
     name="classify",
     shape="classify",
-    title="Classify",
+    title="Your own labels",
     summary="Gives a text one of your own labels.",
     action="Classify",
     inputs=(Field("text", "Text", placeholder="Paste a text in any language"),),

@@ -5,7 +5,7 @@ from playground.tasks.task import Field, Task
 TASK = Task(
     name="instruct",
     shape="generate",
-    title="Prompt",
+    title="Prompt and completion",
     summary="Completes a prompt the way your examples do.",
     action="Complete",
     inputs=(Field("prompt", "Prompt", placeholder="Type or paste a prompt"),),

@@ -18,21 +18,13 @@ from playground.data.rows import map_table
 from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
 from playground.errors import DataError, InputError
-from playground.tasks import get_task
+from playground.tasks import get_task, list_tasks
 from playground.training.features import head_labels
 from playground.training.learnt_rows import settings_of
 from playground.types import Row
 from playground.ui import languages, render
 
-TASK_CHOICES = [
-    ("Sentiment", "sentiment"),
-    ("Your own labels", "classify"),
-    ("Entities", "ner"),
-    ("Question answering", "qa"),
-    ("Summarize", "summarize"),
-    ("Translate", "translate"),
-    ("Prompt and completion", "instruct"),
-]
+TASK_CHOICES = [(task.title, task.name) for task in list_tasks()]
 FIELD_TITLES = {
     "text": "Text",
     "label": "Label",
@@ -172,16 +164,12 @@ def fields_of(task: str) -> tuple[str, ...]:
     return known_fields(task)[:NUM_COLUMNS]
 
 
-def title_of(task: str) -> str:
-    return next(title for title, name in TASK_CHOICES if name == task)
-
-
 def reasons(found: Inspection) -> str:
     titles = {field: f"“{title}”" for field, title in FIELD_TITLES.items()}
     # The columns of CoNLL have no names that the person would know.
     is_nameless = found.table.format == "conll"
     why = found.mapping.remarks if is_nameless else found.mapping.reasons_with(titles)
-    sentences = [f"This looks like rows for “{title_of(found.mapping.task)}”.", *why]
+    sentences = [f"This looks like rows for “{get_task(found.mapping.task).title}”.", *why]
     return render.info(" ".join(sentences)) + "".join(render.hint(note) for note in found.table.notes)
 
 

@@ -9,10 +9,10 @@ from playground.adapters.card import update_words
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
 from playground.data.fixes import FIXES
 from playground.errors import AdapterError, InputError
+from playground.tasks import get_task
 from playground.training.run_files import TRAINING, RunState
 from playground.ui import finetune_doctor, languages, render
 from playground.ui.adapter_card import try_link
-from playground.ui.finetune_data import title_of
 from playground.ui.reported import Reported
 
 NO_BASE = "The base has nothing to say about these labels, so there is nothing to compare with."
@@ -28,7 +28,7 @@ CURVES = {LEARNT_FROM: "#0f766e", HELD_BACK: "#c2410c"}
 
 def headline(state: RunState) -> str:
     """Which adapter, on how many rows, and where to find this run again."""
-    title = escape(title_of(state.config.task))
+    title = escape(get_task(state.config.task).title)
     name = f"<bdi>{escape(state.config.name)}</bdi>"
     head = f'<h3>{title} · {name} <span class="pg-badge">{escape(BADGES.get(state.state, state.state))}</span></h3>'
     words = [f"preset {state.config.preset}", f"quantization {state.config.quantization}"]
