@@ -101,8 +101,8 @@ def product_figures(config: Any, num_rows: int, row_tokens: int, repeats: int) -
 
 def limits(figures: Figures) -> str:
     """A sentence on what the products alone would allow."""
-    of = figures["engine"]
-    together = of["products_together"] / of["rows_apart"]
+    of = figures["products"]
+    together = of["products_together"] / figures["engine"]["rows_apart"]
     return (
         f"The 8-bit matrix products alone, without norms, attention and adapters, do {of['products_together']:,.0f} "
         f"rows a second 16 at a time and {of['products_apart']:,.0f} one at a time: were all else free in a pass of 16 "

@@ -15,14 +15,13 @@ ENGINE = {
     "resting_mb": 1300.0,
     "warm_of_1_ms": 100.0,
     "warm_of_10_ms": 109.0,
-    "products_apart": 70.0,
-    "products_together": 100.0,
-    "products_decode": 80.0,
 }
+PRODUCTS = {"products_apart": 70.0, "products_together": 100.0, "products_decode": 80.0}
 
 
 def test_each_aim_says_what_was_reached_and_whether_that_is_enough():
-    lines = section({"engine": ENGINE, "plain": {"decode": 10.0}, "llama.cpp": {"decode": 40.0}})
+    peers = {"plain": {"decode": 10.0}, "llama.cpp": {"decode": 40.0}}
+    lines = section({"engine": ENGINE, "products": PRODUCTS, **peers})
     rows = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:5]] for line in lines if "|" in line
     }
