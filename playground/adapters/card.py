@@ -253,7 +253,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "Rows repeated from there": training.get("replayed"),
         "Rows": f"{training['rows']:,}" if "rows" in training else None,
         "Rows dropped because they resemble a row it is measured on": training.get("duplicates"),
-        "Fixes of the data": ", ".join(_fixed(name, count) for name, count in training.get("fixes", {}).items()),
+        "Fixes of the data": ", ".join(fix_words(name, count) for name, count in training.get("fixes", {}).items()),
         "Held out": training.get("split"),
         "Preset": training.get("preset"),
         "Layers that learnt": upper_layers(training),
@@ -273,7 +273,8 @@ def _training(training: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _fixed(name: str, count: int) -> str:
+def fix_words(name: str, count: int) -> str:
+    """What the fix `name` does, and to how many rows it did."""
     return f"{FIXES.get(name, name)} ({count:,} {'row' if count == 1 else 'rows'})"
 
 

@@ -117,8 +117,7 @@ def as_instruction(row: Row) -> Row:
     if not row.get("messages") or "prompt" in row:
         return row
     said = conversation(row["messages"])
-    reply = said.pop()["content"] if said[-1]["role"] == "assistant" else ""
-    return {**row, "prompt": "\n\n".join(message["content"] for message in said), "completion": reply}
+    return _with_reply(row, said, len(said) - (said[-1]["role"] == "assistant"))
 
 
 def replies(row: Row) -> list[Row]:
@@ -130,10 +129,15 @@ def replies(row: Row) -> list[Row]:
     if not row.get("messages"):
         return [row]
     said = conversation(row["messages"])
-    plain = {name: value for name, value in row.items() if name not in ("prompt", "completion")}
     roles = [message["role"] for message in said]
     ends = [i for i, role in enumerate(roles) if role == "assistant" and "user" in roles[:i]]
-    return [as_instruction({**plain, "messages": said[: end + 1]}) for end in ends]
+    return [_with_reply({**row, "messages": said[: end + 1]}, said, end) for end in ends]
+
+
+def _with_reply(row: Row, said: list[dict[str, str]], place: int) -> Row:
+    """`row` with the message at `place`, if there is one, as its completion and those before as its prompt."""
+    reply = said[place]["content"] if place < len(said) else ""
+    return {**row, "prompt": "\n\n".join(message["content"] for message in said[:place]), "completion": reply}
 
 
 def common_instructions(rows: Sequence[Row]) -> str:

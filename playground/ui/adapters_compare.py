@@ -37,8 +37,9 @@ def build(loader: EngineLoader) -> None:
     with gr.Accordion("Compare adapters", open=False, elem_id="adapters-compare") as box:
         with gr.Row(equal_height=False):
             first = list_tasks()[0]
-            choices = [(task.title, task.name) for task in list_tasks()]
-            task = gr.Dropdown(choices, value=first.name, label="Compare for", filterable=False, min_width=160, scale=1)
+            task = gr.Dropdown(
+                picker.task_choices(), value=first.name, label="Compare for", filterable=False, min_width=160, scale=1
+            )
             adapters = gr.Dropdown([], multiselect=True, label="Adapters and runs to compare", min_width=260, scale=3)
         with gr.Row(elem_classes="pg-actions"):
             compare = gr.Button("Compare", variant="primary", elem_id="adapters-compare-run")

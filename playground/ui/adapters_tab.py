@@ -10,7 +10,6 @@ from playground.adapters import edit, store, transfer
 from playground.adapters.record import REPORT_FILE, AdapterRecord
 from playground.engine.startup import EngineLoader
 from playground.errors import DataError
-from playground.tasks import list_tasks
 from playground.training import quota
 from playground.types import Stream
 from playground.ui import (
@@ -92,7 +91,7 @@ def _allowed(archive: gr.File, named: gr.Textbox, refusal: gr.HTML) -> Updates:
 
 
 def _task_choices() -> list[tuple[str, str]]:
-    return [("All tasks", ALL_TASKS), *((task.title, task.name) for task in list_tasks())]
+    return [("All tasks", ALL_TASKS), *picker.task_choices()]
 
 
 def _wire_import(

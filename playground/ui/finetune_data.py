@@ -18,13 +18,12 @@ from playground.data.rows import map_table
 from playground.data.splits import MIN_ROWS
 from playground.data.table import Rejected, Table
 from playground.errors import DataError, InputError
-from playground.tasks import get_task, list_tasks
+from playground.tasks import get_task
 from playground.training.features import head_labels
 from playground.training.learnt_rows import settings_of
 from playground.types import Row
 from playground.ui import languages, render
 
-TASK_CHOICES = [(task.title, task.name) for task in list_tasks()]
 FIELD_TITLES = {
     "text": "Text",
     "label": "Label",

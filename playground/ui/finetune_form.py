@@ -28,6 +28,7 @@ from playground.ui import (
     finetune_example,
     finetune_expert,
     finetune_hub,
+    picker,
     render,
 )
 from playground.ui.events import QUIET
@@ -170,7 +171,7 @@ def _mapping() -> tuple[gr.Column, gr.Dropdown, list[gr.Dropdown], gr.HTML]:
     with gr.Column(visible=False) as mapping:
         reasons = gr.HTML()
         task = gr.Dropdown(
-            finetune_data.TASK_CHOICES,
+            picker.task_choices(),
             value=USUAL_TASK,
             label="Task",
             info="Wrong? Choose another one.",

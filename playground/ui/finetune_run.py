@@ -5,9 +5,8 @@ from html import escape
 from typing import Any
 
 from playground.adapters import store
-from playground.adapters.card import update_words
+from playground.adapters.card import fix_words, update_words
 from playground.adapters.report_view import advice, before, cell, interval_of, overview_table, title, verdict
-from playground.data.fixes import FIXES
 from playground.errors import AdapterError, InputError
 from playground.tasks import get_task
 from playground.training.run_files import TRAINING, RunState
@@ -38,10 +37,7 @@ def headline(state: RunState) -> str:
         words += [f"{material['num_rejected']:,} set aside"] if material["num_rejected"] else []
         leaking = material.get("duplicates", 0)
         words += [f"{leaking:,} left out for being like one held out"] if leaking else []
-        fixes = material.get("fixes", {})
-        words += [
-            f"{FIXES.get(fix, fix)} ({count:,} {'row' if count == 1 else 'rows'})" for fix, count in fixes.items()
-        ]
+        words += [fix_words(fix, count) for fix, count in material.get("fixes", {}).items()]
         words += [f"split: {material['split']}"] if material.get("split") else []
         words += [f"{len(material['labels']):,} labels"] if state.config.task in ("sentiment", "classify") else []
     if state.truncated_rows:

@@ -10,7 +10,7 @@ from playground.adapters.comparison import titles
 from playground.adapters.record import AdapterRecord
 from playground.adapters.store import NO_ADAPTER
 from playground.errors import AdapterError
-from playground.tasks import Task
+from playground.tasks import Task, list_tasks
 
 
 def whose(record: AdapterRecord) -> str:
@@ -18,6 +18,11 @@ def whose(record: AdapterRecord) -> str:
     if record.origin == "shipped":
         return "shipped"
     return "yours" if record.owner == access.current().key else "a visitor's"
+
+
+def task_choices() -> list[tuple[str, str]]:
+    """(shown, name) pairs of all tasks."""
+    return [(task.title, task.name) for task in list_tasks()]
 
 
 def offered(task: Task) -> list[AdapterRecord]:

@@ -19,6 +19,7 @@ from playground.ui import (
     finetune_run,
     finetune_tab,
     finetune_try,
+    picker,
     task_tab,
 )
 
@@ -166,7 +167,7 @@ def test_uploaded_text_is_never_html(upload):
     assert "<img" not in finetune_data.preview(found) + finetune_data.reasons(found)
 
 
-@pytest.mark.parametrize("task", [name for _, name in finetune_data.TASK_CHOICES])
+@pytest.mark.parametrize("task", [name for _, name in picker.task_choices()])
 def test_every_task_can_be_chosen_and_has_a_title_for_each_field(task):
     assert get_task(task)
     fields = finetune_data.fields_of(task)
